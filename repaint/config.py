@@ -1,0 +1,399 @@
+"""Typed YAML configuration. The only place that knows key names, defaults and which published keys do nothing.
+
+Files are strict: an unknown key, a wrong type or a value out of range is a `ConfigError` that names the file, the key
+and the way out. Keys that the published code accepts without using are accepted and reported by `no_effect_keys`.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from repaint.errors import ConfigError
+from repaint.schedule import NEVER_LIMITED
+
+
+def _to_text(value: object) -> object:
+    """YAML reads `32` and `[32, 16]` as numbers; guided-diffusion's flags are texts such as '32,16'."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _to_number(value: object) -> object:
+    """YAML 1.1 reads `1e-4` as a text."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _check_numbers(text: str) -> str:
+    try:
+        [float(part) for part in text.split(",") if text]
+    except ValueError:
+        raise ValueError(f"{text!r} is not a list of numbers such as '32,16,8'") from None
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_to_text)]
+Numbers = Annotated[str, BeforeValidator(_to_text), Field(description="numbers separated by commas")]
+Real = Annotated[float, BeforeValidator(_to_number)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=8)]
+HeadWidth = Annotated[int, Field(ge=-1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NetworkConfig(_Strict):
+    """The UNet, by guided-diffusion's flags. Defaults are those of the published 256x256 face model."""
+
+    image_size: Size = 256
+    num_channels: Positive = 256
+    num_res_blocks: Positive = 2
+    channel_mult: Numbers = ""
+    attention_resolutions: Numbers = "32,16,8"
+    num_heads: Positive = 4
+    num_head_channels: HeadWidth = 64
+    num_heads_upsample: HeadWidth = -1
+    use_scale_shift_norm: bool = True
+    resblock_updown: bool = True
+    use_new_attention_order: bool = False
+    learn_sigma: bool = True
+    class_cond: bool = False
+    num_classes: Positive = 1000
+    dropout: Annotated[Real, Field(ge=0, lt=1)] = 0.0
+    use_checkpoint: bool = False
+
+    _numbers = field_validator("channel_mult", "attention_resolutions")(_check_numbers)
+
+
+class ProcessConfig(_Strict):
+    """The diffusion process the network was trained for."""
+
+    diffusion_steps: Positive = 1000
+    noise_schedule: Literal["linear", "cosine"] = "linear"
+    predict_xstart: bool = False
+    sigma_small: bool = False
+    rescale_timesteps: bool = False
+
+
+class ScheduleJumpParams(_Strict):
+    """Arguments of `repaint.schedule.get_schedule_jump`; `t_T` defaults to the number of respaced steps."""
+
+    t_T: Positive | None = None
+    n_sample: Positive = 1
+    jump_length: Positive = 10
+    jump_n_sample: Positive = 10
+    jump2_length: Positive = 1
+    jump2_n_sample: Positive = 1
+    jump3_length: Positive = 1
+    jump3_n_sample: Positive = 1
+    start_resampling: NotNegative = NEVER_LIMITED
+
+
+class OutputPaths(_Strict):
+    """Folders (or blobfile paths) of the results; only `srs` is needed.
+
+    Attributes:
+        srs: filled pictures.
+        lrs: pictures with the hole painted over.
+        gts: pictures as the network saw them.
+        gt_keep_masks: masks as the network saw them, 255 = known.
+        log: contact sheet and manifest (default: the folder that holds `srs`).
+    """
+
+    srs: str
+    lrs: str | None = None
+    gts: str | None = None
+    gt_keep_masks: str | None = None
+    log: str | None = None
+
+
+class EvalDataConfig(_Strict):
+    """A folder of pictures, their masks, and where the results go."""
+
+    gt_path: str
+    mask_path: str
+    paths: OutputPaths
+    image_size: Size | None = None
+    batch_size: Positive = 1
+    offset: NotNegative = 0
+    max_len: Positive | None = None
+    drop_last: bool = False
+    random_crop: bool = False
+    random_flip: bool = False
+    mask_polarity: Literal["known_white", "hole_white"] = "known_white"
+    # Published keys without effect.
+    mask_loader: Any = None
+    class_cond: Any = None
+    deterministic: Any = None
+    return_dict: Any = None
+    return_dataloader: Any = None
+    ds_conf: Any = None
+
+    @field_validator("random_crop", "random_flip")
+    @classmethod
+    def _refuse_augmentation(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("random cropping and flipping are for training; pictures are inpainted as they are")
+        return value
+
+
+class DataConfig(_Strict):
+    """`data.eval.NAME`: exactly one named data set."""
+
+    eval: Annotated[dict[str, EvalDataConfig], Field(min_length=1, max_length=1)]
+
+
+class Config(NetworkConfig, ProcessConfig):
+    """Configuration of an inpainting run (`test.py`)."""
+
+    name: str | None = None
+    model_path: str
+    model: Literal["flags", "auto"] = "flags"
+    use_fp16: bool = False
+
+    timestep_respacing: Text = "250"
+    schedule_jump_params: ScheduleJumpParams = ScheduleJumpParams()
+    clip_denoised: bool = True
+    use_ddim: bool = False
+    ddim_eta: Annotated[Real, Field(ge=0, le=1)] = 0.0
+    inpa_inj_sched_prev: bool = True
+    inpa_inj_sched_prev_cumnoise: bool = False
+    paste_known: bool = True
+
+    cond_y: int | list[int] | str | None = None
+    classifier_path: str | None = None
+    classifier_scale: Annotated[Real, Field(ge=0)] = 0.0
+    classifier_use_fp16: bool = False
+    classifier_width: Positive = 128
+    classifier_depth: Positive = 2
+    classifier_attention_resolutions: Numbers = "32,16,8"
+    classifier_use_scale_shift_norm: bool = True
+    classifier_resblock_updown: bool = True
+    classifier_pool: Literal["attention"] = "attention"
+
+    seed: NotNegative = 0
+    noise_device: Literal["cpu"] | None = None
+    show_progress: bool = True
+    data: DataConfig
+
+    # Published keys without effect.
+    lr_kernel_n_std: Any = None
+    num_samples: Any = None
+    use_kl: Any = None
+    rescale_learned_sigmas: Any = None
+    latex_name: Any = None
+    method_name: Any = None
+    n_jobs: Any = None
+    print_estimated_vars: Any = None
+
+    _numbers = field_validator("classifier_attention_resolutions")(_check_numbers)
+
+    @field_validator("inpa_inj_sched_prev_cumnoise")
+    @classmethod
+    def _refuse_cumulative_noise(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("cumulative noise is not offered, as no published experiment uses it; set it to false")
+        return value
+
+    @property
+    def eval_data(self) -> EvalDataConfig:
+        """The one data set of the run."""
+        return next(iter(self.data.eval.values()))
+
+    @property
+    def guided(self) -> bool:
+        """Whether a classifier steers the sampling."""
+        return self.classifier_path is not None and self.classifier_scale > 0
+
+    @property
+    def needs_class(self) -> bool:
+        """Whether the network or the classifier wants a class label for each picture."""
+        return self.class_cond or self.guided
+
+
+class TrainConfig(NetworkConfig, ProcessConfig):
+    """Configuration of a training run (`scripts/train.py`).
+
+    Attributes:
+        data_path: folder of pictures, searched with sub-folders.
+        out: folder of the results: resume state, exported model, sample sheets, log.
+        init_path: checkpoint to fine-tune (its weights are loaded at step 0).
+        steps, batch_size: optimiser steps, and pictures per step over all processes.
+        lr, lr_decay, warmup_steps: peak learning rate, its course after the linear warm-up.
+        ema_rate: decay of the moving average of the weights that is exported.
+        precision: "bf16" runs the network under autocast; weights stay float32.
+        channels_last: memory layout of the convolutions, faster on most devices.
+        export_precision: type of the weights in the exported model file.
+        sample_steps, sample_count: length of the sampling process and number of pictures of a sample sheet.
+        log_interval, sample_interval, save_interval: in steps.
+    """
+
+    data_path: str
+    out: str
+    init_path: str | None = None
+    random_flip: bool = True
+    steps: Positive
+    batch_size: Positive = 32
+    lr: Annotated[Real, Field(gt=0)] = 1e-4
+    lr_decay: Literal["constant", "cosine"] = "constant"
+    warmup_steps: NotNegative = 0
+    weight_decay: Annotated[Real, Field(ge=0)] = 0.0
+    grad_clip: Annotated[Real, Field(gt=0)] | None = None
+    ema_rate: Annotated[Real, Field(ge=0, lt=1)] = 0.9999
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    export_precision: Literal["fp32", "fp16"] = "fp32"
+    sample_steps: Positive = 50
+    sample_count: Positive = 16
+    log_interval: Positive = 50
+    sample_interval: Positive = 1000
+    save_interval: Positive = 500
+    seed: NotNegative = 0
+
+
+_NO_EFFECT = {
+    Config: (
+        "lr_kernel_n_std num_samples use_kl rescale_learned_sigmas latex_name method_name n_jobs print_estimated_vars"
+    ),
+    EvalDataConfig: "mask_loader class_cond deterministic return_dict return_dataloader ds_conf",
+}
+
+
+def no_effect_keys(config: Config) -> list[str]:
+    """Keys of the configuration that were set but change nothing, for one line to the user."""
+    found = []
+    for part in (config, config.eval_data):
+        found += [key for key in _NO_EFFECT[type(part)].split() if key in part.model_fields_set]
+    return list(dict.fromkeys(found))
+
+
+ConfigType = TypeVar("ConfigType", Config, TrainConfig)
+
+
+def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[str] = ()) -> ConfigType:
+    """Read, merge and check a configuration.
+
+    Args:
+        kind: `Config` or `TrainConfig`.
+        path: YAML file; its `base: other.yml` (relative to the file) is merged under it.
+        overrides: texts `key.path=value` from the command line, values in YAML.
+
+    Raises:
+        ConfigError: anything wrong, in one line.
+    """
+    tree = _read_tree(Path(path), ())
+    for override in overrides:
+        _apply_override(tree, override)
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(kind, error)}") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, where plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"key {key_node.value!r} is given twice", key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise ConfigError(f"{path}: 'base' leads back to the file itself")
+    try:
+        # The loader is a SafeLoader: plain data only, no Python objects.
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a text file ({error})") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
+        raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines, this file is not")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
+    return _merge(_read_tree(path.parent / base, (*seen, path.resolve())), tree)
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    # A data set of another name replaces the one of the base file, as there can be only one.
+    if isinstance(over.get("eval"), dict) and over["eval"]:
+        merged["eval"] = {name: merged["eval"][name] for name in over["eval"]}
+    return merged
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"--set {override}: write it as key.path=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: the value is not valid YAML") from None
+    *parents, last = path.strip().split(".")
+    for key in parents:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {override}: {key} holds a value, not further keys")
+    tree[last] = value
+
+
+def _explain(kind: type[BaseModel], error: ValidationError) -> str:
+    """All problems of a configuration in one line, the first few in full."""
+    problems = [_explain_one(kind, details) for details in error.errors()]
+    more = f"; and {len(problems) - 3} more problems" if len(problems) > 3 else ""
+    return "; ".join(problems[:3]) + more
+
+
+def _explain_one(kind: type[BaseModel], details: Any) -> str:
+    location = [str(part) for part in details["loc"]]
+    key = ".".join(location)
+    if details["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{_suggest(kind, location[-1])}"
+    if details["type"] == "missing":
+        return f"key {key!r} is missing"
+    message = details["msg"].removeprefix("Value error, ")
+    value = details["input"]
+    shown = f", not {value!r}" if not isinstance(value, dict) and details["type"] != "value_error" else ""
+    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _suggest(kind: type[BaseModel], key: str) -> str:
+    near = difflib.get_close_matches(key, list(_all_keys(kind)), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _all_keys(kind: type[BaseModel]) -> Iterator[str]:
+    models: list[type[BaseModel]] = [kind]
+    if kind is Config:
+        models += [ScheduleJumpParams, DataConfig, EvalDataConfig, OutputPaths]
+    for model in models:
+        yield from model.model_fields

@@ -1,0 +1,198 @@
+"""The Gaussian diffusion process: constants, forward steps, and one reverse step (DDPM or DDIM).
+
+Symbols follow Ho et al. 2020 (DDPM) and Nichol and Dhariwal 2021 (IDDPM). All states are float32 [B, 3, H, W] with
+pictures in [-1, 1]. A time `t` is an int (the sampler: the whole batch is at one time) or an int64 tensor [B] (training).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from repaint.diffusion.respacing import respace_betas
+
+# model(x, timesteps, y) -> [B, 3 or 6, H, W]; cond_fn(x, timesteps, y) -> gradient like x. Timesteps are original ones.
+Model = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+CondFn = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+MeanType = Literal["epsilon", "xstart"]
+VarianceType = Literal["learned_range", "fixed_small", "fixed_large"]
+Time = int | Tensor
+
+
+@dataclass(frozen=True)
+class ReverseStep:
+    """The law of x_{t-1} given x_t as the network sees it: a diagonal normal, and the estimate of x0 behind it."""
+
+    mean: Tensor
+    log_variance: Tensor
+    pred_xstart: Tensor
+
+
+class GaussianDiffusion(nn.Module):
+    """A diffusion process on a subset of the trained timesteps.
+
+    All tables are computed in float64 and kept as float32 buffers, so that `.to(device)` takes them along and no step
+    copies anything from the host.
+
+    Args:
+        betas: float64 [T_original] of the trained process.
+        timesteps: sorted original steps to visit (default: all); index t below means `timesteps[t]`.
+        mean_type: what the network predicts, the noise ("epsilon") or the clean picture ("xstart").
+        variance_type: "learned_range" (IDDPM equation 15, the network's last three channels), or fixed to the
+            posterior's ("fixed_small") or the forward step's ("fixed_large") variance (DDPM section 3.2).
+        clip_denoised: clamp the estimate of x0 to [-1, 1].
+        rescale_timesteps: show the network timesteps scaled to 0..1000 whatever the length of the trained process.
+    """
+
+    betas: Tensor
+    alphas_cumprod: Tensor
+    timestep_map: Tensor
+
+    def __init__(
+        self,
+        betas: NDArray[np.float64],
+        timesteps: list[int] | None = None,
+        mean_type: MeanType = "epsilon",
+        variance_type: VarianceType = "learned_range",
+        clip_denoised: bool = True,
+        rescale_timesteps: bool = False,
+    ) -> None:
+        super().__init__()
+        timesteps = list(range(len(betas))) if timesteps is None else timesteps
+        self.mean_type = mean_type
+        self.variance_type = variance_type
+        self.clip_denoised = clip_denoised
+        self.num_timesteps = len(timesteps)
+        for name, table in _tables(respace_betas(betas, timesteps)).items():
+            self.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
+        seen = torch.tensor(timesteps)
+        if rescale_timesteps:
+            seen = seen.float() * (1000.0 / len(betas))
+        self.register_buffer("timestep_map", seen, persistent=False)
+
+    def timesteps(self, t: Time, batch: int) -> Tensor:
+        """What the network is told for time `t`: original timesteps [batch]."""
+        return self.timestep_map[t].expand(batch)
+
+    def at(self, table: str, t: Time) -> Tensor:
+        """Entry `t` of a table, shaped to multiply states: a scalar tensor for an int t, [B, 1, 1, 1] for a tensor."""
+        value: Tensor = getattr(self, table)[t]
+        return value.reshape(-1, 1, 1, 1) if value.ndim else value
+
+    def q_sample(self, x0: Tensor, t: Time, noise: Tensor) -> Tensor:
+        """Draw x_t given x0: sqrt(abar_t) x0 + sqrt(1 - abar_t) noise (DDPM equation 4).
+
+        RePaint's Algorithm 1 prints (1 - abar_t) as the factor of the noise in line 5. That is the variance: the
+        standard deviation is its square root, as in the paper's equation 8a and the published code.
+        """
+        return self.at("sqrt_alphas_cumprod", t) * x0 + self.at("sqrt_one_minus_alphas_cumprod", t) * noise
+
+    def q_step(self, x: Tensor, t: Time, noise: Tensor) -> Tensor:
+        """Draw x_t given x = x_{t-1}, one forward step: sqrt(1 - beta_t) x + sqrt(beta_t) noise (DDPM equation 2)."""
+        return self.at("sqrt_one_minus_betas", t) * x + self.at("sqrt_betas", t) * noise
+
+    def q_posterior_mean(self, x0: Tensor, x: Tensor, t: Time) -> Tensor:
+        """Mean of x_{t-1} given x_t = x and x0 (DDPM equation 7)."""
+        return self.at("posterior_mean_coef1", t) * x0 + self.at("posterior_mean_coef2", t) * x
+
+    def predict_xstart(self, x: Tensor, t: Time, eps: Tensor) -> Tensor:
+        """Solve q_sample for x0 (DDPM equation 15)."""
+        return self.at("sqrt_recip_alphas_cumprod", t) * x - self.at("sqrt_recipm1_alphas_cumprod", t) * eps
+
+    def predict_eps(self, x: Tensor, t: Time, x0: Tensor) -> Tensor:
+        """Solve q_sample for the noise."""
+        return (self.at("sqrt_recip_alphas_cumprod", t) * x - x0) / self.at("sqrt_recipm1_alphas_cumprod", t)
+
+    def reverse_step(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseStep:
+        """Read a network output [B, 3 or 6, H, W] at x_t = x as the law of x_{t-1}."""
+        prediction = output[:, :3]
+        pred_xstart = prediction if self.mean_type == "xstart" else self.predict_xstart(x, t, prediction)
+        if clip:
+            pred_xstart = pred_xstart.clamp(-1, 1)
+        mean = self.q_posterior_mean(pred_xstart, x, t)
+        return ReverseStep(mean, self._log_variance(output, t).expand_as(x), pred_xstart)
+
+    def _log_variance(self, output: Tensor, t: Time) -> Tensor:
+        if self.variance_type == "fixed_small":
+            return self.at("posterior_log_variance_clipped", t)
+        if self.variance_type == "fixed_large":
+            return self.at("log_betas_clipped", t)
+        fraction = (output[:, 3:] + 1) / 2
+        upper, lower = self.at("log_betas", t), self.at("posterior_log_variance_clipped", t)
+        return fraction * upper + (1 - fraction) * lower
+
+    def p_mean_variance(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> ReverseStep:
+        """The law of x_{t-1} given x_t = x: one network call.
+
+        Args:
+            model: the network; sees original timesteps.
+            x: [B, 3, H, W].
+            t: respaced time, 0..num_timesteps-1.
+            y: class labels int64 [B], or None.
+        """
+        return self.reverse_step(model(x, self.timesteps(t, len(x)), y).float(), x, t, self.clip_denoised)
+
+    def p_sample(
+        self, model: Model, x: Tensor, t: int, noise: Tensor, y: Tensor | None = None, cond_fn: CondFn | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """One DDPM step (DDPM algorithm 2), with classifier guidance if `cond_fn` is given.
+
+        Guidance shifts the mean by variance x gradient of log p(y | x_t) (Dhariwal and Nichol 2021, algorithm 1).
+
+        Returns:
+            (x_{t-1}, pred_xstart), both like x. At t = 0 no noise is added.
+        """
+        step = self.p_mean_variance(model, x, t, y)
+        mean = step.mean
+        if cond_fn is not None:
+            mean = mean + step.log_variance.exp() * cond_fn(x, self.timesteps(t, len(x)), y).float()
+        if t > 0:
+            mean = mean + (0.5 * step.log_variance).exp() * noise
+        return mean, step.pred_xstart
+
+    def ddim_sample(
+        self, model: Model, x: Tensor, t: int, noise: Tensor, y: Tensor | None = None, eta: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """One DDIM step (Song et al. 2021, equations 12 and 16); `eta` 0 is deterministic, 1 has DDPM's variance.
+
+        Returns:
+            (x_{t-1}, pred_xstart), both like x.
+        """
+        pred_xstart = self.p_mean_variance(model, x, t, y).pred_xstart
+        eps = self.predict_eps(x, t, pred_xstart)  # after clipping: the noise that fits the clipped estimate
+        sigma = eta * self.at("posterior_std", t)
+        direction = (1 - self.at("alphas_cumprod_prev", t) - sigma**2).clamp(min=0).sqrt()
+        mean = self.at("alphas_cumprod_prev", t).sqrt() * pred_xstart + direction * eps
+        return mean + sigma * noise, pred_xstart
+
+
+def _tables(betas: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """All constants of the process, float64 [T] each; names as in the papers."""
+    abar = np.cumprod(1 - betas)
+    abar_prev = np.concatenate([[1.0], abar[:-1]])
+    posterior_variance = betas * (1 - abar_prev) / (1 - abar)
+    # The posterior's variance is 0 at t = 0; its logarithm is clipped to that of the next step (IDDPM's code).
+    first = posterior_variance[1] if len(betas) > 1 else betas[0]
+    clipped = np.concatenate([[first], posterior_variance[1:]])
+    return {
+        "betas": betas,
+        "sqrt_betas": np.sqrt(betas),
+        "sqrt_one_minus_betas": np.sqrt(1 - betas),
+        "log_betas": np.log(betas),
+        "log_betas_clipped": np.log(np.concatenate([[first], betas[1:]])),
+        "alphas_cumprod": abar,
+        "alphas_cumprod_prev": abar_prev,
+        "sqrt_alphas_cumprod": np.sqrt(abar),
+        "sqrt_one_minus_alphas_cumprod": np.sqrt(1 - abar),
+        "sqrt_recip_alphas_cumprod": np.sqrt(1 / abar),
+        "sqrt_recipm1_alphas_cumprod": np.sqrt(1 / abar - 1),
+        "posterior_std": np.sqrt(posterior_variance),
+        "posterior_variance": posterior_variance,
+        "posterior_log_variance_clipped": np.log(clipped),
+        "posterior_mean_coef1": betas * np.sqrt(abar_prev) / (1 - abar),
+        "posterior_mean_coef2": (1 - abar_prev) * np.sqrt(1 - betas) / (1 - abar),
+    }

@@ -1,0 +1,73 @@
+"""Respacing: run a process trained with many steps on a subset of them (Nichol and Dhariwal 2021, section 4)."""
+
+from itertools import accumulate, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def space_timesteps(num_timesteps: int, respacing: str) -> list[int]:
+    """Original timesteps kept by a respacing.
+
+    Args:
+        num_timesteps: steps of the trained process.
+        respacing: "" (all), "250" (that many, evenly spaced), "10,15,20" (that many from each of so many equal
+            sections) or "ddim50" (that many with one fixed integer stride, as in the DDIM paper).
+
+    Returns:
+        Sorted list of timesteps in 0..num_timesteps-1.
+
+    Raises:
+        ValueError: the text has no such form, or asks for more steps than there are.
+    """
+    if not respacing:
+        return list(range(num_timesteps))
+    if respacing.startswith("ddim"):
+        return _fixed_stride(num_timesteps, respacing)
+    try:
+        counts = [int(part) for part in respacing.split(",")]
+    except ValueError:
+        raise ValueError(f"respacing {respacing!r} is neither '250', '10,15,20', 'ddim50' nor ''") from None
+    return _sections(num_timesteps, counts)
+
+
+def _fixed_stride(num_timesteps: int, respacing: str) -> list[int]:
+    wanted = respacing.removeprefix("ddim")
+    if not wanted.isdecimal():
+        raise ValueError(f"respacing {respacing!r}: 'ddim' must be followed by a number of steps")
+    for stride in range(1, num_timesteps + 1):
+        steps = range(0, num_timesteps, stride)
+        if len(steps) == int(wanted):
+            return list(steps)
+    raise ValueError(f"no integer stride gives {wanted} of {num_timesteps} steps; use {wanted!r} without 'ddim'")
+
+
+def _sections(num_timesteps: int, counts: list[int]) -> list[int]:
+    short, longer = divmod(num_timesteps, len(counts))
+    steps: set[int] = set()
+    start = 0
+    for i, count in enumerate(counts):
+        size = short + (i < longer)
+        if not 1 <= count <= size:
+            raise ValueError(f"cannot take {count} of the {size} steps in section {i + 1} of {len(counts)}")
+        stride = (size - 1) / (count - 1) if count > 1 else 1.0
+        # The stride is added up, not multiplied: where a sum lands next to a half, rounding must go the published way.
+        positions = accumulate(repeat(stride, count - 1), initial=0.0)
+        steps.update(start + round(position) for position in positions)
+        start += size
+    return sorted(steps)
+
+
+def respace_betas(betas: NDArray[np.float64], timesteps: list[int]) -> NDArray[np.float64]:
+    """Betas of the process that visits only `timesteps`, with alphas_cumprod kept at those steps.
+
+    Args:
+        betas: [T] of the trained process.
+        timesteps: sorted steps to keep, as of `space_timesteps`.
+
+    Returns:
+        Array [len(timesteps)].
+    """
+    kept = np.cumprod(1 - betas)[timesteps]
+    before = np.concatenate([[1.0], kept[:-1]])
+    return np.asarray(1 - kept / before)

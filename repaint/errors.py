@@ -1,0 +1,17 @@
+"""Errors that a user can cause and mend. Each message says what is wrong, where, and the way out."""
+
+
+class RepaintError(Exception):
+    """Base of all errors that the command line prints as one line (exit code 2)."""
+
+
+class ConfigError(RepaintError):
+    """A configuration file or command-line value that cannot be run."""
+
+
+class DataError(RepaintError):
+    """A picture, mask or folder that is missing, unreadable or does not fit."""
+
+
+class CheckpointError(RepaintError):
+    """A weights file that is missing, damaged, unsafe or of another architecture."""

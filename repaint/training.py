@@ -1,0 +1,281 @@
+"""Training and fine-tuning on a folder of pictures: IDDPM's objective, AdamW, EMA, DDP, exact resume.
+
+Everything random in a step (pictures, flips, times, noise) is a function of (seed, step, rank), so that a resumed run
+repeats the uninterrupted one to the bit on the same machine without storing any generator's state.
+"""
+
+import io
+import json
+import math
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Sampler
+from tqdm import tqdm
+
+from repaint import build
+from repaint.config import NetworkConfig, ProcessConfig, TrainConfig
+from repaint.data import images, storage
+from repaint.data.dataset import TrainingPictures
+from repaint.diffusion.losses import TrainingLoss, training_losses
+from repaint.distributed import Process
+from repaint.errors import CheckpointError, ConfigError
+from repaint.models.checkpoint import encode_checkpoint, load_weights, read_checkpoint
+from repaint.noise import PictureNoise, picture_seed
+from repaint.outputs import tile
+from repaint.sampler import p_sample_loop
+from repaint.schedule import get_schedule_jump
+
+STATE_FILE = "state.pt"
+MODEL_FILE = "model.safetensors"
+LOG_FILE = "log.jsonl"
+
+
+class StepBatches(Sampler[list[int]]):
+    """Indices of each step's pictures: every epoch is a fresh permutation, and any step can be the first.
+
+    Args:
+        count: number of pictures.
+        batch_size: of all processes together.
+        seed: of the permutations.
+        start, stop: steps to serve.
+        rank, world_size: which share of each batch is this process's.
+    """
+
+    def __init__(
+        self, count: int, batch_size: int, seed: int, start: int, stop: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.start, self.stop = start, stop
+        self.rank, self.world_size = rank, world_size
+
+    def __len__(self) -> int:
+        return max(0, self.stop - self.start)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        stream = self._stream(self.start * self.batch_size)
+        for _ in range(self.start, self.stop):
+            yield list(islice(stream, self.batch_size))[self.rank :: self.world_size]
+
+    def _stream(self, position: int) -> Iterator[int]:
+        epoch, skip = divmod(position, self.count)
+        while True:
+            order = torch.randperm(self.count, generator=step_generator(self.seed, epoch, stream=1))
+            yield from order[skip:].tolist()
+            epoch, skip = epoch + 1, 0
+
+
+def step_generator(seed: int, step: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for step `step`; streams are independent (0 and 1 are the data order's, 2 + rank a process's)."""
+    text = f"{seed} {step} {stream}".encode()
+    number = int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)
+    return torch.Generator(device).manual_seed(number)
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Learning rate of step `step`: linear warm-up, then constant or half a cosine down to 0 at `config.steps`."""
+    warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    decay = 0.5 * (1 + math.cos(math.pi * step / config.steps)) if config.lr_decay == "cosine" else 1.0
+    return config.lr * warmup * decay
+
+
+class Trainer:
+    """A network in training with all that must survive an interruption.
+
+    Args:
+        config: what to train, on what, for how long.
+        process: rank, number of processes, device.
+
+    Raises:
+        RepaintError: contradictory configuration, unreadable folder or checkpoint.
+    """
+
+    def __init__(self, config: TrainConfig, process: Process) -> None:
+        if config.batch_size % process.world_size:
+            raise ConfigError(f"batch_size {config.batch_size} is not divisible by {process.world_size} processes")
+        if config.class_cond:
+            raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
+        self.config = config
+        self.process = process
+        self.dataset = TrainingPictures(config.data_path, config.image_size)
+        self.diffusion = build.build_diffusion(config).to(process.device)
+        torch.manual_seed(config.seed)
+        self.network = build.build_unet(build.build_unet_config(config))
+        if config.init_path is not None:
+            load_weights(self.network, read_checkpoint(config.init_path)[0], config.init_path)
+        self.network.to(process.device)
+        if config.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
+        self.step = 0
+        self._resume()
+        self.parallel: nn.Module = self.network
+        if process.world_size > 1:
+            self.parallel = DistributedDataParallel(self.network)
+
+    def run(self, stop: int | None = None) -> None:
+        """Train up to step `stop` (default: all), saving as configured and at the end. Ctrl-C saves, then raises."""
+        stop = min(stop or self.config.steps, self.config.steps)
+        if self.process.is_main:
+            storage.check_writable(self.config.out)
+        order = StepBatches(
+            len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop,
+            self.process.rank, self.process.world_size,
+        )  # fmt: skip
+        bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.process.is_main)
+        try:
+            for batch in DataLoader(self.dataset, batch_sampler=order):
+                self._train_step(batch, bar)
+                bar.update()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        finally:
+            bar.close()
+        self.save()
+
+    def _train_step(self, batch: Tensor, bar: "tqdm[None]") -> None:
+        config = self.config
+        started = time.perf_counter()
+        self.parallel.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(config, self.step)
+        loss = self._loss(batch)
+        total = loss.total.mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
+        self.optimiser.step()
+        self._update_ema()
+        self.step += 1
+        if self.step % config.log_interval == 0 or self.step == config.steps:
+            line = {"step": self.step, "loss": total.item(), "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
+            if not math.isfinite(line["loss"]):
+                raise ConfigError(f"step {self.step}: the loss is {line['loss']}; lower lr, or set grad_clip or precision fp32")
+            line |= {"grad_norm": norm.item(), "seconds_per_step": time.perf_counter() - started}
+            bar.set_postfix(loss=f"{line['loss']:.4f}")
+            self._log(line)
+        if self.step % config.save_interval == 0:
+            self.save()
+        if self.process.is_main and (self.step % config.sample_interval == 0 or self.step == config.steps):
+            self.save_samples()
+
+    def _loss(self, batch: Tensor) -> TrainingLoss:
+        device = self.process.device
+        generator = step_generator(self.config.seed, self.step, 2 + self.process.rank, device)
+        x0 = batch.to(device).float() / 127.5 - 1
+        if self.config.random_flip:
+            flip = torch.rand(len(x0), 1, 1, 1, generator=generator, device=device) < 0.5
+            x0 = torch.where(flip, x0.flip(3), x0)
+        t = torch.randint(self.diffusion.num_timesteps, (len(x0),), generator=generator, device=device)
+        noise = torch.randn(x0.shape, generator=generator, device=device)
+        if self.config.channels_last:
+            x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
+        return training_losses(self.diffusion, self._model, x0, t, noise)
+
+    def _model(self, x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
+        with torch.autocast(self.process.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            output: Tensor = self.parallel(x, timesteps, y)
+        return output
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        # A young average follows faster, or it would remember the random start for 1 / (1 - rate) steps.
+        rate = min(self.config.ema_rate, (1 + self.step) / (10 + self.step))
+        for key, value in self.network.state_dict().items():
+            self.ema[key].lerp_(value, 1 - rate)
+
+    def save(self) -> None:
+        """Write the resume state and the exported model (main process only)."""
+        if not self.process.is_main:
+            return
+        state = {
+            "step": self.step,
+            "identity": _identity(self.config, len(self.dataset), self.process.world_size),
+            "network": self.network.state_dict(),
+            "ema": self.ema,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        storage.write_bytes(storage.join(self.config.out, STATE_FILE), buffer.getvalue())
+        kind = torch.float16 if self.config.export_precision == "fp16" else torch.float32
+        metadata = checkpoint_metadata(self.config) | {"training": {"step": self.step, "pictures": len(self.dataset)}}
+        model = encode_checkpoint({key: value.to(kind) for key, value in self.ema.items()}, metadata)
+        storage.write_bytes(storage.join(self.config.out, MODEL_FILE), model)
+
+    def _resume(self) -> None:
+        path = storage.join(self.config.out, STATE_FILE)
+        if not storage.exists(path):
+            return
+        try:
+            state = torch.load(io.BytesIO(storage.read_bytes(path)), self.process.device, weights_only=True)
+            identity = state["identity"]
+        except Exception as error:  # a damaged file can fail in any way
+            raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
+        wanted = _identity(self.config, len(self.dataset), self.process.world_size)
+        changed = [f"{key} {identity.get(key)} (now {value})" for key, value in wanted.items() if identity.get(key) != value]
+        if changed:
+            raise ConfigError(f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values")
+        self.network.load_state_dict(state["network"])
+        self.ema = state["ema"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        if self.process.is_main:
+            self._rewrite_log([line for line in self._read_log() if line["step"] <= self.step])
+
+    def save_samples(self) -> None:
+        """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
+        config = self.config
+        network = build.build_unet(self.network.config).to(self.process.device)
+        network.load_state_dict(self.ema)
+        diffusion = build.build_diffusion(config, str(config.sample_steps)).to(self.process.device)
+        shape = (3, config.image_size, config.image_size)
+        seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
+        empty = torch.zeros(config.sample_count, *shape, device=self.process.device)
+        samples = p_sample_loop(
+            network.eval(),
+            diffusion,
+            empty,
+            empty[:, :1],
+            get_schedule_jump(config.sample_steps),
+            PictureNoise(seeds, shape, self.process.device),
+            inject=False,
+        )
+        sheet = tile([images.to_uint8(x) for x in samples], columns=math.ceil(config.sample_count**0.5))
+        path = storage.join(config.out, f"samples/{self.step:07d}.png")
+        storage.write_bytes(path, images.encode_png(sheet))
+
+    def _log(self, line: dict[str, float]) -> None:
+        if self.process.is_main:
+            self._rewrite_log([*self._read_log(), line])
+
+    def _read_log(self) -> list[dict[str, float]]:
+        path = storage.join(self.config.out, LOG_FILE)
+        text = storage.read_bytes(path).decode() if storage.exists(path) else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _rewrite_log(self, lines: list[dict[str, float]]) -> None:
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        storage.write_bytes(storage.join(self.config.out, LOG_FILE), text.encode())
+
+
+def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
+    """What a model file tells about itself, so that `model: auto` needs no flags."""
+    values = config.model_dump()
+    parts = {"network": NetworkConfig, "process": ProcessConfig}
+    return {part: {key: values[key] for key in kind.model_fields} for part, kind in parts.items()}
+
+
+def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
+    """What must not change between the pieces of one training. Its length, rate and logging may."""
+    values: dict[str, object] = {"pictures": pictures, "processes": world_size}
+    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
+    for part in checkpoint_metadata(config).values():
+        values |= part
+    return values
