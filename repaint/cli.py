@@ -4,27 +4,43 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from repaint import distributed
+from repaint import distributed, runner
 from repaint.config import Config, TrainConfig, load_config
 from repaint.errors import RepaintError
+from repaint.training import Trainer
 
+QUICKSTART = "confs/quickstart.yml"
 EXIT_USER_ERROR = 2
-EXIT_SOME_FAILED = 3
-EXIT_INTERRUPTED = 130
+
+
+def inpaint_main(arguments: Sequence[str] | None = None) -> int:
+    """`test.py`: inpaint the pictures of a configuration."""
+    parser = argparse.ArgumentParser(prog="test.py", description="Fill the holes in pictures with RePaint.")
+    _add_common(parser, QUICKSTART)
+    parser.add_argument("--dry_run", action="store_true", help="check everything and print the plan, run nothing")
+    parser.add_argument("--overwrite", action="store_true", help="do finished pictures again")
+    args = parser.parse_args(arguments)
+    return guard(lambda: _inpaint(args), args.debug)
+
+
+def _inpaint(args: argparse.Namespace) -> int:
+    config = load_config(Config, args.conf_path, args.set)
+    device = distributed.pick_device(args.device)
+    if args.dry_run:
+        return runner.dry_run(config, device)
+    return runner.run(config, device, args.overwrite)
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
-    """`scripts/train.py`."""
+    """`scripts/train.py`: train a model."""
     parser = argparse.ArgumentParser(prog="train.py", description="Train a diffusion model on a folder of pictures.")
-    _add_common(parser, default_conf=None)
+    _add_common(parser, None)
     parser.add_argument("--stop", type=int, metavar="STEP", help="stop at this step, to be resumed later")
     args = parser.parse_args(arguments)
-    return _guard(lambda: _train(args), args.debug)
+    return guard(lambda: _train(args), args.debug)
 
 
 def _train(args: argparse.Namespace) -> int:
-    from repaint.training import Trainer
-
     config = load_config(TrainConfig, args.conf_path, args.set)
     process = distributed.start(args.device)
     try:
@@ -42,13 +58,17 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _add_common(parser: argparse.ArgumentParser, default_conf: str | None) -> None:
-    parser.add_argument("--conf_path", default=default_conf, required=default_conf is None, help="YAML configuration")
-    parser.add_argument("--set", action="append", default=[], metavar="key.path=value", help="override a key; repeatable")
+    shown = f"YAML configuration (default: {default_conf})" if default_conf else "YAML configuration"
+    parser.add_argument("--conf_path", default=default_conf, required=default_conf is None, help=shown)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
+    )
     parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one at hand")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def _guard(job: Callable[[], int], debug: bool) -> int:
+def guard(job: Callable[[], int], debug: bool = False) -> int:
+    """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
     try:
         return job()
     except RepaintError as error:
@@ -58,4 +78,4 @@ def _guard(job: Callable[[], int], debug: bool) -> int:
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return runner.EXIT_INTERRUPTED

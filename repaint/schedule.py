@@ -53,8 +53,10 @@ def get_schedule_jump(
         n_sample: passes over every single step; `n_sample - 1` one-step jumps after each step down.
         jump_length: steps of a jump (j in the paper).
         jump_n_sample: passes over each stretch of `jump_length` steps (r in the paper), so r - 1 jumps.
-        jump2_length, jump2_n_sample: a second level of shorter jumps inside each pass of the first.
-        jump3_length, jump3_n_sample: a third level inside each pass of the second.
+        jump2_length: steps of a second level of jumps, inside each pass of the first.
+        jump2_n_sample: its passes.
+        jump3_length: steps of a third level of jumps, inside each pass of the second.
+        jump3_n_sample: its passes.
         start_resampling: no jump leads above this time; jumps start below it.
 
     Returns:
@@ -107,8 +109,6 @@ def share_of_calls(times: Sequence[int], bins: int = 10) -> list[float]:
         `bins` floats that sum to 1.
     """
     calls = Counter(
-        min(before * bins // (max(times) + 1), bins - 1)
-        for before, after in pairwise(times)
-        if after < before
+        min(before * bins // (max(times) + 1), bins - 1) for before, after in pairwise(times) if after < before
     )
     return [calls[i] / calls.total() for i in range(bins)]

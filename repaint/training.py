@@ -10,8 +10,10 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Sampler
@@ -139,7 +141,7 @@ class Trainer:
             bar.close()
         self.save()
 
-    def _train_step(self, batch: Tensor, bar: "tqdm[None]") -> None:
+    def _train_step(self, batch: Tensor, bar: "tqdm[Any]") -> None:
         config = self.config
         started = time.perf_counter()
         self.parallel.train()
@@ -148,7 +150,7 @@ class Trainer:
         loss = self._loss(batch)
         total = loss.total.mean()
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
         self.optimiser.step()
         self._update_ema()
@@ -156,7 +158,9 @@ class Trainer:
         if self.step % config.log_interval == 0 or self.step == config.steps:
             line = {"step": self.step, "loss": total.item(), "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
             if not math.isfinite(line["loss"]):
-                raise ConfigError(f"step {self.step}: the loss is {line['loss']}; lower lr, or set grad_clip or precision fp32")
+                raise ConfigError(
+                    f"step {self.step}: the loss is {line['loss']}; lower lr, or set grad_clip or precision fp32"
+                )
             line |= {"grad_norm": norm.item(), "seconds_per_step": time.perf_counter() - started}
             bar.set_postfix(loss=f"{line['loss']:.4f}")
             self._log(line)
@@ -216,12 +220,16 @@ class Trainer:
         try:
             state = torch.load(io.BytesIO(storage.read_bytes(path)), self.process.device, weights_only=True)
             identity = state["identity"]
-        except Exception as error:  # a damaged file can fail in any way
+        except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
             raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
         wanted = _identity(self.config, len(self.dataset), self.process.world_size)
-        changed = [f"{key} {identity.get(key)} (now {value})" for key, value in wanted.items() if identity.get(key) != value]
+        changed = [
+            f"{key} {identity.get(key)} (now {value})" for key, value in wanted.items() if identity.get(key) != value
+        ]
         if changed:
-            raise ConfigError(f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values")
+            raise ConfigError(
+                f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values"
+            )
         self.network.load_state_dict(state["network"])
         self.ema = state["ema"]
         self.optimiser.load_state_dict(state["optimiser"])
@@ -268,7 +276,7 @@ class Trainer:
 def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
     """What a model file tells about itself, so that `model: auto` needs no flags."""
     values = config.model_dump()
-    parts = {"network": NetworkConfig, "process": ProcessConfig}
+    parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
     return {part: {key: values[key] for key in kind.model_fields} for part, kind in parts.items()}
 
 

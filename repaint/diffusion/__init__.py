@@ -1,0 +1,1 @@
+"""The diffusion process. Knows no network, no file, no configuration."""

@@ -1,7 +1,7 @@
 """The Gaussian diffusion process: constants, forward steps, and one reverse step (DDPM or DDIM).
 
 Symbols follow Ho et al. 2020 (DDPM) and Nichol and Dhariwal 2021 (IDDPM). All states are float32 [B, 3, H, W] with
-pictures in [-1, 1]. A time `t` is an int (the sampler: the whole batch is at one time) or an int64 tensor [B] (training).
+pictures in [-1, 1]. A time `t` is an int (sampling: the whole batch is at one time) or an int64 tensor [B] (training).
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from repaint.diffusion.gaussian import GaussianDiffusion, Model, ReverseStep
 
 @dataclass(frozen=True)
 class TrainingLoss:
-    """Loss terms, each [B]: `total` is what training minimises, `mse` and `vb` its parts (`vb` in bits per dimension)."""
+    """Loss terms, each [B]: `total` is minimised, `mse` and `vb` (bits per dimension) are its parts."""
 
     total: Tensor
     mse: Tensor
@@ -47,7 +47,10 @@ def training_losses(
 def variational_term(diffusion: GaussianDiffusion, step: ReverseStep, x0: Tensor, x: Tensor, t: Tensor) -> Tensor:
     """L_t of the variational bound in bits per dimension [B] (DDPM equations 5 and 13)."""
     kl = normal_kl(
-        diffusion.q_posterior_mean(x0, x, t), diffusion.at("posterior_log_variance_clipped", t), step.mean, step.log_variance
+        diffusion.q_posterior_mean(x0, x, t),
+        diffusion.at("posterior_log_variance_clipped", t),
+        step.mean,
+        step.log_variance,
     )
     decoder = -discretised_log_likelihood(x0, step.mean, 0.5 * step.log_variance)
     return torch.where(t == 0, _mean_flat(decoder), _mean_flat(kl)) / math.log(2)

@@ -93,7 +93,9 @@ class ResBlock(nn.Module):
         self.resample: nn.Module | None = None
         if resample is not None:
             self.resample = (Upsample if resample == "up" else Downsample)(channels, use_conv=False)
-        self.in_layers = nn.Sequential(GroupNorm32(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
+        self.in_layers = nn.Sequential(
+            GroupNorm32(channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+        )
         emb_width = 2 * out_channels if use_scale_shift_norm else out_channels
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_channels, emb_width))
         self.out_layers = nn.Sequential(
@@ -165,7 +167,8 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)
         h = attention(self.qkv(self.norm(flat)), self.num_heads, self.use_new_attention_order)
-        return (flat + self.proj_out(h)).reshape(x.shape)
+        out: Tensor = flat + self.proj_out(h)
+        return out.reshape(x.shape)
 
 
 def head_count(channels: int, num_heads: int, num_head_channels: int) -> int:
@@ -209,7 +212,7 @@ class AttentionPool2d(nn.Module):
 class TimestepSequential(nn.Sequential):
     """A sequence that hands the embedding to the layers that take one."""
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
             x = layer(x, emb) if isinstance(layer, ResBlock) else layer(x)
         return x

@@ -37,9 +37,7 @@ def read_checkpoint(path: str, content: bytes | None = None) -> tuple[State, Fla
     """
     head = content[:64] if content is not None else _read_head(path)
     if head.lstrip()[:1] == b"<":
-        raise CheckpointError(
-            f"{path}: a web page, not weights (the download was answered with HTML); delete it and run download.sh again"
-        )
+        raise CheckpointError(f"{path}: a web page (HTML), not weights; delete it and run download.sh again")
     if path.endswith(".safetensors"):
         return _read_safetensors(path, content)
     return _read_torch(path, content), {}
@@ -47,7 +45,7 @@ def read_checkpoint(path: str, content: bytes | None = None) -> tuple[State, Fla
 
 def _read_head(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(64)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such weights file; download.sh fetches the published ones") from None
@@ -77,7 +75,7 @@ def _read_torch(path: str, content: bytes | None) -> State:
             f"{path}: refused, because it holds more than plain weights and loading it could run code; "
             f"convert it to .safetensors where you trust it"
         ) from None
-    except Exception as error:  # a damaged zip or pickle can fail in any way
+    except Exception as error:  # noqa: BLE001 - a damaged zip or pickle can fail in any way
         reason = str(error).split("\n")[0][:120]
         raise CheckpointError(f"{path}: damaged or incomplete ({reason}); fetch it again") from None
     return _plain_state(path, loaded)
@@ -112,7 +110,9 @@ def load_weights(network: nn.Module, state: State, path: str, wrong_flags: str =
     """
     wanted = {key: list(value.shape) for key, value in network.state_dict().items()}
     found = {key: list(value.shape) for key, value in state.items()}
-    shapes = [f"{key} {found[key]} instead of {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
+    shapes = [
+        f"{key} {found[key]} instead of {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]
+    ]
     parts = [
         _some("missing", [key for key in wanted if key not in found]),
         _some("unexpected", [key for key in found if key not in wanted]),

@@ -1,4 +1,4 @@
-"""guided-diffusion's noised classifier: the UNet's encoder half with attention pooling (Dhariwal and Nichol 2021, 4)."""
+"""guided-diffusion's noised classifier: the UNet's encoder with attention pooling (Dhariwal and Nichol 2021, 4)."""
 
 from torch import Tensor, nn
 

@@ -100,6 +100,7 @@ class Encoder(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.dtype = torch.float32  # of the convolutions' weights and the activations between them
         self.time_embed = nn.Sequential(
             nn.Linear(config.num_channels, config.emb_channels),
             nn.SiLU(),
@@ -134,15 +135,9 @@ class Encoder(nn.Module):
         self.input_blocks.append(block)
         self.skip_channels.append(channels)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the convolutions' weights; activations between them have it too."""
-        return self.middle_block[0].in_layers[2].weight.dtype  # type: ignore[union-attr,index,return-value]
-
     def embed(self, timesteps: Tensor) -> Tensor:
         """Embedding [B, 4 * num_channels] of timesteps [B]."""
-        sinusoids = timestep_embedding(timesteps, self.config.num_channels)
-        embedding: Tensor = self.time_embed(sinusoids.to(self.time_embed[0].weight.dtype))
+        embedding: Tensor = self.time_embed(timestep_embedding(timesteps, self.config.num_channels))
         return embedding
 
     def encode(self, x: Tensor, emb: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -159,6 +154,7 @@ class Encoder(nn.Module):
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv1d | nn.Conv2d) and not name.startswith("out."):
                 module.half()
+        self.dtype = torch.float16
 
 
 class UNet(Encoder):

@@ -1,0 +1,42 @@
+"""Rough memory needs of a network, found by running it on PyTorch's meta device (shapes only, no arithmetic)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from repaint.models.unet import Encoder
+
+
+def parameter_bytes(network: nn.Module) -> int:
+    """Bytes of all weights."""
+    return sum(p.numel() * p.element_size() for p in network.parameters())
+
+
+def activation_bytes(network: Encoder, run: Callable[[], object], keep_all: bool = False) -> int:
+    """Bytes of activations alive at the worst moment of a forward pass, without the allocator's slack.
+
+    Args:
+        network: on the meta device.
+        run: runs it once.
+        keep_all: all activations are kept for a backward pass (classifier guidance).
+    """
+    layers = [module for module in network.modules() if not list(module.children())]
+    skips: list[int] = []
+    every: list[int] = []
+    hooks = [_record(module, every) for module in layers] + [_record(block, skips) for block in network.input_blocks]
+    with torch.set_grad_enabled(keep_all):
+        run()
+    for hook in hooks:
+        hook.remove()
+    # Forward only: what waits for the decoder, and around the widest layer its input, its result, the residual branch
+    # and the float32 copy for the normalisation.
+    return sum(every) if keep_all else sum(skips) + 4 * max(every)
+
+
+def _record(module: nn.Module, sizes: list[int]) -> torch.utils.hooks.RemovableHandle:
+    def note(_module: nn.Module, _inputs: object, out: object) -> None:
+        if isinstance(out, Tensor):
+            sizes.append(out.numel() * out.element_size())
+
+    return module.register_forward_hook(note)

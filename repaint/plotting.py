@@ -1,0 +1,143 @@
+"""The schedule figure: what a jump schedule looks like and what it costs. matplotlib is imported here, lazily."""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from repaint.errors import ConfigError
+from repaint.schedule import count_network_calls, share_of_calls
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 10
+DPI = 150
+LONGEST_NAME = 44
+
+_INK, _MUTED, _GRID = "#1f2933", "#66727f", "#e4e8ec"
+_LINE, _BAR = "#1f5fa8", "#7fa8d6"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A list of times with a name to show."""
+
+    name: str
+    times: Sequence[int]
+
+    @property
+    def steps(self) -> int:
+        """Number of respaced steps."""
+        return max(self.times) + 1
+
+    @property
+    def network_calls(self) -> int:
+        """Steps down."""
+        return count_network_calls(self.times)
+
+    @property
+    def forward_steps(self) -> int:
+        """Steps up."""
+        return len(self.times) - 1 - self.network_calls
+
+    @property
+    def title(self) -> str:
+        """The name in one line that fits over a panel."""
+        name = " ".join(self.name.split())
+        return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def summarize(schedule: Schedule) -> str:
+    """One line: the name, the cost, and where in the noise it is spent (thirds of the time)."""
+    low, middle, high = share_of_calls(schedule.times, 3)
+    return (
+        f"{' '.join(schedule.name.split())}: {schedule.network_calls} network calls, "
+        f"{schedule.forward_steps} forward steps, calls at low/middle/high noise {low:.1%} / {middle:.1%} / {high:.1%}"
+    )
+
+
+def plot_schedules(schedules: Sequence[Schedule]) -> bytes:
+    """The figure of `draw_schedules` as the content of a PNG file.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    figure = draw_schedules(schedules)
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks shows as boxes
+        figure.savefig(content, format="png", dpi=DPI)
+    return content.getvalue()
+
+
+def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
+    """Side by side, for each schedule: the time over the transitions, and the share of network calls per noise level.
+
+    Vertical limits are common to all schedules, so that they compare.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("the schedule figure needs matplotlib: pip install .[plot]") from None
+
+    columns = len(schedules) if len(schedules) <= 3 else math.ceil(math.sqrt(len(schedules)))
+    rows = math.ceil(len(schedules) / columns)
+    figure = Figure(figsize=(max(8.0, 5.6 * columns), 5.6 * rows), facecolor="white", layout="constrained")
+    highest_t = max(schedule.steps for schedule in schedules)
+    highest_share = max(max(share_of_calls(schedule.times, BINS)) for schedule in schedules)
+    cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.03, hspace=0.04)
+    for schedule, cell in zip(schedules, cells.flat, strict=False):
+        upper, lower = cell.subplots(2, 1, height_ratios=(5, 3))
+        _draw_times(upper, schedule, highest_t)
+        _draw_shares(lower, schedule, highest_share)
+    return figure
+
+
+def _draw_times(axes: "Axes", schedule: Schedule, highest_t: int) -> None:
+    # Long schedules have teeth a few pixels wide: a thin line keeps them apart.
+    width = 1.6 if len(schedule.times) < 400 else 0.8
+    axes.plot(range(len(schedule.times)), schedule.times, color=_LINE, linewidth=width, solid_joinstyle="round")
+    axes.set_xlim(0, len(schedule.times) - 1)
+    axes.set_ylim(-1 - 0.03 * highest_t, 1.03 * highest_t)
+    _style(axes, "transition", "time t")
+    title = axes.set_title(schedule.title, loc="left", pad=22, fontsize=12, fontweight="bold", color=_INK)
+    title.set_parse_math(False)
+    cost = f"{schedule.network_calls:,} network calls · {schedule.forward_steps:,} forward steps"
+    axes.annotate(cost, (0, 1), (0, 8), "axes fraction", "offset points", fontsize=9.5, color=_MUTED)
+
+
+def _draw_shares(axes: "Axes", schedule: Schedule, highest_share: float) -> None:
+    shares = share_of_calls(schedule.times, BINS)
+    stretch = schedule.steps / BINS
+    middles = [(i + 0.5) * stretch for i in range(BINS)]
+    bars = axes.bar(middles, shares, width=0.86 * stretch, color=_BAR)
+    labels = [_percent(share) for share in shares]
+    axes.bar_label(bars, labels, padding=2, fontsize=8, color=_MUTED)
+    axes.set_xlim(0, schedule.steps)
+    axes.set_ylim(0, 1.2 * highest_share)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    _style(axes, "time t  (0: almost clean, right: pure noise)", "share of calls")
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return ""
+    return "<1%" if share < 0.005 else f"{share:.0%}"
+
+
+def _style(axes: "Axes", xlabel: str, ylabel: str) -> None:
+    axes.set_xlabel(xlabel, fontsize=9, color=_MUTED)
+    axes.set_ylabel(ylabel, fontsize=9, color=_MUTED)
+    axes.tick_params(labelsize=8.5, colors=_MUTED, length=0)
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.locator_params(axis="both", nbins=6, min_n_ticks=1)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_MUTED)

@@ -1,0 +1,104 @@
+"""Draw jump schedules side by side and print what they cost.
+
+python scripts/plot_schedule.py
+python scripts/plot_schedule.py --t_T 100 --jump_n_sample 5 --out r5.png
+python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_T=50,jump_length=5,jump_n_sample=5
+"""
+
+import argparse
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from repaint import build
+from repaint.cli import guard
+from repaint.config import Config, ScheduleJumpParams, load_config
+from repaint.data import storage
+from repaint.errors import ConfigError
+from repaint.plotting import Schedule, plot_schedules, summarize
+from repaint.schedule import get_schedule_jump
+
+PAPER = ScheduleJumpParams(t_T=250).model_dump()
+MOST_CALLS = 1_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, draw, print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="plot_schedule.py", description="Draw jump schedules side by side.")
+    parser.add_argument("--conf_path", nargs="+", action="extend", default=[], metavar="YAML", help="configurations")
+    texts = "a schedule in one text, such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"
+    parser.add_argument("--schedule", action="append", default=[], metavar="KEY=VALUE,...", help=texts)
+    for key, default in PAPER.items():
+        parser.add_argument(f"--{key}", metavar="N", help=f"of a schedule from flags (default: {default})")
+    parser.add_argument("--out", default="schedule.png", help="PNG file (default: schedule.png)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    args = parser.parse_args(arguments)
+    return guard(lambda: _plot(args), args.debug)
+
+
+def _plot(args: argparse.Namespace) -> int:
+    if Path(args.out).suffix.lower() != ".png":
+        raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (schedule.png)")
+    flags = {key: getattr(args, key) for key in PAPER if getattr(args, key) is not None}
+    schedules = [_from_file(path) for path in args.conf_path]
+    if flags or not (args.conf_path or args.schedule):
+        schedules.append(_from_values(flags))
+    schedules += [_from_values(_split(text)) for text in args.schedule]
+    storage.write_bytes(args.out, plot_schedules(schedules))
+    print(*map(summarize, schedules), sep="\n")
+    return 0
+
+
+def _from_file(path: str) -> Schedule:
+    config = load_config(Config, path)
+    return Schedule(config.name or Path(path).stem, build.build_times(config))
+
+
+def _split(text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for part in text.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ConfigError(f"--schedule {text!r}: write it as t_T=50,jump_length=5,jump_n_sample=5")
+        if key not in PAPER:
+            near = difflib.get_close_matches(key, PAPER, n=1)
+            way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PAPER)}"
+            raise ConfigError(f"--schedule {text!r}: unknown parameter {key!r}; {way_out}")
+        if key in values:
+            raise ConfigError(f"--schedule {text!r}: {key} is given twice")
+        values[key] = value
+    return values
+
+
+def _from_values(texts: Mapping[str, str]) -> Schedule:
+    values = PAPER | {key: _whole_number(key, text) for key, text in texts.items()}
+    calls = values["t_T"] * math.prod(value for key, value in values.items() if key.endswith("n_sample"))
+    if calls > MOST_CALLS and min(values.values()) >= 0:
+        raise ConfigError(f"a schedule of about {calls:.1g} network calls is too long to draw; lower t_T or *n_sample")
+    try:
+        return Schedule(_label(values), get_schedule_jump(**values))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _whole_number(key: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{key} must be a whole number, not {text!r}") from None
+
+
+def _label(values: Mapping[str, int]) -> str:
+    """Name by the paper's symbols; what changes nothing is left out."""
+    parts = [f"T={values['t_T']}"]
+    for level in ("", "2", "3"):
+        length, passes = values[f"jump{level}_length"], values[f"jump{level}_n_sample"]
+        parts += [f"j{level}={length}", f"r{level}={passes}"] if passes > 1 else []
+    parts += [f"n={values['n_sample']}"] if values["n_sample"] > 1 else []
+    parts += [f"start={values['start_resampling']}"] if values["start_resampling"] < values["t_T"] else []
+    return ", ".join(parts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
