@@ -153,7 +153,7 @@ fetch() { # URL PART FILE
     esac
 }
 
-size_of() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
+size_of() { if [[ -f $1 ]]; then wc -c <"$1"; else echo 0; fi; }
 first_bytes() { od -An -tx1 -N "$1" | tr -d ' \n'; } # COUNT, of standard input, as hex digits
 
 # A torch zip file ends with its 22-byte end record, so a zip that ends otherwise has been cut.

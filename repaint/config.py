@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from repaint.errors import ConfigError
 from repaint.schedule import NEVER_LIMITED
@@ -42,7 +42,7 @@ def _check_numbers(text: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_to_text)]
-Numbers = Annotated[str, BeforeValidator(_to_text), Field(description="numbers separated by commas")]
+Numbers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_numbers)]
 Real = Annotated[float, BeforeValidator(_to_number)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -73,8 +73,6 @@ class NetworkConfig(_Strict):
     num_classes: Positive = 1000
     dropout: Annotated[Real, Field(ge=0, lt=1)] = 0.0
     use_checkpoint: bool = False
-
-    _numbers = field_validator("channel_mult", "attention_resolutions")(_check_numbers)
 
 
 class ProcessConfig(_Strict):
@@ -197,8 +195,6 @@ class Config(NetworkConfig, ProcessConfig):
     method_name: Any = None
     n_jobs: Any = None
     print_estimated_vars: Any = None
-
-    _numbers = field_validator("classifier_attention_resolutions")(_check_numbers)
 
     @field_validator("inpa_inj_sched_prev_cumnoise")
     @classmethod

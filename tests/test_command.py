@@ -1,0 +1,483 @@
+"""The real command line, on real files: `python test.py ...` and the mistakes its users make."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from repaint import cli, runner
+from repaint.cli import inpaint_main
+from repaint.models.checkpoint import encode_checkpoint
+from repaint.models.unet import UNet
+from tests.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet, write_config, write_masks, write_pictures
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(conf: Path, *arguments: str) -> int:
+    return inpaint_main(["--conf_path", str(conf), "--device", "cpu", *arguments])
+
+
+def manifest(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "out/manifest.jsonl").read_text().splitlines()]
+
+
+def test_run_from_the_shell(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, show_progress=True)
+    command = [sys.executable, "test.py", "--conf_path", str(conf), "--device", "cpu"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    summary, result = done.stdout.splitlines()
+    assert summary == (
+        "tiny: 3 pictures of 16x16 in 2 batches, T=4 j=1 r=2, 7 network calls a batch (14 in all), on cpu"
+    )
+    assert result.startswith(f"3 pictures filled; results in {tmp_path}/out/inpainted, contact sheet")
+    assert "14/14" in done.stderr
+    assert "call" in done.stderr
+    for name in ("00.png", "01.png", "02.png"):
+        truth, filled = read_pixels(tmp_path / "gt" / name), read_pixels(tmp_path / "out/inpainted" / name)
+        np.testing.assert_array_equal(filled[:, : SIZE // 2], truth[:, : SIZE // 2])
+        assert (filled[:, SIZE // 2 :] != truth[:, SIZE // 2 :]).mean() > 0.5
+        np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt" / name), truth)
+        assert read_pixels(tmp_path / "out/gt_masked" / name)[:, SIZE // 2 :].max() == 0
+        assert (read_pixels(tmp_path / "out/gt_keep_mask" / name) == read_pixels(tmp_path / "masks" / name)).all()
+    assert read_pixels(tmp_path / "out/contact_sheet.png").shape[1] > 3 * 128
+    lines = manifest(tmp_path)
+    assert [(line["name"], line["seed"], line["nfe"]) for line in lines] == [
+        ("00.png", 0, 7),
+        ("01.png", 1, 7),
+        ("02.png", 2, 7),
+    ]
+    assert all(len(line["checkpoint_sha256"]) == 64 for line in lines)
+
+
+def test_finished_pictures_are_skipped_and_overwrite_repeats_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf) == 0
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()}
+    (tmp_path / "out/inpainted/01.png").unlink()
+    stamp = (tmp_path / "out/inpainted/00.png").stat().st_mtime_ns
+    assert run(conf) == 0
+    assert "2 of 3 pictures are finished already" in capsys.readouterr().out
+    assert (tmp_path / "out/inpainted/00.png").stat().st_mtime_ns == stamp
+    assert sorted(line["name"] for line in manifest(tmp_path)) == ["00.png", "01.png", "02.png"]
+    assert run(conf, "--set", "seed=5") == 2
+    assert "holds results of another configuration" in capsys.readouterr().err
+    assert run(conf, "--overwrite") == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()} == first
+
+
+def test_pictures_do_not_depend_on_batch_order_or_neighbours(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf) == 0
+    other = str(tmp_path / "other")
+    assert run(conf, "--set", "data.eval.tiny.batch_size=1", "--set", f"data.eval.tiny.paths.srs={other}/inpainted") == 0
+    for name in ("00.png", "01.png", "02.png"):
+        one, two = (read_pixels(Path(folder) / "inpainted" / name).astype(int) for folder in (tmp_path / "out", other))
+        assert np.abs(one - two).max() <= 1
+
+
+def test_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf, "--dry_run", "--set", "seed=3") == 0
+    out = capsys.readouterr().out
+    resolved = yaml.safe_load(out[: out.index(f"{tmp_path}/gt/00.png +")])
+    assert resolved["seed"] == 3
+    assert resolved["schedule_jump_params"]["jump_n_sample"] == 2
+    assert f"{tmp_path}/gt/02.png + {tmp_path}/masks/02.png -> {tmp_path}/out/inpainted/02.png" in out
+    assert "7 network calls a batch (14 in all)" in out
+    assert "memory: about" in out
+    assert "missing" not in out
+    assert not (tmp_path / "out").exists()
+
+
+ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith("train"))
+
+
+@pytest.mark.parametrize("conf", ALL_CONFS, ids=lambda path: path.stem)
+def test_dry_run_resolves_every_configuration(
+    conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run(conf, "--dry_run") == 0
+    out = capsys.readouterr().out
+    if conf.stem == "quickstart":
+        assert "missing" not in out
+    else:
+        assert "T=250 j=10 r=10, 2410 network calls a batch" in out
+
+
+def test_there_are_twenty_configurations() -> None:
+    assert len(ALL_CONFS) == 20
+
+
+def user_error(capsys: pytest.CaptureFixture[str], code: int, *says: str) -> None:
+    err = capsys.readouterr().err
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for text in says:
+        assert text in err
+
+
+def test_missing_model_names_the_download_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, model_path=str(tmp_path / "nowhere.pt"))
+    user_error(capsys, run(conf), "nowhere.pt", "download.sh")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"<!DOCTYPE html><html></html>", "a web page"), (None, "damaged or incomplete"), (b"PK\x03\x04", "damaged")],
+)
+def test_bad_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, says: str) -> None:
+    path = tmp_path / "model.pt"
+    conf = make_run(tmp_path, model_path=str(path))
+    torch.save(tiny_unet().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-3000] if content is None else content)
+    user_error(capsys, run(conf), "model.pt", says)
+    assert not (tmp_path / "out").exists()
+
+
+class Malicious:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.trace,))
+
+
+def test_malicious_pickle_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.pt"
+    conf = make_run(tmp_path, model_path=str(path))
+    torch.save({"w": Malicious(tmp_path / "executed")}, path)
+    user_error(capsys, run(conf), "refused, because it holds more than plain weights")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_wrong_architecture_names_keys_and_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    user_error(
+        capsys,
+        run(conf, "--set", "num_channels=64", "--set", "use_scale_shift_norm=false"),
+        "num_channels is 32, not 64",
+        "use_scale_shift_norm is True, not False",
+        "model: auto",
+        "of another shape: time_embed.0.weight [128, 32] instead of [256, 64]",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"num_chanels": 3}, "unknown key 'num_chanels'; did you mean 'num_channels'?"),
+        ({"num_channels": "wide"}, "num_channels: input should be a valid integer, not 'wide'"),
+        ({"schedule_jump_params": {"t_T": 5}}, "t_T is 5, but timestep_respacing '4' of 1000 diffusion steps gives 4"),
+        ({"timestep_respacing": "ddim7x"}, "'ddim' must be followed by a number"),
+        ({"timestep_respacing": "2000"}, "cannot take 2000 of the 1000 steps"),
+        ({"image_size": 24, "channel_mult": "1,1,1,1,1"}, "image_size 24 is not divisible by 16"),
+        ({"image_size": 48, "channel_mult": ""}, "image_size 48 has no default channel_mult"),
+        ({"num_channels": 40}, "group normalisation needs a multiple of 32"),
+        ({"num_head_channels": 24}, "attention over 32 channels cannot be split"),
+        ({"attention_resolutions": "5"}, "attention_resolutions: 5 is not a feature-map size"),
+        ({"ddim_eta": 0.5}, "ddim_eta has no meaning without use_ddim"),
+        ({"cond_y": 3}, "cond_y is given, but neither class_cond nor a classifier uses a class"),
+        (
+            {"use_ddim": True, "classifier_path": "c.pt", "classifier_scale": 1, "image_size": 64, "channel_mult": "1,1"},
+            "use_ddim cannot be combined with a classifier",
+        ),
+        ({"diffusion_steps": 10, "timestep_respacing": ""}, "linear betas need more than 20 diffusion steps"),
+    ],
+)
+def test_configurations_that_cannot_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, says: str
+) -> None:
+    user_error(capsys, run(make_run(tmp_path, **changes)), says)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_set_size_must_be_the_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    user_error(capsys, run(conf, "--set", "data.eval.tiny.image_size=32"), "the data set's image_size is 32")
+
+
+def test_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, count=0)
+    user_error(capsys, run(conf), "gt: no pictures in this folder")
+
+
+def test_picture_without_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    (tmp_path / "masks/01.png").unlink()
+    user_error(capsys, run(conf), "01.png: no mask of this name")
+
+
+def test_mask_of_another_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    write_masks(tmp_path / "masks", 3, size=(24, 16))
+    user_error(capsys, run(conf), "24x16 has another aspect ratio than its picture")
+
+
+def test_mask_of_the_same_ratio_at_another_size(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    write_masks(tmp_path / "masks", 3, size=(64, 64))
+    assert run(conf) == 0
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt_keep_mask/00.png")[0], [255] * 8 + [0] * 8)
+
+
+def test_unreadable_pictures_are_reported_and_the_others_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = make_run(tmp_path, count=4)
+    (tmp_path / "gt/01.png").write_bytes(b"damaged")
+    assert run(conf) == 3
+    captured = capsys.readouterr()
+    assert "skipped: " in captured.err
+    assert "01.png: not a readable picture" in captured.err
+    assert "3 pictures filled, 1 could not be read" in captured.out
+    assert sorted(path.name for path in (tmp_path / "out/inpainted").iterdir()) == ["00.png", "02.png", "03.png"]
+    assert [line["seed"] for line in manifest(tmp_path)] == [0, 2, 3]
+
+
+def test_unwritable_output_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    (tmp_path / "out").write_text("a file where the folder should be")
+    user_error(capsys, run(conf), "results cannot be written there")
+
+
+def test_all_known_mask_is_copied_without_network_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = make_run(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        Image.new("L", (SIZE, SIZE), 255).save(path)
+    monkeypatch.setattr(runner, "p_sample_loop", None)
+    assert run(conf) == 0
+    for path in (tmp_path / "gt").iterdir():
+        np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted" / path.name), read_pixels(path))
+    assert [line["nfe"] for line in manifest(tmp_path)] == [0, 0, 0]
+
+
+def test_all_unknown_mask_works(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        Image.new("L", (SIZE, SIZE), 0).save(path)
+    assert run(conf) == 0
+    assert (read_pixels(tmp_path / "out/inpainted/00.png") != read_pixels(tmp_path / "gt/00.png")).mean() > 0.8
+
+
+def test_one_mask_for_all_with_white_holes(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    tree = yaml.safe_load(conf.read_text())
+    tree["data"]["eval"]["tiny"] |= {"mask_path": str(tmp_path / "masks/00.png"), "mask_polarity": "hole_white"}
+    conf.write_text(yaml.safe_dump(tree))
+    assert run(conf) == 0
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt_keep_mask/02.png")[0], [0] * 8 + [255] * 8)
+
+
+def test_names_with_dots_unicode_and_folders(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, count=1)
+    for name in ("ünï/a.b.c.png", "ünï/photo.v2.jpg"):
+        for folder in ("gt", "masks"):
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.open(tmp_path / folder / "00.png").save((tmp_path / folder / name).with_suffix(".png"))
+    (tmp_path / "gt/ünï/photo.v2.png").rename(tmp_path / "gt/ünï/photo.v2.webp")
+    assert run(conf) == 0
+    found = {str(path.relative_to(tmp_path / "out/inpainted")) for path in (tmp_path / "out/inpainted").rglob("*.png")}
+    assert found == {"00.png", "ünï/a.b.c.png", "ünï/photo.v2.png"}
+
+
+def test_offset_max_len_and_drop_last(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, count=6)
+    data = "data.eval.tiny"
+    settings = [f"{data}.offset=1", f"{data}.max_len=100", f"{data}.drop_last=true"]
+    assert run(conf, *[part for setting in settings for part in ("--set", setting)]) == 0
+    assert [(line["name"], line["seed"]) for line in manifest(tmp_path)] == [
+        ("01.png", 0),
+        ("02.png", 1),
+        ("03.png", 2),
+        ("04.png", 3),
+    ]
+
+
+def test_model_auto_reads_shapes_or_metadata(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf) == 0
+    expected = (tmp_path / "out/inpainted/00.png").read_bytes()
+    tree = yaml.safe_load(conf.read_text()) | {"model": "auto"}
+    for key in ("num_channels", "num_res_blocks", "channel_mult", "attention_resolutions"):
+        del tree[key]
+    conf.write_text(yaml.safe_dump(tree))
+    assert run(conf, "--overwrite") == 0
+    assert (tmp_path / "out/inpainted/00.png").read_bytes() == expected
+    metadata = {"network": FLAGS, "process": {"noise_schedule": "cosine"}}
+    (tmp_path / "model.safetensors").write_bytes(encode_checkpoint(tiny_unet().state_dict(), metadata))
+    assert run(conf, "--overwrite") == 0
+    assert (tmp_path / "out/inpainted/00.png").read_bytes() != expected  # cosine betas, as the file says
+    capsys.readouterr()
+    user_error(capsys, run(conf, "--set", "noise_schedule=linear"), "noise_schedule linear (the file: cosine)")
+    user_error(capsys, run(conf, "--set", "num_channels=64"), "num_channels 64 (the file: 32)")
+    (tmp_path / "model.safetensors").write_bytes(encode_checkpoint({"w": torch.zeros(3)}, {}))
+    user_error(capsys, run(conf), "finds no guided-diffusion UNet")
+
+
+def test_metadata_that_contradicts_explicit_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    metadata = {"network": FLAGS, "process": {"noise_schedule": "cosine"}}
+    (tmp_path / "model.safetensors").write_bytes(encode_checkpoint(tiny_unet().state_dict(), metadata))
+    user_error(capsys, run(conf), "was trained otherwise than configured: noise_schedule linear (the file: cosine)")
+
+
+def test_ddim_and_sampling_without_merge(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf, "--set", "use_ddim=true", "--set", "ddim_eta=0.5") == 0
+    ddim = read_pixels(tmp_path / "out/inpainted/00.png")
+    assert run(conf, "--overwrite", "--set", "inpa_inj_sched_prev=false") == 0
+    unconditional = read_pixels(tmp_path / "out/inpainted/00.png")
+    truth = read_pixels(tmp_path / "gt/00.png")
+    np.testing.assert_array_equal(ddim[:, :8], truth[:, :8])
+    assert (unconditional[:, :8] != truth[:, :8]).mean() > 0.5
+
+
+def test_raw_end_without_pasting(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf, "--set", "paste_known=false") == 0
+    assert (read_pixels(tmp_path / "out/inpainted/00.png") != read_pixels(tmp_path / "gt/00.png"))[:, :8].mean() > 0.1
+
+
+def class_conditional_run(folder: Path, **changes: object) -> Path:
+    conf = make_run(folder, class_cond=True, num_classes=7, **changes)
+    state = tiny_unet(num_classes=7).state_dict()
+    (folder / "model.safetensors").write_bytes(encode_checkpoint(state, {}))
+    return conf
+
+
+def test_fp16_runs_on_the_cpu_and_stays_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = class_conditional_run(tmp_path, cond_y=0)
+    assert run(conf) == 0
+    exact = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
+    real, types = runner.p_sample_loop, []
+
+    def spy(model: UNet, *arguments: object, **options: object) -> torch.Tensor:
+        types.append(model.output_blocks[0][0].in_layers[2].weight.dtype)
+        return real(model, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner, "p_sample_loop", spy)
+    assert run(conf, "--overwrite", "--set", "use_fp16=true") == 0
+    assert set(types) == {torch.float16}
+    half = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
+    assert np.abs(exact - half).max() <= 12
+
+
+@pytest.mark.parametrize(
+    ("cond_y", "labels"), [(3, [3, 3, 3]), ([1, 2, 3, 4], [1, 2, 3]), ("labels.csv", [4, 5, 6]), ("random", None), (None, None)]
+)
+def test_class_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cond_y: object, labels: list[int] | None
+) -> None:
+    (tmp_path / "labels.csv").write_text("00.png,4\n01.png,5\n02.png,6\n")
+    if cond_y == "labels.csv":
+        cond_y = str(tmp_path / "labels.csv")
+    conf = class_conditional_run(tmp_path, **({} if cond_y is None else {"cond_y": cond_y}))
+    assert run(conf) == 0
+    out = capsys.readouterr().out
+    used = [line["y"] for line in manifest(tmp_path)]
+    if labels is not None:
+        assert used == labels
+        assert f"classes: {', '.join(map(str, labels))}\n" in out
+    else:
+        assert f"classes: random (cond_y), drawn for each picture from its seed: {', '.join(map(str, used))}\n" in out
+        assert set(used) <= set(range(7))
+        assert run(conf, "--overwrite") == 0
+        assert [line["y"] for line in manifest(tmp_path)] == used
+
+
+@pytest.mark.parametrize(
+    ("cond_y", "says"), [(7, "class 7 is not in 0..6"), ([1], "lists 1 classes for 3 pictures"), ("nowhere.csv", "no such file")]
+)
+def test_bad_class_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str], cond_y: object, says: str) -> None:
+    user_error(capsys, run(class_conditional_run(tmp_path, cond_y=cond_y)), says)
+
+
+def test_keys_without_effect_are_listed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(make_run(tmp_path, n_jobs=25, num_samples=100)) == 0
+    assert capsys.readouterr().out.startswith("keys without effect: num_samples, n_jobs\n")
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = make_run(tmp_path)
+    real, calls = runner.p_sample_loop, []
+
+    def interrupted(*arguments: object, **options: object) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner, "p_sample_loop", interrupted)
+    assert run(conf) == 130
+    captured = capsys.readouterr()
+    assert "the pictures finished so far are kept" in captured.err
+    assert "2 pictures filled; results in" in captured.out
+    assert [line["name"] for line in manifest(tmp_path)] == ["00.png", "01.png"]
+    assert run(conf) == 0
+    assert len(manifest(tmp_path)) == 3
+
+
+def test_real_ctrl_c_from_the_shell(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, count=2, timestep_respacing="1000", schedule_jump_params={"jump_n_sample": 1000})
+    command = [sys.executable, "test.py", "--conf_path", str(conf), "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "network calls" in process.stdout.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert "0 pictures filled" in out
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(cli.RepaintError):
+        run(tmp_path / "nowhere.yml", "--debug")
+
+
+def test_unknown_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    code = inpaint_main(["--conf_path", str(conf), "--device", "quantum"])
+    user_error(capsys, code, "--device quantum: not available here")
+
+
+def test_masks_from_the_script(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "gt", 3)
+    out = tmp_path / "masks"
+    command = [sys.executable, "scripts/make_masks.py", "thick", "--size", str(SIZE), "--count", "3", "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0
+    assert done.stdout == f"3 thick masks of 16x16 in {out}\n"
+    assert [path.name for path in sorted(out.iterdir())] == ["000000.png", "000001.png", "000002.png"]
+    assert set(np.unique(read_pixels(out / "000001.png"))) <= {0, 255}
+    command[3] = "--size=0"
+    done = subprocess.run([*command[:3], "--size", "0", "--out", str(out)], cwd=ROOT, capture_output=True, env=environment)
+    assert done.returncode == 2
+
+
+def test_blobfile_paths_need_no_local_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_config(tmp_path, model_path="az://nosuchaccount/container/model.pt")
+    shutil.rmtree(tmp_path / "gt", ignore_errors=True)
+    assert run(conf, "--set", "model_path=ftp://host/model.pt") == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,234 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repaint.config import Config, TrainConfig, load_config, no_effect_keys
+from repaint.errors import ConfigError
+from tests.tiny import write_config
+
+CONFS = Path(__file__).parents[1] / "confs"
+PUBLISHED = [f"test_{d}_{m}" for d in ("c256", "inet256", "p256") for m in "thin thick ev2li nn2 ex64 genhalf".split()]
+
+PUBLISHED_FORMAT = """
+attention_resolutions: 32,16,8
+class_cond: false
+diffusion_steps: 1000
+learn_sigma: true
+noise_schedule: linear
+num_channels: 256
+num_head_channels: 64
+num_heads: 4
+num_res_blocks: 2
+resblock_updown: true
+use_fp16: false
+use_scale_shift_norm: true
+classifier_scale: 4.0
+lr_kernel_n_std: 2
+num_samples: 100
+show_progress: true
+timestep_respacing: '250'
+use_kl: false
+predict_xstart: false
+rescale_timesteps: false
+rescale_learned_sigmas: false
+classifier_use_fp16: false
+classifier_width: 128
+classifier_depth: 2
+classifier_attention_resolutions: 32,16,8
+classifier_use_scale_shift_norm: true
+classifier_resblock_updown: true
+classifier_pool: attention
+num_heads_upsample: -1
+channel_mult: ''
+dropout: 0.0
+use_checkpoint: false
+use_new_attention_order: false
+clip_denoised: true
+use_ddim: false
+latex_name: RePaint
+method_name: Repaint
+image_size: 256
+model_path: ./data/pretrained/celeba256_250000.pt
+name: face_example
+inpa_inj_sched_prev: true
+n_jobs: 1
+print_estimated_vars: true
+inpa_inj_sched_prev_cumnoise: false
+schedule_jump_params: {t_T: 250, n_sample: 1, jump_length: 10, jump_n_sample: 10}
+data:
+  eval:
+    paper_face_mask:
+      mask_loader: true
+      gt_path: ./data/datasets/gts/face
+      mask_path: ./data/datasets/gt_keep_masks/face
+      image_size: 256
+      class_cond: false
+      deterministic: true
+      random_crop: false
+      random_flip: false
+      return_dict: true
+      drop_last: false
+      batch_size: 1
+      return_dataloader: true
+      ds_conf: {name: face}
+      offset: 0
+      max_len: 8
+      paths:
+        srs: ./log/face_example/inpainted
+        lrs: ./log/face_example/gt_masked
+        gts: ./log/face_example/gt
+        gt_keep_masks: ./log/face_example/gt_keep_mask
+"""
+
+
+def test_published_format_with_all_its_keys_equals_our_short_file(tmp_path: Path) -> None:
+    path = tmp_path / "published.yml"
+    path.write_text(PUBLISHED_FORMAT)
+    published = load_config(Config, path)
+    ours = load_config(Config, CONFS / "face_example.yml")
+    idle = set(no_effect_keys(published))
+    assert idle == {
+        *("lr_kernel_n_std num_samples use_kl rescale_learned_sigmas latex_name method_name n_jobs".split()),
+        *("print_estimated_vars mask_loader class_cond deterministic return_dict return_dataloader ds_conf".split()),
+    }
+    same = {key for key in Config.model_fields if key not in idle} - {"data", "schedule_jump_params", "classifier_scale"}
+    assert published.model_dump(include=same) == ours.model_dump(include=same)
+    assert not published.guided  # classifier_scale 4.0 without a classifier_path, in the published file too
+    assert not ours.guided
+    assert published.eval_data.paths == ours.eval_data.paths
+    assert published.schedule_jump_params.model_dump(exclude={"t_T"}) == ours.schedule_jump_params.model_dump(
+        exclude={"t_T"}
+    )
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_experiments(name: str) -> None:
+    _, family, mask = name.split("_")
+    config = load_config(Config, CONFS / f"{name}.yml")
+    weights = {"c256": "celeba256_250000", "inet256": "256x256_diffusion", "p256": "places256_300000"}[family]
+    assert config.model_path == f"./data/pretrained/{weights}.pt"
+    data = config.eval_data
+    assert (data.batch_size, data.max_len) == (4, 100)
+    assert data.gt_path == f"./data/datasets/gts/{family}"
+    assert data.mask_path == f"./data/datasets/gt_keep_masks/{mask}"
+    assert data.paths.model_dump(exclude={"log"}) == {
+        "srs": f"./log/{name}/inpainted",
+        "lrs": f"./log/{name}/gt_masked",
+        "gts": f"./log/{name}/gt",
+        "gt_keep_masks": f"./log/{name}/gt_keep_mask",
+    }
+    imagenet = family == "inet256"
+    assert config.class_cond == config.use_fp16 == config.guided == config.needs_class == imagenet
+    if imagenet:
+        assert config.classifier_path == "./data/pretrained/256x256_classifier.pt"
+        assert config.classifier_scale == 1.0
+    params = config.schedule_jump_params
+    assert (config.timestep_respacing, params.jump_length, params.jump_n_sample) == ("250", 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("num_chanels: 64", "unknown key 'num_chanels'; did you mean 'num_channels'?"),
+        ("schedule_jump_params: {t_TT: 4}", "unknown key 'schedule_jump_params.t_TT'; did you mean 't_T'?"),
+        ("num_channels: many", "num_channels: input should be a valid integer, not 'many'"),
+        ("num_channels: true", "num_channels: input should be a valid integer, not True"),
+        ("num_channels: 1.5", "num_channels: input should be a valid integer"),
+        ("class_cond: 1", "class_cond: input should be a valid boolean"),
+        ("image_size: 0", "image_size: input should be greater than or equal to 8"),
+        ("noise_schedule: cubic", "noise_schedule: input should be 'linear' or 'cosine', not 'cubic'"),
+        ("ddim_eta: 2", "ddim_eta: input should be less than or equal to 1"),
+        ("attention_resolutions: a,b", "attention_resolutions: 'a,b' is not a list of numbers"),
+        ("inpa_inj_sched_prev_cumnoise: true", "cumulative noise is not offered"),
+        ("classifier_pool: spatial", "classifier_pool: input should be 'attention'"),
+        ("data: {eval: {}}", "data.eval"),
+        ("data: {eval: {a: {gt_path: x}}}", "key 'data.eval.a.mask_path' is missing"),
+        ("base: 3", "base must name a YAML file"),
+        ("base: missing.yml", "missing.yml: no such configuration file"),
+        ("base: conf.yml", "'base' leads back to the file itself"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_file_and_key(tmp_path: Path, change: str, says: str) -> None:
+    path = write_config(tmp_path)
+    tree = yaml.safe_load(path.read_text()) | yaml.safe_load(change)
+    path.write_text(yaml.safe_dump(tree))
+    with pytest.raises(ConfigError) as caught:
+        load_config(Config, path)
+    message = str(caught.value)
+    assert says in message
+    assert ".yml" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a: [1", "not valid YAML"),
+        (b"- a\n- b", "list of 'key: value' lines"),
+        (b"", "list of 'key: value' lines"),
+        (b"1: 2", "list of 'key: value' lines"),
+        (b"name: a\nname: b", "line 2: not valid YAML: key 'name' is given twice"),
+        (b"\xff\xfe\x00", "cannot be read as a text file"),
+        (b"name: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "conf.yml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="conf.yml") as caught:
+        load_config(Config, path)
+    assert says in str(caught.value)
+
+
+def test_base_and_overrides(tmp_path: Path) -> None:
+    write_config(tmp_path).rename(tmp_path / "base.yml")
+    path = tmp_path / "top.yml"
+    path.write_text("base: base.yml\nseed: 7\nschedule_jump_params: {jump_n_sample: 5}\n")
+    config = load_config(Config, path, ["data.eval.tiny.batch_size=9", "ddim_eta=1e-1", "cond_y=[1, 2]"])
+    assert config.seed == 7
+    assert config.schedule_jump_params.jump_length == 1
+    assert config.schedule_jump_params.jump_n_sample == 5
+    assert config.eval_data.batch_size == 9
+    assert config.ddim_eta == 0.1
+    assert config.cond_y == [1, 2]
+
+
+def test_data_set_of_another_name_replaces_the_one_of_the_base(tmp_path: Path) -> None:
+    write_config(tmp_path).rename(tmp_path / "base.yml")
+    path = tmp_path / "top.yml"
+    path.write_text("base: base.yml\ndata: {eval: {mine: {gt_path: a, mask_path: b, paths: {srs: c}}}}\n")
+    assert list(load_config(Config, path).data.eval) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [("seed", "key.path=value"), ("=3", "key.path=value"), ("seed=[", "not valid YAML"), ("seed.x.y=1", "seed holds")],
+)
+def test_malformed_overrides(tmp_path: Path, override: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_config(Config, write_config(tmp_path, seed=3), [override])
+
+
+def test_numbers_may_be_given_as_numbers(tmp_path: Path) -> None:
+    path = write_config(tmp_path, attention_resolutions=[8, 16], timestep_respacing=250, channel_mult=1)
+    config = load_config(Config, path)
+    assert config.attention_resolutions == "8,16"
+    assert config.timestep_respacing == "250"
+    assert config.channel_mult == "1"
+
+
+@given(st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists)))
+def test_any_mapping_is_a_configuration_or_a_config_error(tmp_path_factory: pytest.TempPathFactory, tree: dict) -> None:
+    path = tmp_path_factory.mktemp("conf") / "conf.yml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_config(Config, path)
+
+
+def test_training_configuration() -> None:
+    config = load_config(TrainConfig, CONFS / "train_faces64.yml")
+    assert config.lr == 4e-4  # YAML reads 4e-4 as a text
+    assert config.learn_sigma

@@ -1,0 +1,151 @@
+from collections import Counter
+from itertools import groupby, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repaint.schedule import NEVER_LIMITED, count_network_calls, get_schedule_jump, share_of_calls
+
+limits = st.just(NEVER_LIMITED) | st.integers(0, 40)
+all_parameters = st.fixed_dictionaries(
+    {
+        "t_T": st.integers(1, 40),
+        "n_sample": st.integers(1, 3),
+        "jump_length": st.integers(1, 12),
+        "jump_n_sample": st.integers(1, 3),
+        "jump2_length": st.integers(1, 6),
+        "jump2_n_sample": st.integers(1, 2),
+        "jump3_length": st.integers(1, 3),
+        "jump3_n_sample": st.integers(1, 2),
+        "start_resampling": limits,
+    }
+)
+one_level = st.fixed_dictionaries(
+    {
+        "t_T": st.integers(1, 60),
+        "jump_length": st.integers(1, 15),
+        "jump_n_sample": st.integers(1, 5),
+        "start_resampling": limits,
+    }
+)
+
+
+def jump_starts(parameters: dict[str, Any]) -> list[int]:
+    """From where a single level of jumps leaves: multiples of its length that leave room below T and the limit."""
+    t_T, length, limit = (parameters[key] for key in ("t_T", "jump_length", "start_resampling"))
+    return [t for t in range(0, t_T, length) if t + length < t_T and t + length <= limit]
+
+
+def denoised_times(times: list[int]) -> Counter[int]:
+    return Counter(before for before, after in pairwise(times) if after < before)
+
+
+@given(all_parameters)
+def test_goes_from_the_last_time_to_the_clean_picture_in_single_steps(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    assert times[0] == parameters["t_T"] - 1
+    assert times.index(-1) == len(times) - 1
+    assert max(times) == times[0]
+    assert all(abs(after - before) == 1 for before, after in pairwise(times))
+
+
+@given(all_parameters)
+def test_network_calls_are_the_steps_down(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    calls, transitions = count_network_calls(times), len(times) - 1
+    assert calls == denoised_times(times).total()
+    assert 2 * calls - transitions == parameters["t_T"]  # steps down - steps up
+
+
+@given(all_parameters)
+def test_no_step_up_above_start_resampling(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    highest = max((after for before, after in pairwise(times) if after > before), default=0)
+    # Jumps end at the limit; the one-step passes of n_sample only start below it, as in the published code.
+    assert highest <= parameters["start_resampling"] + (parameters["n_sample"] > 1)
+
+
+@given(st.integers(1, 100), st.integers(1, 20), limits)
+def test_one_pass_is_plain_sampling(t_T: int, length: int, limit: int) -> None:
+    times = get_schedule_jump(t_T, jump_length=length, jump_n_sample=1, start_resampling=limit)
+    assert times == list(range(t_T - 1, -2, -1))
+
+
+@given(one_level)
+def test_each_stretch_is_denoised_as_often_as_asked(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    starts, length, passes = jump_starts(parameters), parameters["jump_length"], parameters["jump_n_sample"]
+    repeated = {t for start in starts for t in range(start + 1, start + length + 1)}
+    assert denoised_times(times) == {t: passes if t in repeated else 1 for t in range(parameters["t_T"])}
+    assert count_network_calls(times) == parameters["t_T"] + (passes - 1) * length * len(starts)
+
+
+@given(one_level)
+def test_jumps_have_their_length_and_start_at_multiples_of_it(parameters: dict[str, Any]) -> None:
+    steps = list(pairwise(get_schedule_jump(**parameters)))
+    for rises, run in groupby(steps, key=lambda step: step[1] > step[0]):
+        if rises:
+            jump = list(run)
+            assert len(jump) == parameters["jump_length"]
+            assert jump[0][0] in jump_starts(parameters)
+
+
+@given(st.integers(3, 60), st.integers(1, 4), limits)
+def test_n_sample_repeats_single_steps(t_T: int, n_sample: int, limit: int) -> None:
+    times = get_schedule_jump(t_T, n_sample=n_sample, start_resampling=limit)
+    repeated = [t for t in range(t_T - 2) if t <= limit]
+    assert count_network_calls(times) == t_T + (n_sample - 1) * len(repeated)
+
+
+def test_inner_jumps_are_done_again_in_each_outer_pass() -> None:
+    inner = {"jump2_length": 2, "jump2_n_sample": 2}
+    alone = get_schedule_jump(9, **inner)
+    nested = get_schedule_jump(9, jump_length=4, jump_n_sample=2, **inner)
+    once = [8, 7, 6, 7, 8, 7, 6, 5, 4, 5, 6, 5, 4]  # down to 4, with inner jumps from 6 (not: too near T) and 4
+    assert alone[: len(once)] != once
+    assert denoised_times(nested)[5] == 2 * denoised_times(alone)[5] == 4
+
+
+@pytest.mark.parametrize(
+    ("t_T", "length", "passes", "calls", "transitions"),
+    [
+        (250, 10, 10, 2410, 4570),
+        (250, 10, 15, 3610, 6970),
+        (250, 10, 5, 1210, 2170),
+        (250, 10, 1, 250, 250),
+        (100, 10, 10, 910, 1720),
+        (50, 10, 10, 410, 770),
+        (50, 5, 5, 230, 410),
+    ],
+)
+def test_cost_of_schedules_in_use(t_T: int, length: int, passes: int, calls: int, transitions: int) -> None:
+    times = get_schedule_jump(t_T, jump_length=length, jump_n_sample=passes)
+    assert count_network_calls(times) == calls
+    assert len(times) - 1 == transitions
+
+
+@given(all_parameters, st.integers(1, 12))
+def test_shares_are_the_distribution_of_calls(parameters: dict[str, Any], bins: int) -> None:
+    times = get_schedule_jump(**parameters)
+    shares = share_of_calls(times, bins)
+    assert len(shares) == bins
+    assert sum(shares) == pytest.approx(1)
+    in_last_bin = sum(n for t, n in denoised_times(times).items() if t >= parameters["t_T"] * (bins - 1) / bins)
+    assert shares[-1] == pytest.approx(in_last_bin / count_network_calls(times))
+
+
+def test_plain_sampling_spreads_its_calls_evenly() -> None:
+    assert share_of_calls(get_schedule_jump(50)) == [0.1] * 10
+
+
+@pytest.mark.parametrize("name", ["t_T", "n_sample", "jump_length", "jump_n_sample", "jump2_length", "jump3_n_sample"])
+def test_parameters_below_one_are_errors(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
+        get_schedule_jump(**({"t_T": 10} | {name: 0}))
+
+
+def test_negative_start_is_an_error() -> None:
+    with pytest.raises(ValueError, match="start_resampling must be at least 0, not -1"):
+        get_schedule_jump(10, start_resampling=-1)
