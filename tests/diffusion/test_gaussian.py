@@ -1,0 +1,308 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from repaint.diffusion.betas import get_named_beta_schedule
+from repaint.diffusion.gaussian import GaussianDiffusion, Model
+from repaint.diffusion.respacing import space_timesteps
+
+SHAPE = (2, 3, 4, 4)
+STEPS = 50
+BETAS = get_named_beta_schedule("linear", 1000)
+TIMESTEPS = space_timesteps(1000, str(STEPS))
+ABAR = np.cumprod(1 - BETAS)[TIMESTEPS]  # of the respaced process
+BETA = 1 - ABAR / np.append(1, ABAR[:-1])
+
+times = st.integers(0, STEPS - 1)
+some_times = pytest.mark.parametrize("t", [0, 1, 7, 25, STEPS - 1])
+
+
+def process(**options: Any) -> GaussianDiffusion:
+    return GaussianDiffusion(BETAS, TIMESTEPS, **options)
+
+
+def randn(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def always(output: Tensor) -> Model:
+    """A network that always answers the same."""
+    return lambda x, timesteps, y: output
+
+
+def factor(linear: Callable[[Tensor], Tensor]) -> float:
+    """How much a map of states scales its argument."""
+    return float(linear(torch.ones(SHAPE)).mean())
+
+
+def with_variance(prediction: Tensor, fraction: float = 0.0) -> Tensor:
+    """A network output whose learned variance is at `fraction`: 0 the posterior's, 1 the forward step's."""
+    return torch.cat([prediction, torch.full_like(prediction, 2 * fraction - 1)], dim=1)
+
+
+ZERO = torch.zeros(SHAPE)
+
+
+# Forward process
+
+
+@some_times
+def test_noise_of_a_state_has_the_standard_deviation_not_the_variance(t: int) -> None:
+    """Line 5 of the paper's Algorithm 1 prints (1 - abar), which is the variance."""
+    std = factor(lambda noise: process().q_sample(ZERO, t, noise))
+    assert std == pytest.approx(np.sqrt(1 - ABAR[t]), rel=1e-5)
+    assert std != pytest.approx(1 - ABAR[t], rel=1e-5)
+    many = process().q_sample(torch.zeros(1, 3, 128, 128), t, randn(0, (1, 3, 128, 128)))
+    assert float(many.var()) == pytest.approx(1 - ABAR[t], rel=0.03)
+
+
+@given(times)
+def test_a_state_has_unit_variance_for_pictures_of_unit_variance(t: int) -> None:
+    signal = factor(lambda x0: process().q_sample(x0, t, ZERO))
+    noise = factor(lambda noise: process().q_sample(ZERO, t, noise))
+    assert signal**2 + noise**2 == pytest.approx(1, rel=1e-5)
+
+
+def test_single_forward_steps_compose_to_q_sample() -> None:
+    diffusion = process()
+    mean, variance = 1.0, 0.0
+    for t in range(STEPS):
+        keep = factor(lambda x, t=t: diffusion.q_step(x, t, ZERO))
+        fresh = factor(lambda noise, t=t: diffusion.q_step(ZERO, t, noise))
+        assert fresh**2 == pytest.approx(BETA[t], rel=1e-5)
+        mean, variance = keep * mean, keep**2 * variance + fresh**2
+        assert mean == pytest.approx(factor(lambda x0, t=t: diffusion.q_sample(x0, t, ZERO)), rel=1e-4)
+        assert variance == pytest.approx(factor(lambda noise, t=t: diffusion.q_sample(ZERO, t, noise)) ** 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("t", [1, 7, 25, STEPS - 1])
+def test_posterior_is_bayes_rule(t: int) -> None:
+    """q(x_{t-1} | x_t, x0) by numerical integration of q(x_t | x_{t-1}) q(x_{t-1} | x0)."""
+    x0, x = 0.7, -0.4
+    prior_mean, prior_variance = np.sqrt(ABAR[t - 1]) * x0, 1 - ABAR[t - 1]
+    grid = prior_mean + np.sqrt(prior_variance) * np.linspace(-12, 12, 200_001)
+    log_density = -((grid - prior_mean) ** 2) / prior_variance - (x - np.sqrt(1 - BETA[t]) * grid) ** 2 / BETA[t]
+    weights = np.exp(0.5 * (log_density - log_density.max()))
+    weights /= weights.sum()
+    mean = (weights * grid).sum()
+    variance = (weights * (grid - mean) ** 2).sum()
+
+    diffusion = process()
+    found = diffusion.q_posterior_mean(torch.full(SHAPE, x0), torch.full(SHAPE, x), t)
+    assert float(found.mean()) == pytest.approx(mean, abs=1e-5)
+    assert float(diffusion.posterior_variance[t]) == pytest.approx(variance, rel=1e-4)
+    assert float(diffusion.posterior_log_variance_clipped[t].exp()) == pytest.approx(variance, rel=1e-4)
+    assert float(diffusion.posterior_std[t]) == pytest.approx(np.sqrt(variance), rel=1e-4)
+
+
+def test_posterior_at_the_first_time_is_the_clean_picture() -> None:
+    diffusion = process()
+    x0 = randn(1)
+    torch.testing.assert_close(diffusion.q_posterior_mean(x0, randn(2), 0), x0)
+    assert diffusion.posterior_variance[0] == 0
+    assert diffusion.posterior_log_variance_clipped[0] == diffusion.posterior_log_variance_clipped[1]
+
+
+@given(times)
+def test_picture_and_noise_are_recovered_from_a_state(t: int) -> None:
+    diffusion, x0, noise = process(), randn(1), randn(2)
+    x = diffusion.q_sample(x0, t, noise)
+    torch.testing.assert_close(diffusion.predict_xstart(x, t, noise), x0, rtol=0, atol=1e-3)
+    torch.testing.assert_close(diffusion.predict_eps(x, t, x0), noise, rtol=0, atol=1e-3)
+
+
+@given(times, times)
+def test_a_tensor_of_times_takes_each_picture_at_its_own(t1: int, t2: int) -> None:
+    diffusion, x, noise = process(), randn(1), randn(2)
+    both = torch.tensor([t1, t2])
+    for state in (diffusion.q_sample, diffusion.q_step, diffusion.predict_xstart, diffusion.predict_eps):
+        arguments = {"t": both} | ({"noise": noise} if "q_" in state.__name__ else {})
+        del arguments
+    for name in ("q_sample", "predict_xstart"):
+        method = getattr(diffusion, name)
+        a, b = (x, noise) if name == "q_sample" else (noise, x)
+        together = method(a, both, b)
+        for i, t in enumerate((t1, t2)):
+            assert torch.equal(together[i], method(a, t, b)[i])
+
+
+# Tables
+
+
+def test_respacing_keeps_alphas_cumprod() -> None:
+    full = GaussianDiffusion(BETAS)
+    torch.testing.assert_close(process().alphas_cumprod, full.alphas_cumprod[TIMESTEPS])
+    assert full.num_timesteps == 1000
+    assert process().num_timesteps == STEPS
+
+
+def test_tables_are_float32_buffers_outside_the_state_dict() -> None:
+    diffusion = process()
+    assert not diffusion.state_dict()
+    tables = {name: buffer for name, buffer in diffusion.named_buffers() if name != "timestep_map"}
+    assert all(buffer.dtype == torch.float32 and buffer.shape == (STEPS,) for buffer in tables.values())
+    assert all(buffer.isfinite().all() for buffer in tables.values())
+    assert all(buffer.device.type == "meta" for buffer in diffusion.to("meta").buffers())
+
+
+def test_a_single_step_is_a_process() -> None:
+    diffusion = GaussianDiffusion(BETAS, [999])
+    x, pred_xstart = diffusion.p_sample(always(with_variance(ZERO)), randn(1), 0, randn(2))
+    torch.testing.assert_close(x, pred_xstart)
+
+
+# What the network sees
+
+
+def test_network_sees_original_timesteps() -> None:
+    seen = []
+    process().p_sample(lambda x, timesteps, y: seen.append((timesteps, y)) or with_variance(x), ZERO, 7, ZERO)
+    assert seen[0][0].tolist() == [TIMESTEPS[7]] * 2
+    assert seen[0][1] is None
+    assert process().timesteps(torch.tensor([3, 9]), 2).tolist() == [TIMESTEPS[3], TIMESTEPS[9]]
+
+
+def test_rescaled_timesteps_run_to_a_thousand() -> None:
+    betas = get_named_beta_schedule("linear", 4000)
+    diffusion = GaussianDiffusion(betas, [0, 1, 2000, 3999], rescale_timesteps=True)
+    assert diffusion.timesteps(1, 1).tolist() == [0.25]
+    assert diffusion.timesteps(2, 2).tolist() == [500, 500]
+    assert diffusion.timesteps(3, 1).tolist() == [999.75]
+
+
+# Reverse step: mean
+
+
+@some_times
+def test_predicting_noise_or_picture_is_the_same(t: int) -> None:
+    x0, noise = randn(1).clamp(-1, 1), randn(2)
+    x = process().q_sample(x0, t, noise)
+    by_noise = process(mean_type="epsilon").p_mean_variance(always(with_variance(noise)), x, t)
+    by_picture = process(mean_type="xstart").p_mean_variance(always(with_variance(x0)), x, t)
+    torch.testing.assert_close(by_noise.pred_xstart, x0, rtol=0, atol=2e-3)
+    torch.testing.assert_close(by_noise.mean, by_picture.mean, rtol=0, atol=2e-3)
+    torch.testing.assert_close(by_picture.mean, process().q_posterior_mean(x0, x, t))
+
+
+@some_times
+def test_clipping_bounds_the_estimate_and_moves_the_mean(t: int) -> None:
+    x, model = 5 * randn(1), always(with_variance(randn(2)))
+    free = process(clip_denoised=False).p_mean_variance(model, x, t)
+    clipped = process(clip_denoised=True).p_mean_variance(model, x, t)
+    assert free.pred_xstart.abs().max() > 1
+    assert torch.equal(clipped.pred_xstart, free.pred_xstart.clamp(-1, 1))
+    assert torch.equal(clipped.mean, process().q_posterior_mean(clipped.pred_xstart, x, t))
+
+
+def test_half_precision_outputs_are_widened() -> None:
+    step = process().p_mean_variance(always(with_variance(randn(2)).half()), randn(1), 7)
+    assert {step.mean.dtype, step.log_variance.dtype, step.pred_xstart.dtype} == {torch.float32}
+
+
+# Reverse step: variance
+
+
+def posterior_variance(t: int) -> float:
+    return float(BETA[t] * (1 - ABAR[t - 1]) / (1 - ABAR[t]))
+
+
+@pytest.mark.parametrize(
+    ("options", "fraction", "wanted"),
+    [
+        ({"variance_type": "fixed_small"}, None, posterior_variance),
+        ({"variance_type": "fixed_large"}, None, lambda t: BETA[t]),
+        ({}, 0, posterior_variance),
+        ({}, 1, lambda t: BETA[t]),
+        ({}, 0.25, lambda t: BETA[t] ** 0.25 * posterior_variance(t) ** 0.75),
+    ],
+)
+@pytest.mark.parametrize("t", [1, 25, STEPS - 1])
+def test_variance(options: dict[str, Any], fraction: float | None, wanted: Callable[[int], float], t: int) -> None:
+    output = ZERO if fraction is None else with_variance(ZERO, fraction)
+    step = process(**options).p_mean_variance(always(output), randn(1), t)
+    assert step.log_variance.shape == SHAPE
+    assert step.log_variance.exp().numpy() == pytest.approx(wanted(t), rel=1e-4)
+
+
+@pytest.mark.parametrize("variance_type", ["fixed_small", "fixed_large"])
+def test_first_fixed_variance_is_clipped_to_the_second_posterior_s(variance_type: Any) -> None:
+    step = process(variance_type=variance_type).p_mean_variance(always(ZERO), randn(1), 0)
+    assert step.log_variance.exp().numpy() == pytest.approx(posterior_variance(1), rel=1e-4)
+
+
+# Sampling
+
+
+@some_times
+@pytest.mark.parametrize("variance_type", ["learned_range", "fixed_small", "fixed_large"])
+def test_p_sample_draws_from_the_law_of_the_reverse_step(t: int, variance_type: Any) -> None:
+    diffusion, x, noise = process(variance_type=variance_type), randn(1), randn(2)
+    model = always(with_variance(randn(3), 0.3) if variance_type == "learned_range" else randn(3))
+    law = diffusion.p_mean_variance(model, x, t)
+    std = (0.5 * law.log_variance).exp() if t > 0 else 0  # the last step adds no noise
+    drawn, pred_xstart = diffusion.p_sample(model, x, t, noise)
+    torch.testing.assert_close(drawn, law.mean + std * noise)
+    assert torch.equal(pred_xstart, law.pred_xstart)
+
+
+@pytest.mark.parametrize("t", [0, 7])
+def test_guidance_shifts_the_mean_by_variance_times_gradient(t: int) -> None:
+    diffusion, x, y, gradient = process(), randn(1), torch.tensor([3, 4]), randn(4)
+    calls = []
+
+    def cond_fn(*arguments: Tensor) -> Tensor:
+        calls.append(arguments)
+        return gradient
+
+    model = always(with_variance(randn(3)))
+    plain, _ = diffusion.p_sample(model, x, t, randn(2), y)
+    guided, _ = diffusion.p_sample(model, x, t, randn(2), y, cond_fn)
+    variance = diffusion.p_mean_variance(model, x, t).log_variance.exp()
+    torch.testing.assert_close(guided - plain, variance * gradient, rtol=1e-4, atol=1e-6)
+    ((seen_x, timesteps, seen_y),) = calls
+    assert seen_x is x
+    assert seen_y is y
+    assert timesteps.tolist() == [TIMESTEPS[t]] * 2
+
+
+def test_perfect_network_leads_to_the_picture() -> None:
+    diffusion, x0 = process(), randn(1).clamp(-1, 1)
+    x = randn(2)
+    for t in reversed(range(STEPS)):
+        x, _ = diffusion.p_sample(lambda x, timesteps, y, t=t: with_variance(diffusion.predict_eps(x, t, x0)), x, t, ZERO)
+    torch.testing.assert_close(x, x0, rtol=0, atol=1e-3)
+
+
+# DDIM
+
+
+@some_times
+def test_ddim_with_eta_1_is_ddpm_with_the_posterior_s_variance(t: int) -> None:
+    diffusion, x, noise, model = process(variance_type="fixed_small"), randn(1), randn(2), always(randn(3))
+    ddpm, ddpm_xstart = diffusion.p_sample(model, x, t, noise)
+    ddim, ddim_xstart = diffusion.ddim_sample(model, x, t, noise, eta=1.0)
+    torch.testing.assert_close(ddim, ddpm, rtol=0, atol=2e-5)
+    assert torch.equal(ddim_xstart, ddpm_xstart)
+
+
+@some_times
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_ddim_noise_is_eta_times_the_posterior_s(t: int, eta: float) -> None:
+    model = always(with_variance(randn(3)))
+    std = factor(lambda n: process().ddim_sample(model, ZERO, t, n, eta=eta)[0])
+    std -= factor(lambda n: process().ddim_sample(model, ZERO, t, 0 * n, eta=eta)[0])
+    assert std == pytest.approx(eta * np.sqrt(posterior_variance(t)) if t else 0, abs=1e-6)
+
+
+@some_times
+def test_deterministic_ddim_stays_on_the_line_of_picture_and_noise(t: int) -> None:
+    x0, eps = randn(1).clamp(-1, 1), randn(2)
+    diffusion = process(mean_type="xstart")
+    x, _ = diffusion.ddim_sample(always(with_variance(x0)), diffusion.q_sample(x0, t, eps), t, randn(3))
+    torch.testing.assert_close(x, diffusion.q_sample(x0, t - 1, eps) if t else x0, rtol=0, atol=1e-3)

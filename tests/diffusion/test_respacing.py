@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repaint.diffusion.betas import get_named_beta_schedule
+from repaint.diffusion.respacing import respace_betas, space_timesteps
+
+counts_of_steps = st.integers(1, 1000).flatmap(lambda steps: st.tuples(st.integers(1, steps), st.just(steps)))
+
+
+@given(st.integers(1, 1000))
+def test_no_respacing_keeps_every_step(steps: int) -> None:
+    assert space_timesteps(steps, "") == space_timesteps(steps, str(steps)) == list(range(steps))
+
+
+@given(counts_of_steps)
+def test_one_count_spreads_evenly_from_end_to_end(count_and_steps: tuple[int, int]) -> None:
+    count, steps = count_and_steps
+    kept = space_timesteps(steps, str(count))
+    assert len(kept) == count
+    assert kept[0] == 0
+    if count > 1:
+        assert kept[-1] == steps - 1
+        strides = np.diff(kept)
+        assert strides.min() >= 1
+        assert strides.max() - strides.min() <= 2  # both ends of a stride are rounded
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(180, 400))
+def test_sections_are_respaced_on_their_own(counts: list[int], steps: int) -> None:
+    kept = np.array(space_timesteps(steps, ",".join(map(str, counts))))
+    sections = np.array_split(np.arange(steps), len(counts))  # the first ones take the remainder, as published
+    assert [np.isin(section, kept).sum() for section in sections] == counts
+    for section, count in zip(sections, counts, strict=True):
+        assert list(kept[np.isin(kept, section)]) == [section[0] + t for t in space_timesteps(len(section), str(count))]
+
+
+@pytest.mark.parametrize(("respacing", "stride"), [("ddim50", 20), ("ddim250", 4), ("ddim1000", 1), ("ddim1", 1000)])
+def test_ddim_has_one_stride(respacing: str, stride: int) -> None:
+    assert space_timesteps(1000, respacing) == list(range(0, 1000, stride))
+
+
+@pytest.mark.parametrize(
+    ("respacing", "message"),
+    [
+        ("many", "neither '250'"),
+        ("10,", "neither '250'"),
+        ("2.5", "neither '250'"),
+        ("0", "cannot take 0 of the 1000 steps in section 1 of 1"),
+        ("-3", "cannot take -3 of"),
+        ("1001", "cannot take 1001 of the 1000 steps"),
+        ("10,501", "cannot take 501 of the 500 steps in section 2 of 2"),
+        ("ddim", "must be followed by a number"),
+        ("ddim50x", "must be followed by a number"),
+        ("ddim999", "no integer stride gives 999 of 1000 steps"),
+        ("ddim0", "no integer stride gives 0"),
+    ],
+)
+def test_errors(respacing: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        space_timesteps(1000, respacing)
+
+
+@given(st.sampled_from(["linear", "cosine"]), st.sets(st.integers(0, 299), min_size=1))
+def test_kept_steps_keep_their_alphas_cumprod(name: str, subset: set[int]) -> None:
+    betas = get_named_beta_schedule(name, 300)
+    timesteps = sorted(subset)
+    respaced = respace_betas(betas, timesteps)
+    assert np.cumprod(1 - respaced) == pytest.approx(np.cumprod(1 - betas)[timesteps], rel=1e-9)
+
+
+def test_all_steps_keep_their_betas() -> None:
+    betas = get_named_beta_schedule("linear", 300)
+    assert respace_betas(betas, list(range(300))) == pytest.approx(betas, rel=1e-9)
+
+
+def test_a_kept_step_stands_for_all_it_skips() -> None:
+    betas = np.array([0.1, 0.2, 0.3, 0.4])
+    assert respace_betas(betas, [0, 3]) == pytest.approx([0.1, 1 - 0.8 * 0.7 * 0.6])
