@@ -83,7 +83,9 @@ def test_pictures_do_not_depend_on_batch_order_or_neighbours(tmp_path: Path) -> 
     conf = make_run(tmp_path)
     assert run(conf) == 0
     other = str(tmp_path / "other")
-    assert run(conf, "--set", "data.eval.tiny.batch_size=1", "--set", f"data.eval.tiny.paths.srs={other}/inpainted") == 0
+    assert (
+        run(conf, "--set", "data.eval.tiny.batch_size=1", "--set", f"data.eval.tiny.paths.srs={other}/inpainted") == 0
+    )
     for name in ("00.png", "01.png", "02.png"):
         one, two = (read_pixels(Path(folder) / "inpainted" / name).astype(int) for folder in (tmp_path / "out", other))
         assert np.abs(one - two).max() <= 1
@@ -194,7 +196,13 @@ def test_wrong_architecture_names_keys_and_flags(tmp_path: Path, capsys: pytest.
         ({"ddim_eta": 0.5}, "ddim_eta has no meaning without use_ddim"),
         ({"cond_y": 3}, "cond_y is given, but neither class_cond nor a classifier uses a class"),
         (
-            {"use_ddim": True, "classifier_path": "c.pt", "classifier_scale": 1, "image_size": 64, "channel_mult": "1,1"},
+            {
+                "use_ddim": True,
+                "classifier_path": "c.pt",
+                "classifier_scale": 1,
+                "image_size": 64,
+                "channel_mult": "1,1",
+            },
             "use_ddim cannot be combined with a classifier",
         ),
         ({"diffusion_steps": 10, "timestep_respacing": ""}, "linear betas need more than 20 diffusion steps"),
@@ -379,7 +387,8 @@ def test_fp16_runs_on_the_cpu_and_stays_close(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("cond_y", "labels"), [(3, [3, 3, 3]), ([1, 2, 3, 4], [1, 2, 3]), ("labels.csv", [4, 5, 6]), ("random", None), (None, None)]
+    ("cond_y", "labels"),
+    [(3, [3, 3, 3]), ([1, 2, 3, 4], [1, 2, 3]), ("labels.csv", [4, 5, 6]), ("random", None), (None, None)],
 )
 def test_class_labels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cond_y: object, labels: list[int] | None
@@ -402,7 +411,8 @@ def test_class_labels(
 
 
 @pytest.mark.parametrize(
-    ("cond_y", "says"), [(7, "class 7 is not in 0..6"), ([1], "lists 1 classes for 3 pictures"), ("nowhere.csv", "no such file")]
+    ("cond_y", "says"),
+    [(7, "class 7 is not in 0..6"), ([1], "lists 1 classes for 3 pictures"), ("nowhere.csv", "no such file")],
 )
 def test_bad_class_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str], cond_y: object, says: str) -> None:
     user_error(capsys, run(class_conditional_run(tmp_path, cond_y=cond_y)), says)
@@ -472,7 +482,9 @@ def test_masks_from_the_script(tmp_path: Path) -> None:
     assert [path.name for path in sorted(out.iterdir())] == ["000000.png", "000001.png", "000002.png"]
     assert set(np.unique(read_pixels(out / "000001.png"))) <= {0, 255}
     command[3] = "--size=0"
-    done = subprocess.run([*command[:3], "--size", "0", "--out", str(out)], cwd=ROOT, capture_output=True, env=environment)
+    done = subprocess.run(
+        [*command[:3], "--size", "0", "--out", str(out)], cwd=ROOT, capture_output=True, env=environment
+    )
     assert done.returncode == 2
 
 

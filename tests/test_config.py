@@ -10,7 +10,9 @@ from repaint.errors import ConfigError
 from tests.tiny import write_config
 
 CONFS = Path(__file__).parents[1] / "confs"
-PUBLISHED = [f"test_{d}_{m}" for d in ("c256", "inet256", "p256") for m in "thin thick ev2li nn2 ex64 genhalf".split()]
+PUBLISHED = [
+    f"test_{d}_{m}" for d in ("c256", "inet256", "p256") for m in ["thin", "thick", "ev2li", "nn2", "ex64", "genhalf"]
+]
 
 PUBLISHED_FORMAT = """
 attention_resolutions: 32,16,8
@@ -91,10 +93,34 @@ def test_published_format_with_all_its_keys_equals_our_short_file(tmp_path: Path
     ours = load_config(Config, CONFS / "face_example.yml")
     idle = set(no_effect_keys(published))
     assert idle == {
-        *("lr_kernel_n_std num_samples use_kl rescale_learned_sigmas latex_name method_name n_jobs".split()),
-        *("print_estimated_vars mask_loader class_cond deterministic return_dict return_dataloader ds_conf".split()),
+        *(
+            [
+                "lr_kernel_n_std",
+                "num_samples",
+                "use_kl",
+                "rescale_learned_sigmas",
+                "latex_name",
+                "method_name",
+                "n_jobs",
+            ]
+        ),
+        *(
+            [
+                "print_estimated_vars",
+                "mask_loader",
+                "class_cond",
+                "deterministic",
+                "return_dict",
+                "return_dataloader",
+                "ds_conf",
+            ]
+        ),
     }
-    same = {key for key in Config.model_fields if key not in idle} - {"data", "schedule_jump_params", "classifier_scale"}
+    same = {key for key in Config.model_fields if key not in idle} - {
+        "data",
+        "schedule_jump_params",
+        "classifier_scale",
+    }
     assert published.model_dump(include=same) == ours.model_dump(include=same)
     assert not published.guided  # classifier_scale 4.0 without a classifier_path, in the published file too
     assert not ours.guided

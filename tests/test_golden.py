@@ -53,7 +53,9 @@ def shapes(network: torch.nn.Module) -> dict[str, list[int]]:
     return {key: list(value.shape) for key, value in network.state_dict().items()}
 
 
-@pytest.mark.parametrize("entry", manifest()["schedules"], ids=lambda entry: "-".join(map(str, entry["params"].values())))
+@pytest.mark.parametrize(
+    "entry", manifest()["schedules"], ids=lambda entry: "-".join(map(str, entry["params"].values()))
+)
 def test_schedule(entry: dict[str, Any]) -> None:
     assert get_schedule_jump(**entry["params"]) == entry["times"]
 

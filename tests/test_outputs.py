@@ -75,7 +75,9 @@ def test_contact_sheet(tmp_path: Path) -> None:
     corner = 4 + 2
     np.testing.assert_array_equal(sheet[corner : corner + 128, corner : corner + 128], enlarge(examples[0].pixels))
     filled = corner + 2 * (128 + 2)
-    np.testing.assert_array_equal(sheet[corner : corner + 128, filled : filled + 128], enlarge(255 - examples[0].pixels))
+    np.testing.assert_array_equal(
+        sheet[corner : corner + 128, filled : filled + 128], enlarge(255 - examples[0].pixels)
+    )
 
 
 def test_tile_and_enlarge() -> None:

@@ -117,19 +117,12 @@ def test_picture_and_noise_are_recovered_from_a_state(t: int) -> None:
     torch.testing.assert_close(diffusion.predict_eps(x, t, x0), noise, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["q_sample", "q_step", "predict_xstart", "predict_eps"])
 @given(times, times)
-def test_a_tensor_of_times_takes_each_picture_at_its_own(t1: int, t2: int) -> None:
-    diffusion, x, noise = process(), randn(1), randn(2)
-    both = torch.tensor([t1, t2])
-    for state in (diffusion.q_sample, diffusion.q_step, diffusion.predict_xstart, diffusion.predict_eps):
-        arguments = {"t": both} | ({"noise": noise} if "q_" in state.__name__ else {})
-        del arguments
-    for name in ("q_sample", "predict_xstart"):
-        method = getattr(diffusion, name)
-        a, b = (x, noise) if name == "q_sample" else (noise, x)
-        together = method(a, both, b)
-        for i, t in enumerate((t1, t2)):
-            assert torch.equal(together[i], method(a, t, b)[i])
+def test_a_tensor_of_times_takes_each_picture_at_its_own(name: str, t1: int, t2: int) -> None:
+    method, a, b = getattr(process(), name), randn(1), randn(2)
+    together = method(a, torch.tensor([t1, t2]), b)
+    assert torch.equal(together, torch.stack([method(a, t, b)[i] for i, t in enumerate((t1, t2))]))
 
 
 # Tables
@@ -275,7 +268,9 @@ def test_perfect_network_leads_to_the_picture() -> None:
     diffusion, x0 = process(), randn(1).clamp(-1, 1)
     x = randn(2)
     for t in reversed(range(STEPS)):
-        x, _ = diffusion.p_sample(lambda x, timesteps, y, t=t: with_variance(diffusion.predict_eps(x, t, x0)), x, t, ZERO)
+        x, _ = diffusion.p_sample(
+            lambda x, timesteps, y, t=t: with_variance(diffusion.predict_eps(x, t, x0)), x, t, ZERO
+        )
     torch.testing.assert_close(x, x0, rtol=0, atol=1e-3)
 
 
@@ -287,7 +282,7 @@ def test_ddim_with_eta_1_is_ddpm_with_the_posterior_s_variance(t: int) -> None:
     diffusion, x, noise, model = process(variance_type="fixed_small"), randn(1), randn(2), always(randn(3))
     ddpm, ddpm_xstart = diffusion.p_sample(model, x, t, noise)
     ddim, ddim_xstart = diffusion.ddim_sample(model, x, t, noise, eta=1.0)
-    torch.testing.assert_close(ddim, ddpm, rtol=0, atol=2e-5)
+    torch.testing.assert_close(ddim, ddpm, rtol=0, atol=5e-4)  # 1 - abar - sigma^2 nearly cancels at t = 1
     assert torch.equal(ddim_xstart, ddpm_xstart)
 
 
