@@ -154,19 +154,29 @@ fetch() { # URL PART FILE
 }
 
 size_of() { if [[ -f $1 ]]; then wc -c <"$1"; else echo 0; fi; }
-first_bytes() { od -An -tx1 -N "$1" | tr -d ' \n'; } # COUNT, of standard input, as hex digits
+
+# Sets the variable `bytes` to the first COUNT bytes of standard input, as hex digits.
+read_bytes() { # COUNT
+    bytes=$(od -An -tx1 -N "$1")
+    bytes=${bytes//[[:space:]]/}
+}
 
 # A torch zip file ends with its 22-byte end record, so a zip that ends otherwise has been cut.
-ends_like_zip() { [[ $(tail -c 22 -- "$1" | first_bytes 4) == 504b0506 ]]; }
+ends_like_zip() { # FILE
+    local bytes
+    read_bytes 4 < <(tail -c 22 -- "$1")
+    [[ $bytes == 504b0506 ]]
+}
 
 # Prints what speaks against FILE being a whole checkpoint or archive; prints nothing when all is well.
 fault_in() { # KIND FILE
-    local kind=$1 file=$2 fault=
+    local kind=$1 file=$2 fault='' bytes
     if [[ ! -s $file ]]; then
         say "it is empty"
         return
     fi
-    case $kind:$(first_bytes 2 <"$file") in
+    read_bytes 2 <"$file"
+    case $kind:$bytes in
     checkpoint:504b) if ! ends_like_zip "$file"; then fault="its end is missing"; fi ;;
     checkpoint:80* | archive:504b) ;; # for the archive, unpacking is the better test
     *:3c*) fault="it is a web page" ;;
@@ -198,7 +208,7 @@ get() { # KIND FILE URL
         complain "$file: this is no $kind: $fault; remove it and run again"
         return 1
     fi
-    if ! mkdir -p -- "$(dirname -- "$file")"; then return 1; fi
+    if ! mkdir -p -- "${file%/*}"; then return 1; fi
     before=$(size_of "$part")
     fetch "$url" "$part" "$file" || return 1
     if is_spoilt "$kind" "$part" "$before"; then

@@ -5,6 +5,7 @@ and the way out. Keys that the published code accepts without using are accepted
 """
 
 import difflib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -33,21 +34,48 @@ def _to_number(value: object) -> object:
     return value
 
 
-def _check_numbers(text: str) -> str:
+def _check_multipliers(text: str) -> str:
+    """'1,2,4' or '0.5,1,2': positive numbers; '' stands for the default."""
     try:
-        [float(part) for part in text.split(",") if text]
+        good = all(0 < float(part) < math.inf for part in text.split(",") if text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a list of numbers such as '32,16,8'") from None
+        good = False
+    if not good:
+        raise ValueError(f"{text!r} is not a list of positive numbers such as '1,2,4'")
     return text
 
 
+def _check_sizes(text: str) -> str:
+    """'32,16,8': positive whole numbers; '' for none."""
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(",") if text):
+        raise ValueError(f"{text!r} is not a list of sizes such as '32,16,8'")
+    return text
+
+
+def _check_head_width(value: int) -> int:
+    if value == 0:
+        raise ValueError("0 heads or channels make no attention; -1 leaves the choice to num_heads")
+    return value
+
+
+def _check_cond_y(value: object) -> object:
+    numbers = value if isinstance(value, list) else [value]
+    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+    if not (value is None or isinstance(value, str) or whole):
+        raise ValueError(f"a class number, a list of them, a file with lines name,label, or random; not {value!r}")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_to_text)]
-Numbers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_numbers)]
+Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
+Sizes = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_sizes)]
 Real = Annotated[float, BeforeValidator(_to_number)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=2**62)]
 Size = Annotated[int, Field(ge=8)]
-HeadWidth = Annotated[int, Field(ge=-1)]
+HeadWidth = Annotated[int, Field(ge=-1), AfterValidator(_check_head_width)]
+Classes = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
 
 
 class _Strict(BaseModel):
@@ -60,8 +88,8 @@ class NetworkConfig(_Strict):
     image_size: Size = 256
     num_channels: Positive = 256
     num_res_blocks: Positive = 2
-    channel_mult: Numbers = ""
-    attention_resolutions: Numbers = "32,16,8"
+    channel_mult: Multipliers = ""
+    attention_resolutions: Sizes = "32,16,8"
     num_heads: Positive = 4
     num_head_channels: HeadWidth = 64
     num_heads_upsample: HeadWidth = -1
@@ -170,18 +198,18 @@ class Config(NetworkConfig, ProcessConfig):
     inpa_inj_sched_prev_cumnoise: bool = False
     paste_known: bool = True
 
-    cond_y: int | list[int] | str | None = None
+    cond_y: Classes = None
     classifier_path: str | None = None
     classifier_scale: Annotated[Real, Field(ge=0)] = 0.0
     classifier_use_fp16: bool = False
     classifier_width: Positive = 128
     classifier_depth: Positive = 2
-    classifier_attention_resolutions: Numbers = "32,16,8"
+    classifier_attention_resolutions: Sizes = "32,16,8"
     classifier_use_scale_shift_norm: bool = True
     classifier_resblock_updown: bool = True
     classifier_pool: Literal["attention"] = "attention"
 
-    seed: NotNegative = 0
+    seed: Seed = 0
     noise_device: Literal["cpu"] | None = None
     show_progress: bool = True
     data: DataConfig
@@ -256,7 +284,7 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     log_interval: Positive = 50
     sample_interval: Positive = 1000
     save_interval: Positive = 500
-    seed: NotNegative = 0
+    seed: Seed = 0
 
 
 _NO_EFFECT = {

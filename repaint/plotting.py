@@ -90,7 +90,7 @@ def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
 
     columns = len(schedules) if len(schedules) <= 3 else math.ceil(math.sqrt(len(schedules)))
     rows = math.ceil(len(schedules) / columns)
-    layout = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.05)
+    layout = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.12, hspace=0.03)
     figure = Figure(figsize=(max(8.0, 5.6 * columns), 5.6 * rows), facecolor="white", layout=layout)
     highest_t = max(schedule.steps for schedule in schedules)
     highest_share = max(max(share_of_calls(schedule.times, BINS)) for schedule in schedules)

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
 def _read_torch(path: str, content: bytes | None) -> State:
     source = path if content is None else io.BytesIO(content)
     try:
-        loaded = torch.load(source, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the pickle protocol of a file that is refused anyway
+            loaded = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Weights only load failed" not in str(error):
             raise CheckpointError(f"{path}: not a weights file of PyTorch, or damaged; fetch it again") from None

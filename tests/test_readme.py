@@ -1,0 +1,40 @@
+"""The README tells the truth about keys, files and commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from repaint.config import Config, EvalDataConfig, OutputPaths, ScheduleJumpParams
+from repaint.schedule import count_network_calls, get_schedule_jump
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", [Config, EvalDataConfig, OutputPaths, ScheduleJumpParams])
+def test_every_key_is_in_the_reference(model: type) -> None:
+    missing = [key for key in model.model_fields if f"`{key}`" not in README and key != "data"]  # type: ignore[attr-defined]
+    assert not missing
+
+
+def test_linked_files_exist() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+
+
+def test_ci_installs_and_tests_as_the_readme_says() -> None:
+    script = (ROOT / ".ci/run").read_text()
+    assert "-c constraints.txt -e '.[dev]'" in README
+    assert "-c constraints.txt -e '.[dev]'" in script
+    assert "python -m pytest" in README
+    assert "python -m pytest" in script
+
+
+def test_network_calls_in_the_table() -> None:
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", README, re.MULTILINE)
+    assert len(rows) == 6
+    for t_T, length, samples, calls in rows:
+        times = get_schedule_jump(int(t_T), jump_length=int(length), jump_n_sample=int(samples))
+        assert count_network_calls(times) == int(calls.replace(",", ""))
