@@ -20,7 +20,7 @@ from repaint.plotting import Schedule, plot_schedules, summarize
 from repaint.schedule import get_schedule_jump
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
-MOST_CALLS = 1_000_000
+MOST_CALLS = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
