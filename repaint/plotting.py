@@ -3,18 +3,19 @@
 import io
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repaint.errors import ConfigError
-from repaint.schedule import count_network_calls, share_of_calls
+from repaint.schedule import count_network_calls, get_schedule_jump, share_of_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BINS = 10
+MOST_CALLS = 100_000
 DPI = 150
 LONGEST_NAME = 44
 
@@ -28,6 +29,23 @@ class Schedule:
 
     name: str
     times: Sequence[int]
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, int]) -> "Schedule":
+        """The schedule of all parameters of `get_schedule_jump`, named after them.
+
+        Raises:
+            ConfigError: a parameter is out of range, or the schedule too long.
+        """
+        calls = parameters["t_T"] * math.prod(value for key, value in parameters.items() if key.endswith("n_sample"))
+        if calls > MOST_CALLS and min(parameters.values()) >= 0:
+            raise ConfigError(
+                f"a schedule of up to {calls:.1g} network calls is too long to draw; lower t_T or n_sample"
+            )
+        try:
+            return cls(_label(parameters), get_schedule_jump(**parameters))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
     @property
     def steps(self) -> int:
@@ -49,6 +67,17 @@ class Schedule:
         """The name in one line that fits over a panel."""
         name = " ".join(self.name.split())
         return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _label(parameters: Mapping[str, int]) -> str:
+    """The paper's symbols; what changes nothing is left out."""
+    parts = [f"T={parameters['t_T']}"]
+    for level in ("", "2", "3"):
+        length, passes = parameters[f"jump{level}_length"], parameters[f"jump{level}_n_sample"]
+        parts += [f"j{level}={length}", f"r{level}={passes}"] if passes > 1 else []
+    parts += [f"n={parameters['n_sample']}"] if parameters["n_sample"] > 1 else []
+    parts += [f"start={parameters['start_resampling']}"] if parameters["start_resampling"] < parameters["t_T"] else []
+    return ", ".join(parts)
 
 
 def summarize(schedule: Schedule) -> str:
@@ -124,7 +153,7 @@ def _draw_shares(axes: "Axes", schedule: Schedule, highest_share: float) -> None
     labels = [_percent(share) for share in shares]
     axes.bar_label(bars, labels, padding=2, fontsize=8, color=_MUTED)
     axes.set_xlim(0, schedule.steps)
-    axes.set_ylim(0, 1.2 * 100 * highest_share)
+    axes.set_ylim(0, 118 * highest_share)
     axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:.0f}%")
     _style(axes, "time t  (low noise → high noise)", "network calls")
 

@@ -19,20 +19,17 @@ class _JumpLevel:
     length: int
     samples: int
     t_T: int
-    left: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.refill()
-
-    def refill(self) -> None:
-        self.left = dict.fromkeys(range(0, self.t_T - self.length, self.length), self.samples - 1)
+    taken: Counter[int] = field(default_factory=Counter)
 
     def take(self, t: int) -> bool:
         """True, and one jump fewer, if a jump from `t` is left."""
-        if self.left.get(t, 0) <= 0:
+        if t % self.length or t >= self.t_T - self.length or self.taken[t] >= self.samples - 1:
             return False
-        self.left[t] -= 1
+        self.taken[t] += 1
         return True
+
+    def refill(self) -> None:
+        self.taken.clear()
 
 
 def get_schedule_jump(

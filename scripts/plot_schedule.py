@@ -1,13 +1,11 @@
 """Draw jump schedules side by side and print what they cost.
 
-python scripts/plot_schedule.py
 python scripts/plot_schedule.py --t_T 100 --jump_n_sample 5 --out r5.png
 python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_T=50,jump_length=5,jump_n_sample=5
 """
 
 import argparse
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,10 +15,8 @@ from repaint.config import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
 from repaint.errors import ConfigError
 from repaint.plotting import Schedule, plot_schedules, summarize
-from repaint.schedule import get_schedule_jump
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
-MOST_CALLS = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,32 +68,13 @@ def _split(text: str) -> dict[str, str]:
 
 
 def _from_values(texts: Mapping[str, str]) -> Schedule:
-    values = PAPER | {key: _whole_number(key, text) for key, text in texts.items()}
-    calls = values["t_T"] * math.prod(value for key, value in values.items() if key.endswith("n_sample"))
-    if calls > MOST_CALLS and min(values.values()) >= 0:
-        raise ConfigError(f"a schedule of about {calls:.1g} network calls is too long to draw; lower t_T or *n_sample")
-    try:
-        return Schedule(_label(values), get_schedule_jump(**values))
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-
-
-def _whole_number(key: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"{key} must be a whole number, not {text!r}") from None
-
-
-def _label(values: Mapping[str, int]) -> str:
-    """Name by the paper's symbols; what changes nothing is left out."""
-    parts = [f"T={values['t_T']}"]
-    for level in ("", "2", "3"):
-        length, passes = values[f"jump{level}_length"], values[f"jump{level}_n_sample"]
-        parts += [f"j{level}={length}", f"r{level}={passes}"] if passes > 1 else []
-    parts += [f"n={values['n_sample']}"] if values["n_sample"] > 1 else []
-    parts += [f"start={values['start_resampling']}"] if values["start_resampling"] < values["t_T"] else []
-    return ", ".join(parts)
+    values = dict(PAPER)
+    for key, text in texts.items():
+        try:
+            values[key] = int(text)
+        except ValueError:
+            raise ConfigError(f"{key} must be a whole number, not {text!r}") from None
+    return Schedule.from_parameters(values)
 
 
 if __name__ == "__main__":
