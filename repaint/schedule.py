@@ -105,7 +105,6 @@ def share_of_calls(times: Sequence[int], bins: int = 10) -> list[float]:
     Returns:
         `bins` floats that sum to 1.
     """
-    calls = Counter(
-        min(before * bins // (max(times) + 1), bins - 1) for before, after in pairwise(times) if after < before
-    )
+    steps = max(times) + 1
+    calls = Counter(before * bins // steps for before, after in pairwise(times) if after < before)
     return [calls[i] / calls.total() for i in range(bins)]
