@@ -1,0 +1,24 @@
+"""Configuration to objects: the only place that knows both the key names and the classes behind them."""
+
+from repaint.build.architecture import build_unet, build_unet_config, estimate_memory
+from repaint.build.job import build_folders, build_labels, build_pairs, check, config_digest
+from repaint.build.process import build_diffusion, build_times
+from repaint.build.weights import Weights, apply_weights_to_config, load_cond_fn, load_network, read_weights
+
+__all__ = [
+    "Weights",
+    "apply_weights_to_config",
+    "build_diffusion",
+    "build_folders",
+    "build_labels",
+    "build_pairs",
+    "build_times",
+    "build_unet",
+    "build_unet_config",
+    "check",
+    "config_digest",
+    "estimate_memory",
+    "load_cond_fn",
+    "load_network",
+    "read_weights",
+]

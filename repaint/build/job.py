@@ -1,0 +1,112 @@
+"""What a run works on: checks, pictures, labels, results."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import torch
+
+from repaint.build.architecture import (
+    CLASSIFIER_CLASSES,
+    build_classifier,
+    build_classifier_config,
+    build_unet,
+    build_unet_config,
+)
+from repaint.build.process import build_times
+from repaint.build.weights import Weights
+from repaint.config import Config, NetworkConfig, ProcessConfig
+from repaint.data import storage
+from repaint.data.dataset import Pair, check_ratios, pair_pictures, read_labels
+from repaint.errors import ConfigError
+from repaint.noise import draw_class, picture_seed
+from repaint.outputs import ResultFolders
+
+
+def check(config: Config) -> None:
+    """Raise ConfigError for anything in the configuration that cannot work, without touching any file."""
+    build_times(config)
+    unet_config = build_unet_config(config)
+    with torch.device("meta"):
+        build_unet(unet_config)
+        if config.guided:
+            build_classifier(build_classifier_config(config))
+    data_size = config.eval_data.image_size
+    if data_size not in (None, config.image_size):
+        raise ConfigError(
+            f"image_size is {config.image_size}, but the data set's image_size is {data_size}; make them equal"
+        )
+    if config.use_ddim and config.guided:
+        raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
+    if config.ddim_eta and not config.use_ddim:
+        raise ConfigError("ddim_eta has no meaning without use_ddim: true")
+    if config.cond_y is not None and not config.needs_class:
+        raise ConfigError("cond_y is given, but neither class_cond nor a classifier uses a class")
+
+
+def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
+    """Pictures with their masks, and a note about the pairing or None; raises DataError."""
+    data = config.eval_data
+    pairs, note = pair_pictures(data.gt_path, data.mask_path, data.offset, data.max_len)
+    if data.drop_last:
+        pairs = pairs[: len(pairs) // data.batch_size * data.batch_size]
+        if not pairs:
+            raise ConfigError(f"drop_last: there are fewer pictures than batch_size {data.batch_size}")
+    check_ratios(pairs)
+    return pairs, note
+
+
+def build_labels(config: Config, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
+    """A class label for each pair where one is needed, and a note about them or None.
+
+    Raises:
+        ConfigError, DataError: labels out of range or not one for each picture.
+    """
+    if not config.needs_class:
+        return None, None
+    classes = config.num_classes if config.class_cond else CLASSIFIER_CLASSES
+    wanted = config.cond_y
+    if wanted is None or wanted == "random":
+        labels = [draw_class(picture_seed(config.seed, pair.index), classes) for pair in pairs]
+        return labels, f"classes: random (cond_y), drawn for each picture from its seed: {_some_of(labels)}"
+    if isinstance(wanted, int):
+        labels = [wanted] * len(pairs)
+    elif isinstance(wanted, str):
+        labels = read_labels(wanted, pairs)
+    elif len(wanted) < len(pairs):
+        raise ConfigError(f"cond_y lists {len(wanted)} classes for {len(pairs)} pictures")
+    else:
+        labels = wanted[: len(pairs)]
+    for label in labels:
+        if not 0 <= label < classes:
+            raise ConfigError(f"cond_y: class {label} is not in 0..{classes - 1}")
+    return labels, f"classes: {_some_of(labels)}"
+
+
+def _some_of(labels: Sequence[int]) -> str:
+    return ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
+
+
+def build_folders(config: Config) -> ResultFolders:
+    """Where the results go."""
+    paths = config.eval_data.paths
+    log = storage.parent(paths.srs) if paths.log is None else paths.log
+    return ResultFolders(paths.srs, log, paths.lrs, paths.gts, paths.gt_keep_masks)
+
+
+def config_digest(config: Config, weights: Weights) -> str:
+    """Fingerprint of all that determines the pictures: two runs of equal digest may share a folder."""
+    values = config.model_dump(include=_deciding_keys(config))
+    data = config.eval_data
+    values |= data.model_dump(include={"gt_path", "mask_path", "mask_polarity", "offset"})
+    text = json.dumps(values | {"weights": weights.digest}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _deciding_keys(config: Config) -> set[str]:
+    sampling = {
+        "use_fp16", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
+        "inpa_inj_sched_prev", "paste_known", "cond_y", "seed", "noise_device",
+    }  # fmt: skip
+    classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
+    return sampling | classifier | NetworkConfig.model_fields.keys() | ProcessConfig.model_fields.keys()

@@ -1,0 +1,46 @@
+"""Diffusion process and schedule."""
+
+from repaint.config import Config, TrainConfig
+from repaint.diffusion.betas import get_named_beta_schedule
+from repaint.diffusion.gaussian import GaussianDiffusion, VarianceType
+from repaint.diffusion.respacing import space_timesteps
+from repaint.errors import ConfigError
+from repaint.schedule import get_schedule_jump
+
+
+def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_denoised: bool = True) -> GaussianDiffusion:
+    """The diffusion process on the timesteps that `respacing` keeps ('' for all).
+
+    Raises:
+        ConfigError: the respacing does not fit the number of steps.
+    """
+    try:
+        betas = get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
+        timesteps = space_timesteps(config.diffusion_steps, respacing)
+    except ValueError as error:
+        raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
+    fixed: VarianceType = "fixed_small" if config.sigma_small else "fixed_large"
+    return GaussianDiffusion(
+        betas,
+        timesteps,
+        mean_type="xstart" if config.predict_xstart else "epsilon",
+        variance_type="learned_range" if config.learn_sigma else fixed,
+        clip_denoised=clip_denoised,
+        rescale_timesteps=config.rescale_timesteps,
+    )
+
+
+def build_times(config: Config) -> list[int]:
+    """The jump schedule.
+
+    Raises:
+        ConfigError: `t_T` is not the number of respaced steps.
+    """
+    steps = build_diffusion(config, config.timestep_respacing).num_timesteps
+    params = config.schedule_jump_params
+    if params.t_T not in (None, steps):
+        raise ConfigError(
+            f"schedule_jump_params.t_T is {params.t_T}, but timestep_respacing {config.timestep_respacing!r} of "
+            f"{config.diffusion_steps} diffusion steps gives {steps}; make them equal"
+        )
+    return get_schedule_jump(**(params.model_dump() | {"t_T": steps}))

@@ -1,0 +1,197 @@
+"""Data sets: pictures paired with masks for inpainting, and plain folders of pictures for training."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from repaint.data import images, masks, storage
+from repaint.errors import DataError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its mask.
+
+    Attributes:
+        index: number of the picture, counted from 0 after the configured offset; its seed follows from it.
+        name: of the results, relative, ending with .png.
+        picture, mask: paths.
+    """
+
+    index: int
+    name: str
+    picture: str
+    mask: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair as the network sees it: `pixels` uint8 [size, size, 3], `known` bool [size, size]."""
+
+    pair: Pair
+    pixels: NDArray[np.uint8]
+    known: masks.Mask
+
+
+def list_pictures(folder: str) -> list[str]:
+    """Names of all pictures below a folder, relative to it, sorted.
+
+    Raises:
+        DataError: no such folder, or no picture in it.
+    """
+    names = [name for name in storage.list_files(folder) if images.is_picture(name)]
+    if not names:
+        raise DataError(f"{folder}: no pictures in this folder (looked for {', '.join(images.EXTENSIONS)})")
+    return names
+
+
+def pair_pictures(
+    gt_path: str, mask_path: str, offset: int = 0, max_len: int | None = None
+) -> tuple[list[Pair], str | None]:
+    """Pair the pictures of a folder with masks.
+
+    A mask file serves every picture. In a mask folder each picture has the mask of the same relative name, whatever
+    the endings; if no name matches but the counts do, they are paired in sorted order, as the published code did.
+
+    Args:
+        gt_path: folder of pictures, or one picture file.
+        mask_path: folder of masks, or one mask file.
+        offset: pictures to leave out at the start of the sorted list.
+        max_len: most pictures to take; more than there are means all.
+
+    Returns:
+        (pairs, a note for the user or None).
+
+    Raises:
+        DataError: nothing to do, a picture without a mask, or two pictures with one result name.
+    """
+    if storage.exists(gt_path) and not storage.is_folder(gt_path):
+        gt_path, names = storage.parent(gt_path), [PurePosixPath(gt_path).name]
+    else:
+        names = list_pictures(gt_path)
+    masks_of, note = _find_masks(gt_path, names, mask_path)
+    pairs = [
+        Pair(index, f"{_stem(name)}.png", storage.join(gt_path, name), masks_of[name])
+        for index, name in enumerate(names[offset:][:max_len])
+    ]
+    if not pairs:
+        raise DataError(f"{gt_path}: offset {offset} leaves none of the {len(names)} pictures")
+    result, count = Counter(pair.name for pair in pairs).most_common(1)[0]
+    if count > 1:
+        twins = [pair.picture for pair in pairs if pair.name == result]
+        raise DataError(f"{twins[0]} and {twins[1]} would both be written to {result}; rename one")
+    return pairs, note
+
+
+def _find_masks(gt_path: str, names: Sequence[str], mask_path: str) -> tuple[dict[str, str], str | None]:
+    if not storage.exists(mask_path):
+        raise DataError(f"{mask_path}: no such mask file or folder")
+    if not storage.is_folder(mask_path):
+        return dict.fromkeys(names, mask_path), None
+    found = list_pictures(mask_path)
+    by_stem = {_stem(name): storage.join(mask_path, name) for name in found}
+    missing = [name for name in names if _stem(name) not in by_stem]
+    if not missing:
+        return {name: by_stem[_stem(name)] for name in names}, None
+    if len(missing) == len(names) == len(found):
+        note = f"no mask in {mask_path} has the name of a picture; paired {len(names)} by sorted order"
+        return {name: storage.join(mask_path, mask) for name, mask in zip(names, found, strict=True)}, note
+    more = f" (and {len(missing) - 1} more pictures)" if len(missing) > 1 else ""
+    raise DataError(
+        f"{storage.join(gt_path, missing[0])}{more}: no mask of this name in {mask_path}; "
+        f"name the masks like the pictures, or give one mask file for all"
+    )
+
+
+def _stem(name: str) -> str:
+    """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def check_ratios(pairs: Sequence[Pair]) -> None:
+    """Raise DataError for the first mask that cannot fit its picture; reads file headers only.
+
+    Unreadable files are left to `load_example`, where they cost only their own picture.
+    """
+    sizes: dict[str, tuple[int, int] | None] = {}
+    for pair in pairs:
+        for path in (pair.picture, pair.mask):
+            if path not in sizes:
+                sizes[path] = _header_size(path)
+        picture_size, mask_size = sizes[pair.picture], sizes[pair.mask]
+        if picture_size and mask_size:
+            masks.check_ratio(mask_size, picture_size, pair.mask, pair.picture)
+
+
+def _header_size(path: str) -> tuple[int, int] | None:
+    try:
+        with storage.open_binary(path) as file, Image.open(file) as picture:
+            return picture.size
+    except Exception:  # Pillow's parsers raise almost anything on damaged files
+        return None
+
+
+def load_example(pair: Pair, size: int, hole_white: bool = False) -> Example:
+    """Read a pair at the network's size.
+
+    Raises:
+        DataError: a file is missing or damaged, or the mask does not fit.
+    """
+    picture = images.decode(pair.picture)
+    mask = images.decode(pair.mask)
+    masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
+    known = masks.prepare_mask(mask, picture.size, size, hole_white)
+    return Example(pair, images.crop_to_array(picture, size), known)
+
+
+def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
+    """Class labels from a text file with a line `name,label` for each picture; names with or without ending.
+
+    Raises:
+        DataError: unreadable file, malformed line, or a picture without a label.
+    """
+    try:
+        lines = storage.read_bytes(path).decode().splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a text file with lines 'name,label'") from None
+    labels: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        name, comma, digits = line.rpartition(",")
+        if line.strip():
+            if not comma or not digits.strip().isdecimal():
+                raise DataError(f"{path}, line {number}: {line!r} is not of the form name,label")
+            labels[name.strip()] = int(digits)
+    stems = {_stem(name): label for name, label in labels.items()}
+    found = []
+    for pair in pairs:
+        stem = _stem(pair.name)
+        spellings = (labels.get(PurePosixPath(pair.picture).name), labels.get(stem), stems.get(stem))
+        label = next((label for label in spellings if label is not None), None)
+        if label is None:
+            raise DataError(f"{path}: no label for {pair.picture}; add the line '{stem},LABEL'")
+        found.append(label)
+    return found
+
+
+class TrainingPictures(Dataset[Tensor]):
+    """Pictures of a folder as uint8 tensors [3, size, size], centre-cropped."""
+
+    def __init__(self, folder: str, size: int) -> None:
+        self.folder = folder
+        self.size = size
+        self.names = list_pictures(folder)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Tensor:
+        picture = images.decode(storage.join(self.folder, self.names[index]))
+        return torch.tensor(images.crop_to_array(picture, self.size)).permute(2, 0, 1)

@@ -1,0 +1,93 @@
+"""What the command-line tests do not reach: defaults by size, memory, digests, folders."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from repaint import build
+from repaint.config import Config, load_config
+from repaint.errors import ConfigError
+from tests.tiny import make_run, write_config
+
+
+def load(folder: Path, **changes: object) -> Config:
+    return load_config(Config, write_config(folder, **changes))
+
+
+@pytest.mark.parametrize(
+    ("size", "multipliers"),
+    [(64, (1, 2, 3, 4)), (128, (1, 1, 2, 3, 4)), (256, (1, 1, 2, 2, 4, 4)), (512, (0.5, 1, 1, 2, 2, 4, 4))],
+)
+def test_published_multipliers_by_size(tmp_path: Path, size: int, multipliers: tuple[float, ...]) -> None:
+    config = load(tmp_path, image_size=size, channel_mult="", num_channels=64, attention_resolutions="16")
+    unet_config = build.build_unet_config(config)
+    assert unet_config.channel_mult == multipliers
+    assert unet_config.attention_depths == {size // 16}
+
+
+def test_memory_estimate_grows_with_batch_and_halves_with_fp16(tmp_path: Path) -> None:
+    weights, activations = build.estimate_memory(load(tmp_path))
+    config = load(tmp_path, use_fp16=True)
+    data = config.eval_data.model_copy(update={"batch_size": 20})
+    larger = config.model_copy(update={"data": config.data.model_copy(update={"eval": {"tiny": data}})})
+    half_weights, more_activations = build.estimate_memory(larger)
+    assert 4 * 1e4 < weights < 4e6
+    assert 0.5 * weights <= half_weights < 0.75 * weights
+    assert 4 * activations < more_activations < 11 * activations
+
+
+def test_memory_estimate_of_the_published_models() -> None:
+    confs = Path(__file__).parents[2] / "confs"
+    weights, activations = build.estimate_memory(load_config(Config, confs / "face_example.yml"))
+    assert weights == 4 * 552_814_086
+    assert 0.3e9 < activations < 3e9
+    _, guided = build.estimate_memory(load_config(Config, confs / "test_inet256_thin.yml"))
+    assert guided > activations  # the classifier's backward pass keeps its activations
+
+
+def test_digest_follows_what_decides_the_pictures(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    weights = build.read_weights(str(tmp_path / "model.safetensors"))
+    digest = build.config_digest(load(tmp_path), weights)
+    same = [{"name": "other"}, {"show_progress": True}, {"n_jobs": 3}]
+    other = [{"seed": 1}, {"timestep_respacing": "5"}, {"paste_known": False}, {"schedule_jump_params": {}}]
+    assert all(build.config_digest(load(tmp_path, **change), weights) == digest for change in same)
+    assert all(build.config_digest(load(tmp_path, **change), weights) != digest for change in other)
+    changed = build.Weights(weights.path, weights.state, {}, "another digest")
+    assert build.config_digest(load(tmp_path), changed) != digest
+
+
+def test_log_folder_is_beside_the_results_unless_named(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    assert build.build_folders(config).log == str(tmp_path / "out")
+    config = load_config(Config, tmp_path / "conf.yml", ["data.eval.tiny.paths.log=logs"])
+    assert build.build_folders(config).log == "logs"
+
+
+def test_variances_and_prediction_types(tmp_path: Path) -> None:
+    def types(**changes: object) -> tuple[str, str]:
+        diffusion = build.build_diffusion(load(tmp_path, **changes))
+        return diffusion.mean_type, diffusion.variance_type
+
+    assert types() == ("epsilon", "learned_range")
+    assert types(learn_sigma=False, predict_xstart=True) == ("xstart", "fixed_large")
+    assert types(learn_sigma=False, sigma_small=True) == ("epsilon", "fixed_small")
+
+
+def test_schedule_length_defaults_to_the_respaced_steps(tmp_path: Path) -> None:
+    assert build.build_times(load(tmp_path, timestep_respacing="ddim25"))[0] == 24
+    with pytest.raises(ConfigError, match="t_T is 250, but timestep_respacing '10,15,20' .* gives 45"):
+        build.build_times(load(tmp_path, timestep_respacing="10,15,20", schedule_jump_params={"t_T": 250}))
+
+
+def test_remote_weights_are_read_through_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path)
+    content = (tmp_path / "model.safetensors").read_bytes()
+    monkeypatch.setattr(
+        "repaint.data.storage.read_bytes", lambda path: content if path == "gs://b/m.safetensors" else b""
+    )
+    remote = build.read_weights("gs://b/m.safetensors")
+    local = build.read_weights(str(tmp_path / "model.safetensors"))
+    assert remote.digest == local.digest
+    assert all(torch.equal(remote.state[key], local.state[key]) for key in local.state)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from repaint.data.masks import GENERATORS, check_ratio, generate_mask, prepare_mask, to_grey
+from repaint.errors import DataError
+
+
+def test_fixed_masks_at_256_are_the_released_ones() -> None:
+    rows, columns = np.mgrid[:256, :256]
+    expected = {
+        "ev2li": rows % 2 == 1,
+        "nn2": (rows % 2 == 1) & (columns % 2 == 1),
+        "ex64": (rows >= 96) & (rows <= 159) & (columns >= 96) & (columns <= 159),
+        "genhalf": columns <= 127,
+    }
+    for kind, known in expected.items():
+        np.testing.assert_array_equal(generate_mask(kind, 256, 0), known)
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+@settings(max_examples=20, deadline=None)
+@given(size=st.sampled_from([32, 64, 100, 256]), seed=st.integers(0, 1000))
+def test_generators_are_pure_and_leave_half_known_if_random(kind: str, size: int, seed: int) -> None:
+    mask = generate_mask(kind, size, seed)
+    assert mask.shape == (size, size)
+    assert mask.dtype == bool
+    np.testing.assert_array_equal(mask, generate_mask(kind, size, seed))
+    if kind in ("thin", "medium", "thick"):
+        assert mask.mean() >= 0.5
+
+
+@pytest.mark.parametrize(("kind", "share"), [("thin", 0.297), ("thick", 0.249)])
+def test_random_masks_have_about_the_released_share_of_hole(kind: str, share: float) -> None:
+    holes = [1 - generate_mask(kind, 256, seed).mean() for seed in range(60)]
+    assert abs(np.mean(holes) - share) < 0.06
+    assert np.std(holes) > 0.05
+
+
+def test_unknown_kind() -> None:
+    with pytest.raises(DataError, match="unknown kind of mask 'blob'; known are thin"):
+        generate_mask("blob", 64, 0)
+
+
+def test_grey_levels_are_cut_at_128_and_polarity_flips() -> None:
+    mask = Image.fromarray(np.array([[0, 127, 128, 255]] * 4, np.uint8))
+    known = prepare_mask(mask, (4, 4), 4)
+    np.testing.assert_array_equal(known[0], [False, False, True, True])
+    np.testing.assert_array_equal(prepare_mask(mask, (4, 4), 4, hole_white=True), ~known)
+
+
+def test_small_mask_is_resized_by_nearest_neighbour() -> None:
+    mask = Image.fromarray(np.array([[255, 0], [0, 255]], np.uint8))
+    known = prepare_mask(mask, (64, 64), 16)
+    np.testing.assert_array_equal(known, np.kron(np.eye(2), np.ones((8, 8))) > 0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])
+def test_modes(mode: str) -> None:
+    grey = Image.fromarray(np.array([[0, 255]], np.uint8))
+    np.testing.assert_array_equal(np.asarray(to_grey(grey.convert(mode))), [[0, 255]])
+
+
+def test_transparent_counts_as_black() -> None:
+    painted = Image.new("RGBA", (2, 1), (255, 255, 255, 0))
+    painted.putpixel((1, 0), (255, 255, 255, 255))
+    np.testing.assert_array_equal(np.asarray(to_grey(painted)), [[0, 255]])
+
+
+def test_16_bit_masks_are_scaled() -> None:
+    grey = np.asarray(to_grey(Image.fromarray(np.array([[0, 65535]], np.uint16))))
+    np.testing.assert_array_equal(grey, [[0, 255]])
+
+
+def test_ratio() -> None:
+    check_ratio((256, 256), (512, 512), "m", "p")
+    check_ratio((500, 333), (1001, 667), "m", "p")
+    with pytest.raises(DataError, match="m: 256x256 has another aspect ratio than its picture p .640x480"):
+        check_ratio((256, 256), (640, 480), "m", "p")

@@ -1,0 +1,114 @@
+import io
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from repaint.data import storage
+from repaint.errors import DataError
+
+
+def test_listing_is_recursive_sorted_and_relative(tmp_path: Path) -> None:
+    for name in ("b.png", "a/x.y.png", "a/deep/ü.png", ".hidden", ".git/z.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert storage.list_files(str(tmp_path)) == ["a/deep/ü.png", "a/x.y.png", "b.png"]
+    assert storage.list_files(f"{tmp_path}/") == storage.list_files(str(tmp_path))
+
+
+def test_missing_folder_and_file() -> None:
+    with pytest.raises(DataError, match="no/where: no such folder"):
+        storage.list_files("no/where")
+    with pytest.raises(DataError, match="no/file: no such file"):
+        storage.read_bytes("no/file")
+
+
+def test_write_makes_folders_and_leaves_no_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "a/b/c.txt"
+    storage.write_bytes(str(path), b"one")
+    storage.write_bytes(str(path), b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(path.parent) == ["c.txt"]
+    assert stat.S_IMODE(path.stat().st_mode) & 0o044, "results are readable for others, as umask allows"
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.txt"
+    path.write_bytes(b"old")
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"c\.txt: cannot be written \(No space left on device\)"):
+        storage.write_bytes(str(path), b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["c.txt"]
+    with pytest.raises(DataError, match="No space left"):
+        storage.append_line(str(path), "line")
+
+
+def test_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="results cannot be written there"):
+        storage.check_writable(str(tmp_path / "file/folder"))
+    with pytest.raises(DataError, match="cannot be written"):
+        storage.write_bytes(str(tmp_path / "file/x.png"), b"")
+    with pytest.raises(DataError, match="cannot be written"):
+        storage.append_line(str(tmp_path / "file/x.txt"), "")
+
+
+def test_append(tmp_path: Path) -> None:
+    path = str(tmp_path / "log/manifest.jsonl")
+    storage.append_line(path, "a")
+    storage.append_line(path, "b")
+    assert Path(path).read_text() == "a\nb\n"
+
+
+def test_join_and_parent() -> None:
+    assert storage.join("out", "a/b.png") == os.path.join("out", "a", "b.png")
+    assert storage.join("gs://bucket/out", "a/b.png") == "gs://bucket/out/a/b.png"
+    assert storage.parent("log/x/inpainted") == os.path.join("log", "x")
+    assert storage.parent("gs://bucket/out/inpainted/") == "gs://bucket/out"
+
+
+class FakeBlobs:
+    """The part of blobfile that storage uses, over a dictionary."""
+
+    Error = RuntimeError
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def BlobFile(self, path: str, mode: str) -> io.BytesIO:
+        if mode == "rb":
+            return io.BytesIO(self.files[path])
+        blobs = self
+
+        class Writer(io.BytesIO):
+            def close(self) -> None:
+                blobs.files[path] = self.getvalue()
+                super().close()
+
+        return Writer()
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    def makedirs(self, path: str) -> None:
+        if path.startswith("gs://forbidden"):
+            raise RuntimeError("403")
+
+
+def test_remote_paths_go_through_blobfile(monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = FakeBlobs()
+    monkeypatch.setattr(storage, "bf", blobs)
+    storage.write_bytes("gs://bucket/a.txt", b"one")
+    storage.append_line("gs://bucket/a.txt", "two")
+    storage.append_line("gs://bucket/new.txt", "three")
+    assert blobs.files == {"gs://bucket/a.txt": b"onetwo\n", "gs://bucket/new.txt": b"three\n"}
+    assert storage.read_bytes("gs://bucket/new.txt") == b"three\n"
+    storage.check_writable("gs://bucket/out")
+    with pytest.raises(DataError, match=r"gs://forbidden/out: results cannot be written there \(403\)"):
+        storage.check_writable("gs://forbidden/out")
