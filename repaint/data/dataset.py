@@ -1,7 +1,8 @@
 """Data sets: pictures paired with masks for inpainting, and plain folders of pictures for training."""
 
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -97,10 +98,14 @@ def _find_masks(gt_path: str, names: Sequence[str], mask_path: str) -> tuple[dic
     if not storage.is_folder(mask_path):
         return dict.fromkeys(names, mask_path), None
     found = list_pictures(mask_path)
-    by_stem = {_stem(name): storage.join(mask_path, name) for name in found}
+    by_stem: dict[str, str] = {}
+    for name in found:
+        twin = by_stem.setdefault(_stem(name), name)
+        if twin != name:
+            raise DataError(f"{mask_path}: {twin} and {name} are both masks of {_stem(name)}; remove one")
     missing = [name for name in names if _stem(name) not in by_stem]
     if not missing:
-        return {name: by_stem[_stem(name)] for name in names}, None
+        return {name: storage.join(mask_path, by_stem[_stem(name)]) for name in names}, None
     if len(missing) == len(names) == len(found):
         note = f"no mask in {mask_path} has the name of a picture; paired {len(names)} by sorted order"
         return {name: storage.join(mask_path, mask) for name, mask in zip(names, found, strict=True)}, note
@@ -112,8 +117,11 @@ def _find_masks(gt_path: str, names: Sequence[str], mask_path: str) -> tuple[dic
 
 
 def _stem(name: str) -> str:
-    """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'."""
-    return str(PurePosixPath(name).with_suffix(""))
+    """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'.
+
+    Unicode is composed, because some file systems give accents apart from their letters.
+    """
+    return unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix("")))
 
 
 def check_ratios(pairs: Sequence[Pair]) -> None:
@@ -135,7 +143,7 @@ def _header_size(path: str) -> tuple[int, int] | None:
     try:
         with storage.open_binary(path) as file, Image.open(file) as picture:
             return picture.size
-    except Exception:  # Pillow's parsers raise almost anything on damaged files
+    except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
         return None
 
 
@@ -153,32 +161,38 @@ def load_example(pair: Pair, size: int, hole_white: bool = False) -> Example:
 
 
 def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
-    """Class labels from a text file with a line `name,label` for each picture; names with or without ending.
+    """Class labels from a text file with a line `name,label` for each picture.
+
+    Names are relative to the folder of pictures, with or without ending; the bare file name does, too.
 
     Raises:
-        DataError: unreadable file, malformed line, or a picture without a label.
+        DataError: unreadable file, malformed line, a name given twice, or a picture without a label.
     """
     try:
-        lines = storage.read_bytes(path).decode().splitlines()
+        lines = storage.read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{path}: not a text file with lines 'name,label'") from None
     labels: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
-        name, comma, digits = line.rpartition(",")
-        if line.strip():
-            if not comma or not digits.strip().isdecimal():
-                raise DataError(f"{path}, line {number}: {line!r} is not of the form name,label")
-            labels[name.strip()] = int(digits)
-    stems = {_stem(name): label for name, label in labels.items()}
-    found = []
-    for pair in pairs:
-        stem = _stem(pair.name)
-        spellings = (labels.get(PurePosixPath(pair.picture).name), labels.get(stem), stems.get(stem))
-        label = next((label for label in spellings if label is not None), None)
-        if label is None:
-            raise DataError(f"{path}: no label for {pair.picture}; add the line '{stem},LABEL'")
-        found.append(label)
-    return found
+        name, comma, digits = (part.strip() for part in line.rpartition(","))
+        if not line.strip():
+            continue
+        if not comma or not digits.isdecimal() or len(digits) > 9:
+            raise DataError(f"{path}, line {number}: {line!r} is not of the form name,label")
+        if name in labels:
+            raise DataError(f"{path}, line {number}: {name} has a label already")
+        labels[name] = int(digits)
+    return [_label_of(pair, labels, path) for pair in pairs]
+
+
+def _label_of(pair: Pair, labels: Mapping[str, int], path: str) -> int:
+    stem = _stem(pair.name)
+    file = PurePosixPath(pair.picture)
+    # From the most to the least exact spelling: a file of this name in another folder must not win.
+    for spelling in (f"{stem}{file.suffix}", stem, file.name):
+        if spelling in labels:
+            return labels[spelling]
+    raise DataError(f"{path}: no label for {pair.picture}; add the line '{stem},LABEL'")
 
 
 class TrainingPictures(Dataset[Tensor]):

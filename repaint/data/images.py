@@ -35,7 +35,7 @@ def decode(path: str) -> Image.Image:
             return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
         raise DataError(f"{path}: not a readable picture ({type(error).__name__}: {error})") from None
 
 
@@ -94,7 +94,7 @@ def to_unit(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def to_uint8(x: Tensor) -> NDArray[np.uint8]:
-    """float [3, H, W] in [-1, 1] -> uint8 [H, W, 3], clamped and rounded, so that uint8 values survive a round trip."""
+    """Float [3, H, W] in [-1, 1] -> uint8 [H, W, 3], clamped and rounded, so that uint8 values survive a round trip."""
     pixels = ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     array: NDArray[np.uint8] = pixels.permute(1, 2, 0).cpu().numpy()
     return array

@@ -6,6 +6,7 @@ Writes are atomic: a reader sees the old file or the whole new one, never a part
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -21,43 +22,73 @@ def is_remote(path: str) -> bool:
 
 def join(folder: str, name: str) -> str:
     """Path of `name` (with / between its parts) inside `folder`."""
-    return bf.join(folder, *PurePosixPath(name).parts) if name else folder
+    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder, name))
 
 
 def parent(path: str) -> str:
     """The folder that holds `path`."""
-    path = path.rstrip("/")
-    return str(bf.dirname(path)) if is_remote(path) else str(Path(path).parent)
+    return path.rstrip("/").rpartition("/")[0] if is_remote(path) else str(Path(path).parent)
+
+
+def contains(folder: str, path: str) -> bool:
+    """Whether `path` is `folder` or lies inside it, as far as the names tell (links of local paths are followed)."""
+    if is_remote(folder) or is_remote(path):
+        return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+
+@contextlib.contextmanager
+def _one_line(path: str, what: str) -> Iterator[None]:
+    """Turn the errors of a file operation into a DataError."""
+    try:
+        yield
+    except (OSError, ValueError, bf.Error) as error:  # ValueError: a zero byte in a name
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise DataError(f"{path}: {what} ({reason})") from None
 
 
 def exists(path: str) -> bool:
-    """Whether a file or folder is there."""
-    return bool(bf.exists(path))
+    """Whether a file or folder is there; DataError for a kind of path that cannot be read at all."""
+    with _one_line(path, "cannot be read"):
+        return bool(bf.exists(path))
 
 
 def is_folder(path: str) -> bool:
-    """Whether `path` is a folder."""
-    return bool(bf.isdir(path))
+    """Whether `path` is a folder; DataError like `exists`."""
+    with _one_line(path, "cannot be read"):
+        return bool(bf.isdir(path))
 
 
 def list_files(folder: str) -> list[str]:
     """Names of all files below `folder`, relative to it, with / between parts, in sorted order.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are left out; links to files and folders are followed.
 
     Raises:
         DataError: the folder is missing or cannot be read.
     """
     if not is_folder(folder):
         raise DataError(f"{folder}: no such folder")
-    names = []
-    try:
-        for root, _, files in bf.walk(folder):
-            inside = PurePosixPath(root[len(folder) :].replace(os.sep, "/").strip("/"))
-            names += [str(inside / name) for name in files]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+    with _one_line(folder, "cannot be listed"):
+        names = list(_walk_remote(folder) if is_remote(folder) else _walk_local(Path(folder)))
     return sorted(name for name in names if not any(part.startswith(".") for part in PurePosixPath(name).parts))
+
+
+def _walk_remote(folder: str) -> Iterator[str]:
+    for root, _, files in bf.walk(folder):
+        inside = PurePosixPath(root[len(folder) :].strip("/"))
+        yield from (str(inside / name) for name in files)
+
+
+def _walk_local(folder: Path) -> Iterator[str]:
+    seen = set()  # real paths, as a link may lead back up
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = Path(root).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
 
 
 def read_bytes(path: str) -> bytes:
@@ -66,13 +97,12 @@ def read_bytes(path: str) -> bytes:
     Raises:
         DataError: it is missing or cannot be read.
     """
-    try:
-        with bf.BlobFile(path, "rb") as file:
-            return bytes(file.read())
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, bf.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+    with _one_line(path, "cannot be read"):
+        try:
+            with bf.BlobFile(path, "rb") as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file") from None
 
 
 def open_binary(path: str) -> BinaryIO:
@@ -86,14 +116,12 @@ def write_bytes(path: str, content: bytes) -> None:
     Raises:
         DataError: the disk is full, or the place cannot be written to.
     """
-    try:
+    with _one_line(path, "cannot be written"):
         if is_remote(path):
             with bf.BlobFile(path, "wb") as file:  # appears when complete
                 file.write(content)
         else:
             _write_local(Path(path), content)
-    except (OSError, bf.Error) as error:
-        raise DataError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
 
 
 def append_line(path: str, line: str) -> None:
@@ -106,28 +134,28 @@ def append_line(path: str, line: str) -> None:
     if is_remote(path):
         write_bytes(path, (read_bytes(path) if exists(path) else b"") + content)
         return
-    try:
+    with _one_line(path, "cannot be written"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab", buffering=0) as file:
+        with Path(path).open("ab", buffering=0) as file:
             file.write(content)
             os.fsync(file.fileno())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    # The temporary name is short, as the name itself may be as long as names can be.
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp files are private; results should not be
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp files are private; results should not be
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
 
 
@@ -143,13 +171,10 @@ def check_writable(folder: str) -> None:
     Raises:
         DataError: they cannot.
     """
-    try:
+    with _one_line(folder, "results cannot be written there"):
         if is_remote(folder):
             bf.makedirs(folder)
         else:
             Path(folder).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
-    except (OSError, bf.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{folder}: results cannot be written there ({reason})") from None

@@ -77,7 +77,7 @@ def test_variances_and_prediction_types(tmp_path: Path) -> None:
 
 def test_schedule_length_defaults_to_the_respaced_steps(tmp_path: Path) -> None:
     assert build.build_times(load(tmp_path, timestep_respacing="ddim25"))[0] == 24
-    with pytest.raises(ConfigError, match="t_T is 250, but timestep_respacing '10,15,20' .* gives 45"):
+    with pytest.raises(ConfigError, match=r"t_T is 250, but timestep_respacing '10,15,20' .* gives 45"):
         build.build_times(load(tmp_path, timestep_respacing="10,15,20", schedule_jump_params={"t_T": 250}))
 
 

@@ -66,6 +66,7 @@ def test_offset_and_max_len(tmp_path: Path) -> None:
         (["a.png", "b.png"], ["a.png"], "b.png: no mask of this name"),
         (["a.png", "b.png", "c.png"], ["a.png", "x.png", "y.png"], "b.png .and 1 more pictures.: no mask"),
         (["a.png", "a.jpg"], ["a.png"], "would both be written to a.png"),
+        (["a.png"], ["a.png", "a.jpg"], "a.jpg and a.png are both masks of a"),
         (["notes.txt"], ["a.png"], "gt: no pictures in this folder"),
         (["a.png"], ["notes.txt"], "masks: no pictures in this folder"),
     ],
@@ -105,19 +106,35 @@ def test_ratio_is_checked_on_headers_and_damaged_files_are_left_alone(tmp_path: 
 
 
 def test_labels(tmp_path: Path) -> None:
-    pairs, _ = pair_pictures(touch(tmp_path / "gt", "a.b.png", "c,d.jpg"), touch(tmp_path, "m.png") + "/m.png")
+    gt = touch(tmp_path / "gt", "a.b.png", "c,d.jpg", "sub/a.b.png")
+    pairs, _ = pair_pictures(gt, touch(tmp_path, "m.png") + "/m.png")
     path = tmp_path / "labels.csv"
-    path.write_text("a.b.png, 7\n\nc,d,12\n")
-    assert read_labels(str(path), pairs) == [7, 12]
-    path.write_text("a.b,7\n")
-    with pytest.raises(DataError, match="no label for .*c,d.jpg; add the line"):
-        read_labels(str(path), pairs)
-    path.write_text("a.b.png seven\n")
-    with pytest.raises(DataError, match="line 1: .* is not of the form name,label"):
-        read_labels(str(path), pairs)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="not a text file"):
-        read_labels(str(path), pairs)
+    path.write_text("\ufeffa.b.png, 7\n\nc,d,12\nsub/a.b,9\n", encoding="utf-8")
+    assert read_labels(str(path), pairs) == [7, 12, 9]
+    path.write_text("a.b.png,7\nc,d.jpg,12\n")
+    assert read_labels(str(path), pairs) == [7, 12, 7]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a.b,7\n", r"no label for .*c,d\.jpg; add the line"),
+        (b"a.b.png seven\n", r"line 1: .* is not of the form name,label"),
+        (b"a.b,7\na.b,8\n", r"line 2: a\.b has a label already"),
+        (b"a.b," + b"9" * 5000, r"is not of the form"),
+        (b"\xff\xfe", r"not a text file"),
+    ],
+)
+def test_bad_labels(tmp_path: Path, content: bytes, says: str) -> None:
+    pairs, _ = pair_pictures(touch(tmp_path / "gt", "a.b.png", "c,d.jpg"), touch(tmp_path, "m.png") + "/m.png")
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read_labels(str(tmp_path / "labels.csv"), pairs)
+
+
+def test_accents_may_be_composed_or_not(tmp_path: Path) -> None:
+    gt, masks = touch(tmp_path / "gt", "e\u0301.png"), touch(tmp_path / "masks", "\u00e9.png", "other.png")
+    assert pair_pictures(gt, masks)[0][0].mask.endswith("\u00e9.png")
 
 
 def test_training_pictures(tmp_path: Path) -> None:

@@ -77,5 +77,5 @@ def test_16_bit_masks_are_scaled() -> None:
 def test_ratio() -> None:
     check_ratio((256, 256), (512, 512), "m", "p")
     check_ratio((500, 333), (1001, 667), "m", "p")
-    with pytest.raises(DataError, match="m: 256x256 has another aspect ratio than its picture p .640x480"):
+    with pytest.raises(DataError, match=r"m: 256x256 has another aspect ratio than its picture p .640x480"):
         check_ratio((256, 256), (640, 480), "m", "p")

@@ -29,7 +29,7 @@ def test_write_makes_folders_and_leaves_no_temporary_file(tmp_path: Path) -> Non
     storage.write_bytes(str(path), b"one")
     storage.write_bytes(str(path), b"two")
     assert path.read_bytes() == b"two"
-    assert os.listdir(path.parent) == ["c.txt"]
+    assert [file.name for file in path.parent.iterdir()] == ["c.txt"]
     assert stat.S_IMODE(path.stat().st_mode) & 0o044, "results are readable for others, as umask allows"
 
 
@@ -44,7 +44,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(DataError, match=r"c\.txt: cannot be written \(No space left on device\)"):
         storage.write_bytes(str(path), b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["c.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["c.txt"]
     with pytest.raises(DataError, match="No space left"):
         storage.append_line(str(path), "line")
 
@@ -67,9 +67,9 @@ def test_append(tmp_path: Path) -> None:
 
 
 def test_join_and_parent() -> None:
-    assert storage.join("out", "a/b.png") == os.path.join("out", "a", "b.png")
+    assert storage.join("out", "a/b.png") == str(Path("out/a/b.png"))
     assert storage.join("gs://bucket/out", "a/b.png") == "gs://bucket/out/a/b.png"
-    assert storage.parent("log/x/inpainted") == os.path.join("log", "x")
+    assert storage.parent("log/x/inpainted") == str(Path("log/x"))
     assert storage.parent("gs://bucket/out/inpainted/") == "gs://bucket/out"
 
 
@@ -81,7 +81,7 @@ class FakeBlobs:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    def BlobFile(self, path: str, mode: str) -> io.BytesIO:
+    def BlobFile(self, path: str, mode: str) -> io.BytesIO:  # noqa: N802 - blobfile's name
         if mode == "rb":
             return io.BytesIO(self.files[path])
         blobs = self
@@ -112,3 +112,35 @@ def test_remote_paths_go_through_blobfile(monkeypatch: pytest.MonkeyPatch) -> No
     storage.check_writable("gs://bucket/out")
     with pytest.raises(DataError, match=r"gs://forbidden/out: results cannot be written there \(403\)"):
         storage.check_writable("gs://forbidden/out")
+
+
+def test_kinds_of_path_that_cannot_be_read() -> None:
+    for call in (storage.exists, storage.is_folder, storage.list_files, storage.read_bytes):
+        with pytest.raises(DataError, match="s3://bucket/x: cannot be read"):
+            call("s3://bucket/x")
+    with pytest.raises(DataError, match="cannot be"):
+        storage.read_bytes("a\0b")
+
+
+def test_listing_follows_links_but_not_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.png").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/link").symlink_to(tmp_path / "real")
+    (tmp_path / "folder/circle").symlink_to(tmp_path / "folder")
+    for spelling in (f"{tmp_path}/folder", f"{tmp_path}/folder//", f"{tmp_path}/folder/."):
+        assert storage.list_files(spelling) == ["link/a.png"]
+
+
+def test_contains(tmp_path: Path) -> None:
+    assert storage.contains(str(tmp_path), f"{tmp_path}/x/../y")
+    assert storage.contains(str(tmp_path), f"{tmp_path}/")
+    assert not storage.contains(f"{tmp_path}/a", f"{tmp_path}/ab")
+    assert storage.contains("gs://b/a", "gs://b/a/c")
+    assert not storage.contains("gs://b/a", "gs://b/ab")
+
+
+def test_names_as_long_as_names_can_be(tmp_path: Path) -> None:
+    name = "n" * 251 + ".png"
+    storage.write_bytes(str(tmp_path / name), b"x")
+    assert (tmp_path / name).read_bytes() == b"x"
