@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+import torch
+
 from repaint import distributed, runner
 from repaint.config import Config, TrainConfig, load_config
 from repaint.errors import RepaintError
@@ -48,7 +50,7 @@ def _train(args: argparse.Namespace) -> int:
         if process.is_main:
             print(
                 f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
-                f"steps {trainer.step} to {min(args.stop or config.steps, config.steps)}, "
+                f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
                 f"{process.world_size} x {process.device}; results in {config.out}"
             )
         trainer.run(args.stop)
@@ -75,6 +77,11 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        if debug:
+            raise
+        print(f"error: out of memory; lower batch_size ({str(error).splitlines()[0]})", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

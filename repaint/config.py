@@ -47,7 +47,7 @@ def _check_multipliers(text: str) -> str:
 
 def _check_sizes(text: str) -> str:
     """'32,16,8': positive whole numbers; '' for none."""
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in text.split(",") if text):
+    if not all(part.strip().isdecimal() and len(part) < 10 and int(part) > 0 for part in text.split(",") if text):
         raise ValueError(f"{text!r} is not a list of sizes such as '32,16,8'")
     return text
 
@@ -66,16 +66,22 @@ def _check_cond_y(value: object) -> object:
     return value
 
 
+_NO_EFFECT = "no effect"
+
 Text = Annotated[str, BeforeValidator(_to_text)]
 Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
 Sizes = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_sizes)]
-Real = Annotated[float, BeforeValidator(_to_number)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+Real = Annotated[float, BeforeValidator(_to_number), Field(allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+NotNegative = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Steps = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Depth = Annotated[int, Field(ge=1, le=100)]
 Seed = Annotated[int, Field(ge=0, le=2**62)]
-Size = Annotated[int, Field(ge=8)]
-HeadWidth = Annotated[int, Field(ge=-1), AfterValidator(_check_head_width)]
-Classes = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
+Size = Annotated[int, Field(ge=8, le=65_536)]
+HeadWidth = Annotated[int, Field(ge=-1, le=65_536), AfterValidator(_check_head_width)]
+Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
+Ignored = Annotated[Any, _NO_EFFECT]  # read by nothing in the published code, or by nothing that changes a picture
 
 
 class _Strict(BaseModel):
@@ -86,11 +92,11 @@ class NetworkConfig(_Strict):
     """The UNet, by guided-diffusion's flags. Defaults are those of the published 256x256 face model."""
 
     image_size: Size = 256
-    num_channels: Positive = 256
-    num_res_blocks: Positive = 2
+    num_channels: Width = 256
+    num_res_blocks: Depth = 2
     channel_mult: Multipliers = ""
     attention_resolutions: Sizes = "32,16,8"
-    num_heads: Positive = 4
+    num_heads: Width = 4
     num_head_channels: HeadWidth = 64
     num_heads_upsample: HeadWidth = -1
     use_scale_shift_norm: bool = True
@@ -98,7 +104,7 @@ class NetworkConfig(_Strict):
     use_new_attention_order: bool = False
     learn_sigma: bool = True
     class_cond: bool = False
-    num_classes: Positive = 1000
+    num_classes: Width = 1000
     dropout: Annotated[Real, Field(ge=0, lt=1)] = 0.0
     use_checkpoint: bool = False
 
@@ -106,7 +112,7 @@ class NetworkConfig(_Strict):
 class ProcessConfig(_Strict):
     """The diffusion process the network was trained for."""
 
-    diffusion_steps: Positive = 1000
+    diffusion_steps: Steps = 1000
     noise_schedule: Literal["linear", "cosine"] = "linear"
     predict_xstart: bool = False
     sigma_small: bool = False
@@ -116,7 +122,7 @@ class ProcessConfig(_Strict):
 class ScheduleJumpParams(_Strict):
     """Arguments of `repaint.schedule.get_schedule_jump`; `t_T` defaults to the number of respaced steps."""
 
-    t_T: Positive | None = None
+    t_T: Steps | None = None
     n_sample: Positive = 1
     jump_length: Positive = 10
     jump_n_sample: Positive = 10
@@ -152,20 +158,19 @@ class EvalDataConfig(_Strict):
     mask_path: str
     paths: OutputPaths
     image_size: Size | None = None
-    batch_size: Positive = 1
+    batch_size: Width = 1
     offset: NotNegative = 0
     max_len: Positive | None = None
     drop_last: bool = False
     random_crop: bool = False
     random_flip: bool = False
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
-    # Published keys without effect.
-    mask_loader: Any = None
-    class_cond: Any = None
-    deterministic: Any = None
-    return_dict: Any = None
-    return_dataloader: Any = None
-    ds_conf: Any = None
+    mask_loader: Ignored = None
+    class_cond: Ignored = None
+    deterministic: Ignored = None
+    return_dict: Ignored = None
+    return_dataloader: Ignored = None
+    ds_conf: Ignored = None
 
     @field_validator("random_crop", "random_flip")
     @classmethod
@@ -198,12 +203,12 @@ class Config(NetworkConfig, ProcessConfig):
     inpa_inj_sched_prev_cumnoise: bool = False
     paste_known: bool = True
 
-    cond_y: Classes = None
+    cond_y: Labels = None
     classifier_path: str | None = None
     classifier_scale: Annotated[Real, Field(ge=0)] = 0.0
     classifier_use_fp16: bool = False
-    classifier_width: Positive = 128
-    classifier_depth: Positive = 2
+    classifier_width: Width = 128
+    classifier_depth: Depth = 2
     classifier_attention_resolutions: Sizes = "32,16,8"
     classifier_use_scale_shift_norm: bool = True
     classifier_resblock_updown: bool = True
@@ -214,15 +219,14 @@ class Config(NetworkConfig, ProcessConfig):
     show_progress: bool = True
     data: DataConfig
 
-    # Published keys without effect.
-    lr_kernel_n_std: Any = None
-    num_samples: Any = None
-    use_kl: Any = None
-    rescale_learned_sigmas: Any = None
-    latex_name: Any = None
-    method_name: Any = None
-    n_jobs: Any = None
-    print_estimated_vars: Any = None
+    lr_kernel_n_std: Ignored = None
+    num_samples: Ignored = None
+    use_kl: Ignored = None
+    rescale_learned_sigmas: Ignored = None
+    latex_name: Ignored = None
+    method_name: Ignored = None
+    n_jobs: Ignored = None
+    print_estimated_vars: Ignored = None
 
     @field_validator("inpa_inj_sched_prev_cumnoise")
     @classmethod
@@ -269,7 +273,7 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     init_path: str | None = None
     random_flip: bool = True
     steps: Positive
-    batch_size: Positive = 32
+    batch_size: Width = 32
     lr: Annotated[Real, Field(gt=0)] = 1e-4
     lr_decay: Literal["constant", "cosine"] = "constant"
     warmup_steps: NotNegative = 0
@@ -279,27 +283,24 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = True
     export_precision: Literal["fp32", "fp16"] = "fp32"
-    sample_steps: Positive = 50
-    sample_count: Positive = 16
+    sample_steps: Steps = 50
+    sample_count: Width = 16
     log_interval: Positive = 50
     sample_interval: Positive = 1000
     save_interval: Positive = 500
     seed: Seed = 0
 
 
-_NO_EFFECT = {
-    Config: (
-        "lr_kernel_n_std num_samples use_kl rescale_learned_sigmas latex_name method_name n_jobs print_estimated_vars"
-    ),
-    EvalDataConfig: "mask_loader class_cond deterministic return_dict return_dataloader ds_conf",
-}
-
-
 def no_effect_keys(config: Config) -> list[str]:
     """Keys of the configuration that were set but change nothing, for one line to the user."""
-    found = []
-    for part in (config, config.eval_data):
-        found += [key for key in _NO_EFFECT[type(part)].split() if key in part.model_fields_set]
+    found = [
+        key
+        for part in (config, config.eval_data)
+        for key, field in type(part).model_fields.items()
+        if key in part.model_fields_set and _NO_EFFECT in field.metadata
+    ]
+    if config.cond_y is not None and not config.needs_class:
+        found.append("cond_y")  # as in the published code: neither network nor classifier asks for a class
     return list(dict.fromkeys(found))
 
 
@@ -332,6 +333,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(None, None, "a key must be a word", key_node.start_mark)
             if key_node.value in seen:
                 raise yaml.MarkedYAMLError(None, None, f"key {key_node.value!r} is given twice", key_node.start_mark)
             seen.add(key_node.value)
@@ -358,7 +361,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     base = tree.pop("base", None)
     if base is None:
         return tree
-    if not isinstance(base, str):
+    if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
     return _merge(_read_tree(path.parent / base, (*seen, path.resolve())), tree)
 
@@ -379,8 +382,8 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     if not equals or not path:
         raise ConfigError(f"--set {override}: write it as key.path=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, RecursionError, ValueError):
         raise ConfigError(f"--set {override}: the value is not valid YAML") from None
     *parents, last = path.strip().split(".")
     for key in parents:

@@ -35,10 +35,19 @@ def pick_device(name: str | None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(f"--device {name}: not available here; without --device the best one is taken") from None
+    except RuntimeError:
+        device = None
+    if device is None or not _is_there(device):
+        raise ConfigError(f"--device {name}: not available here; without --device the best one is taken")
     return device
+
+
+def _is_there(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    if device.type == "mps":
+        return torch.backends.mps.is_available()
+    return device.type == "cpu"
 
 
 def start(device_name: str | None) -> Process:
@@ -47,7 +56,7 @@ def start(device_name: str | None) -> Process:
     if "RANK" not in os.environ:
         return Process(0, 1, device)
     if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Process(distributed.get_rank(), distributed.get_world_size(), device)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from repaint.data import images, storage
 from repaint.data.dataset import Example
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, DataError
 
 MANIFEST = "manifest.jsonl"
 CONTACT_SHEET = "contact_sheet.png"
@@ -36,44 +36,56 @@ class Results:
 
     Args:
         folders: where to write.
-        digest: fingerprint of everything that determines the pictures; results of another one are not mixed in.
-        overwrite: forget what earlier runs left.
+        digest: fingerprint of what all pictures share; results of another one are not mixed in.
+        wanted: for each picture of the run, by its name, what else determines it (its files, its seed ...); it goes
+            into the manifest line, and a line that tells otherwise is done again.
+        overwrite: do all of `wanted` again.
 
     Raises:
         DataError: a folder cannot be written to.
         ConfigError: the folder holds results of another configuration, and `overwrite` is off.
     """
 
-    def __init__(self, folders: ResultFolders, digest: str, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        folders: ResultFolders,
+        digest: str,
+        wanted: Mapping[str, Mapping[str, Any]],
+        overwrite: bool = False,
+    ) -> None:
         self.folders = folders
         self.digest = digest
+        self.wanted = wanted
         self.manifest = storage.join(folders.log, MANIFEST)
         for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
             if folder is not None:
                 storage.check_writable(folder)
-        lines = {} if overwrite else self._valid_lines()
-        self.finished = set(lines)
+        lines = self._valid_lines(overwrite)
+        self.finished = set(lines) & set(wanted)
         text = "".join(json.dumps(line) + "\n" for line in lines.values())
         if not storage.exists(self.manifest) or storage.read_bytes(self.manifest) != text.encode():
             storage.write_bytes(self.manifest, text.encode())
 
-    def _valid_lines(self) -> dict[str, Mapping[str, Any]]:
-        """Manifest lines by picture name: whole, of this configuration, and with the picture still there."""
+    def _valid_lines(self, overwrite: bool) -> dict[str, Mapping[str, Any]]:
+        """Manifest lines by picture name: whole, as wanted now, and with the picture still there."""
         if not storage.exists(self.manifest):
             return {}
-        lines = {}
+        lines: dict[str, Mapping[str, Any]] = {}
         for text in storage.read_bytes(self.manifest).decode(errors="replace").splitlines():
-            try:
-                line = json.loads(text)
-                name, digest = line["name"], line["config_digest"]
-            except (ValueError, KeyError, TypeError):
-                continue  # cut off by a crash: its picture is done again
-            if digest != self.digest:
+            line = _parse_line(text)
+            if line is None:
+                continue
+            if line["config_digest"] != self.digest:
+                if overwrite:
+                    continue
                 raise ConfigError(
-                    f"{self.folders.log}: holds results of another configuration, seed or checkpoint; "
-                    f"give other output paths, or --overwrite"
+                    f"{self.manifest}: tells of results of another configuration, seed or checkpoint; "
+                    f"give other paths (paths.log for this file), or --overwrite"
                 )
-            if storage.exists(storage.join(self.folders.inpainted, name)):
+            name = line["name"]
+            wanted = self.wanted.get(name)
+            stale = wanted is not None and (overwrite or any(line.get(key) != wanted[key] for key in wanted))
+            if not stale and storage.exists(storage.join(self.folders.inpainted, name)):
                 lines[name] = line
         return lines
 
@@ -95,24 +107,43 @@ class Results:
         for folder, pixels in files.items():
             if folder is not None:
                 storage.write_bytes(storage.join(folder, name), images.encode_png(pixels))
-        line = {"name": name, "picture": example.pair.picture, "mask": example.pair.mask, **record}
-        storage.append_line(self.manifest, json.dumps(line | {"config_digest": self.digest}))
+        line = {"name": name, **self.wanted[name], **record, "config_digest": self.digest}
+        storage.append_line(self.manifest, json.dumps(line))
         self.finished.add(name)
 
-    def read_filled(self, name: str) -> NDArray[np.uint8]:
-        """A finished picture, uint8 [size, size, 3]."""
-        return np.asarray(images.decode(storage.join(self.folders.inpainted, name)).convert("RGB"))
+    def _read_filled(self, example: Example) -> NDArray[np.uint8] | None:
+        """A finished picture, uint8 [size, size, 3]; None if somebody has changed it since."""
+        try:
+            picture = images.decode(storage.join(self.folders.inpainted, example.pair.name))
+        except DataError:
+            return None
+        pixels = np.asarray(picture.convert("RGB"))
+        return pixels if pixels.shape == example.pixels.shape else None
 
-    def write_contact_sheet(self, examples: Sequence[Example]) -> str:
-        """Write `gt | masked | inpainted` of finished examples as one picture; returns its path."""
+    def write_contact_sheet(self, examples: Sequence[Example]) -> str | None:
+        """Write `gt | masked | inpainted` of finished examples as one picture; returns its path, None if empty."""
         rows = []
         for example in examples:
-            triple = [example.pixels, masked_pixels(example), self.read_filled(example.pair.name)]
-            rows.append(tile([enlarge(pixels) for pixels in triple], columns=3))
+            filled = self._read_filled(example)
+            if filled is not None:
+                triple = [example.pixels, masked_pixels(example), filled]
+                rows.append(tile([enlarge(pixels) for pixels in triple], columns=3))
+        if not rows:
+            return None
         sheet = tile(rows, columns=max(1, round((len(rows) / 3) ** 0.5)), gap=4)
         path = storage.join(self.folders.log, CONTACT_SHEET)
         storage.write_bytes(path, images.encode_png(sheet))
         return path
+
+
+def _parse_line(text: str) -> dict[str, Any] | None:
+    """A whole manifest line; None for what a crash cut off: its picture is done again."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    whole = isinstance(line, dict) and isinstance(line.get("name"), str) and "config_digest" in line
+    return line if whole else None
 
 
 def masked_pixels(example: Example) -> NDArray[np.uint8]:

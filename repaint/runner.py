@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import yaml
@@ -14,7 +15,7 @@ from repaint import __version__, build
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
 from repaint.data.dataset import Example, Pair, load_example
-from repaint.data.images import to_uint8, to_unit
+from repaint.data.images import to_tensor, to_uint8, to_unit
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.errors import DataError
 from repaint.noise import PictureNoise, picture_seed
@@ -45,10 +46,10 @@ class Engine:
         """Network calls per batch."""
         return count_network_calls(self.times)
 
-    def fill(self, examples: Sequence[Example], labels: Sequence[int] | None, on_call: Callable[[], object]) -> Tensor:
+    def fill(self, examples: Sequence[Example], labels: Sequence[int | None], on_call: Callable[[], object]) -> Tensor:
         """Run the sampler on a batch: float32 [B, 3, size, size]; `on_call` is called after each network call."""
         config = self.config
-        x0 = torch.stack([to_unit(example.pixels) for example in examples]).to(self.device)
+        x0 = torch.stack([to_unit(to_tensor(example.pixels)) for example in examples]).to(self.device)
         keep_mask = torch.stack([torch.tensor(example.known)[None].float() for example in examples]).to(self.device)
         seeds = [picture_seed(config.seed, example.pair.index) for example in examples]
 
@@ -63,7 +64,7 @@ class Engine:
             keep_mask,
             self.times,
             PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
-            y=None if labels is None else torch.tensor(labels, device=self.device),
+            y=None if None in labels else torch.tensor(labels, device=self.device),
             cond_fn=self.cond_fn,
             ddim_eta=config.ddim_eta if config.use_ddim else None,
             inject=config.inpa_inj_sched_prev,
@@ -85,26 +86,30 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     """Inpaint all pictures of a configuration.
 
     Returns:
-        Exit code: 0, 3 if some pictures could not be read, 130 after Ctrl-C.
+        Exit code: 0, 3 if some pictures could not be done, 130 after Ctrl-C.
 
     Raises:
         RepaintError: nothing could be started.
     """
+    if config.model != "auto":
+        build.check(config)  # before gigabytes are read
+    pairs, pairing_note = build.build_pairs(config)
     weights = build.read_weights(config.model_path)
     config = build.apply_weights_to_config(config, weights)
     build.check(config)
-    pairs, pairing_note = build.build_pairs(config)
     labels, labels_note = build.build_labels(config, pairs)
-    engine = _build_engine(config, weights, device)
-    results = Results(build.build_folders(config), build.config_digest(config, weights), overwrite)
+    classifier = build.read_classifier_weights(config)
+    engine = _build_engine(config, weights, classifier, device)
+    digest = build.config_digest(config, weights, classifier, device)
+    results = Results(build.build_folders(config), digest, _wanted(config, pairs, labels), overwrite)
     _say_notes(config, pairing_note, labels_note)
     print(summary(config, len(pairs), engine.times, device))
-    tally = Tally(skipped=sum(pair.name in results.finished for pair in pairs))
+    tally = Tally(skipped=len(results.finished))
     if tally.skipped:
         print(f"{tally.skipped} of {len(pairs)} pictures are finished already (--overwrite does them again)")
     record = _common_record(engine, weights.digest)
     try:
-        _fill_all(engine, pairs, labels, results, record, tally)
+        _fill_all(engine, pairs, results, record, tally)
         code = EXIT_SOME_FAILED if tally.failed else EXIT_OK
     except KeyboardInterrupt:
         print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
@@ -113,63 +118,91 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     return code
 
 
-def _build_engine(config: Config, weights: build.Weights, device: torch.device) -> Engine:
+def _build_engine(
+    config: Config, weights: build.Weights, classifier: build.Weights | None, device: torch.device
+) -> Engine:
     diffusion = build.build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
     model = build.load_network(config, weights, device)
-    return Engine(config, model, diffusion, build.load_cond_fn(config, device), build.build_times(config), device)
+    cond_fn = build.load_cond_fn(config, classifier, device)
+    return Engine(config, model, diffusion, cond_fn, build.build_times(config), device)
 
 
-def _fill_all(
-    engine: Engine,
-    pairs: Sequence[Pair],
-    labels: Sequence[int] | None,
-    results: Results,
-    record: dict[str, object],
-    tally: Tally,
-) -> None:
+def _wanted(config: Config, pairs: Sequence[Pair], labels: Sequence[int] | None) -> dict[str, dict[str, Any]]:
+    """What is each picture's own, by its name: it decides whether an earlier result still stands."""
+    return {
+        pair.name: {"picture": pair.picture, "mask": pair.mask, "seed": picture_seed(config.seed, pair.index)}
+        | ({} if labels is None else {"y": labels[pair.index]})
+        for pair in pairs
+    }
+
+
+def _fill_all(engine: Engine, pairs: Sequence[Pair], results: Results, record: dict[str, object], tally: Tally) -> None:
     batch_size = engine.config.eval_data.batch_size
     todo = [pair for pair in pairs if pair.name not in results.finished]
-    batches = -(-len(todo) // batch_size)
-    with tqdm(total=batches * engine.nfe, unit="call", disable=not engine.config.show_progress) as bar:
-        for examples in _batches(engine.config, todo, tally):
+    with tqdm(
+        total=-(-len(todo) // batch_size) * engine.nfe, unit="call", disable=not engine.config.show_progress
+    ) as bar:
+        for examples, left in _batches(engine.config, todo, tally):
             bar.set_postfix_str(f"{tally.done + tally.skipped}/{len(pairs)} pictures")
             started = time.perf_counter()
-            batch_labels = None if labels is None else [labels[example.pair.index] for example in examples]
             if examples[0].known.all():
-                filled, nfe = [example.pixels for example in examples], 0
+                filled, nfe = [to_unit(to_tensor(example.pixels)) for example in examples], 0
             else:
-                filled, nfe = [to_uint8(x) for x in engine.fill(examples, batch_labels, bar.update)], engine.nfe
-            seconds = (time.perf_counter() - started) / len(examples)
-            for i, example in enumerate(examples):
-                label = {} if batch_labels is None else {"y": batch_labels[i]}
-                seed = picture_seed(engine.config.seed, example.pair.index)
-                mine = {"seed": seed, "nfe": nfe, "seconds": round(seconds, 3)} | label
-                results.write(example, filled[i], record | mine)
+                # Counted anew for each batch: pictures that could not be read, or had no hole, cost no calls.
+                bar.total = bar.n + engine.nfe * (1 + -(-left // batch_size))
+                labels = [results.wanted[example.pair.name].get("y") for example in examples]
+                filled, nfe = list(engine.fill(examples, labels, bar.update)), engine.nfe
+            seconds = round((time.perf_counter() - started) / len(examples), 3)
+            for example, x in zip(examples, filled, strict=True):
+                if not x.isfinite().all():
+                    _fail(
+                        tally,
+                        example.pair,
+                        f"{example.pair.picture}: the result is not finite; {_not_finite_hint(engine)}",
+                    )
+                    continue
+                results.write(example, to_uint8(x), record | {"nfe": nfe, "seconds": seconds})
                 tally.done += 1
-        bar.total = bar.n  # unreadable and all-known pictures needed no calls
+        bar.total = bar.n
         bar.refresh()
 
 
-def _batches(config: Config, pairs: Sequence[Pair], tally: Tally) -> Iterator[list[Example]]:
-    """Batches of readable examples; those with nothing to fill come alone, as they need no network call."""
-    data = config.eval_data
+def _not_finite_hint(engine: Engine) -> str:
+    if engine.config.use_fp16:
+        return "half precision may have overflowed: set use_fp16: false"
+    return "are the weights good?"
+
+
+def _fail(tally: Tally, pair: Pair, message: str) -> None:
+    tally.failed.append(pair.picture)
+    tqdm.write(f"skipped: {message}", file=sys.stderr)
+
+
+def _load(config: Config, pair: Pair) -> Example:
+    return load_example(pair, config.image_size, config.eval_data.mask_polarity == "hole_white")
+
+
+def _batches(config: Config, pairs: Sequence[Pair], tally: Tally) -> Iterator[tuple[list[Example], int]]:
+    """Batches of readable examples, each with the number of pictures still to come.
+
+    Pictures with nothing to fill come alone, as they need no network call.
+    """
     batch: list[Example] = []
-    for pair in pairs:
+    for position, pair in enumerate(pairs):
         try:
-            example = load_example(pair, config.image_size, data.mask_polarity == "hole_white")
+            example = _load(config, pair)
         except DataError as error:
-            tally.failed.append(pair.picture)
-            tqdm.write(f"skipped: {error}", file=sys.stderr)
+            _fail(tally, pair, str(error))
             continue
         if example.known.all():
-            yield [example]
+            yield [example], len(pairs) - position - 1
             continue
         batch.append(example)
-        if len(batch) == data.batch_size:
-            yield batch
+        if len(batch) == config.eval_data.batch_size:
+            yield batch, len(pairs) - position - 1
             batch = []
     if batch:
-        yield batch
+        yield batch, 0
 
 
 def _common_record(engine: Engine, digest: str) -> dict[str, object]:
@@ -208,22 +241,27 @@ def _say_results(config: Config, pairs: Sequence[Pair], results: Results, tally:
     shown = []
     for pair in [pair for pair in pairs if pair.name in results.finished][:SHEET_PICTURES]:
         try:
-            shown.append(load_example(pair, config.image_size, config.eval_data.mask_polarity == "hole_white"))
+            shown.append(_load(config, pair))
         except DataError:
             continue  # changed since it was filled
-    sheet = f", contact sheet {results.write_contact_sheet(shown)}" if shown else ""
-    failed = f", {len(tally.failed)} could not be read" if tally.failed else ""
-    print(f"{tally.done} pictures filled{failed}; results in {results.folders.inpainted}{sheet}")
+    sheet = results.write_contact_sheet(shown)
+    failed = f", {len(tally.failed)} could not be done" if tally.failed else ""
+    contact = f", contact sheet {sheet}" if sheet else ""
+    print(f"{tally.done} pictures filled{failed}; results in {results.folders.inpainted}{contact}")
 
 
 def dry_run(config: Config, device: torch.device) -> int:
     """Print what `run` would do. Files that are not there yet are named at the end; all else that is wrong raises."""
     data = config.eval_data
-    missing = [path for path in (config.model_path, config.classifier_path, data.gt_path, data.mask_path) if path]
-    missing = [path for path in missing if not storage.exists(path)]
-    if config.model_path not in missing:
-        config = build.apply_weights_to_config(config, build.read_weights(config.model_path))
-    build.check(config)
+    inputs = [config.model_path, config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
+    missing = [path for path in inputs if path and not storage.exists(path)]
+    if config.model_path in missing:
+        build.check(config)
+    else:
+        weights = build.read_weights(config.model_path)
+        config = build.apply_weights_to_config(config, weights)
+        build.check(config)
+        build.check_weights(config, weights)
     print(yaml.safe_dump(config.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True).rstrip())
     pairs: list[Pair] = []
     notes: list[str | None] = []
@@ -234,8 +272,8 @@ def dry_run(config: Config, device: torch.device) -> int:
         print(f"{pair.picture} + {pair.mask} -> {storage.join(data.paths.srs, pair.name)}")
     _say_notes(config, *notes)
     print(summary(config, len(pairs), build.build_times(config), device))
-    weights, activations = build.estimate_memory(config)
-    print(f"memory: about {weights / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
+    parameters, activations = build.estimate_memory(config)
+    print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:
         print(f"missing: {path}")
     return EXIT_OK

@@ -85,4 +85,5 @@ def p_sample_loop(
             x = diffusion.q_step(x, s, noise())  # line 10
         if callback is not None:
             callback(Step(t, s, nfe, x, pred_xstart))
-    return keep_mask * x0 + (1 - keep_mask) * x if inject and paste_known else x
+    # Chosen, not multiplied: a hole gone wrong (NaN) must not spoil the known part.
+    return torch.where(keep_mask > 0.5, x0, x) if inject and paste_known else x

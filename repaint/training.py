@@ -7,8 +7,11 @@ repeats the uninterrupted one to the bit on the same machine without storing any
 import io
 import json
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -25,8 +28,8 @@ from repaint.data import images, storage
 from repaint.data.dataset import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
 from repaint.distributed import Process
-from repaint.errors import CheckpointError, ConfigError
-from repaint.models.checkpoint import encode_checkpoint, load_weights, read_checkpoint
+from repaint.errors import CheckpointError, ConfigError, DataError
+from repaint.models.checkpoint import encode_checkpoint
 from repaint.noise import PictureNoise, picture_seed
 from repaint.outputs import tile
 from repaint.sampler import p_sample_loop
@@ -72,10 +75,13 @@ class StepBatches(Sampler[list[int]]):
 
 
 def step_generator(seed: int, step: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for step `step`; streams are independent (0 and 1 are the data order's, 2 + rank a process's)."""
+    """A generator for step `step`; streams are independent (1 is the data order's, 2 + rank a process's)."""
+    return torch.Generator(device).manual_seed(_step_seed(seed, step, stream))
+
+
+def _step_seed(seed: int, step: int, stream: int) -> int:
     text = f"{seed} {step} {stream}".encode()
-    number = int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)
-    return torch.Generator(device).manual_seed(number)
+    return int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -107,8 +113,12 @@ class Trainer:
         self.diffusion = build.build_diffusion(config).to(process.device)
         torch.manual_seed(config.seed)
         self.network = build.build_unet(build.build_unet_config(config))
-        if config.init_path is not None:
-            load_weights(self.network, read_checkpoint(config.init_path)[0], config.init_path)
+        self.sample_diffusion = build.build_diffusion(config, str(config.sample_steps)).to(process.device)
+        self.state_path = storage.join(config.out, STATE_FILE)
+        if config.init_path is not None and not storage.exists(self.state_path):
+            weights = build.read_weights(config.init_path)
+            build.check_process(config, weights)
+            build.fill_unet(self.network, config, weights)
         self.network.to(process.device)
         if config.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -120,31 +130,45 @@ class Trainer:
         if process.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
 
+    def last_step(self, stop: int | None) -> int:
+        """Where a run that shall stop at `stop` (None: at the end) ends; ConfigError for a negative number."""
+        if stop is not None and stop < 0:
+            raise ConfigError(f"--stop {stop}: a step is at least 0")
+        return self.config.steps if stop is None else min(stop, self.config.steps)
+
     def run(self, stop: int | None = None) -> None:
-        """Train up to step `stop` (default: all), saving as configured and at the end. Ctrl-C saves, then raises."""
-        stop = min(stop or self.config.steps, self.config.steps)
+        """Train up to step `stop` (default: all), saving as configured and at the end.
+
+        Ctrl-C ends after the step in progress, saves, and raises KeyboardInterrupt. A picture that cannot be read
+        ends the run too (DataError), with all steps before it saved.
+        """
+        stop = self.last_step(stop)
         if self.process.is_main:
             storage.check_writable(self.config.out)
+        rank, world_size = self.process.rank, self.process.world_size
         order = StepBatches(
-            len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop,
-            self.process.rank, self.process.world_size,
-        )  # fmt: skip
+            len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size
+        )
         bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.process.is_main)
-        try:
-            for batch in DataLoader(self.dataset, batch_sampler=order):
-                self._train_step(batch, bar)
-                bar.update()
-        except KeyboardInterrupt:
-            self.save()
-            raise
-        finally:
-            bar.close()
+        with _ctrl_c_flag() as interrupted:
+            try:
+                for batch in DataLoader(self.dataset, batch_sampler=order):
+                    self._train_step(batch, bar)
+                    bar.update()
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+            except (KeyboardInterrupt, DataError):
+                self.save()
+                raise
+            finally:
+                bar.close()
         self.save()
 
     def _train_step(self, batch: Tensor, bar: "tqdm[Any]") -> None:
         config = self.config
         started = time.perf_counter()
         self.parallel.train()
+        torch.manual_seed(_step_seed(config.seed, self.step, 2 + self.process.rank))  # of dropout
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
         loss = self._loss(batch)
@@ -155,24 +179,25 @@ class Trainer:
         self.optimiser.step()
         self._update_ema()
         self.step += 1
-        if self.step % config.log_interval == 0 or self.step == config.steps:
+        at_end = self.step == config.steps
+        saving = self.step % config.save_interval == 0
+        if saving or at_end or self.step % config.log_interval == 0:
             line = {"step": self.step, "loss": total.item(), "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
             if not math.isfinite(line["loss"]):
-                raise ConfigError(
-                    f"step {self.step}: the loss is {line['loss']}; lower lr, or set grad_clip or precision fp32"
-                )
+                way_out = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
+                raise ConfigError(f"step {self.step}: the loss is {line['loss']}; {way_out}")
             line |= {"grad_norm": norm.item(), "seconds_per_step": time.perf_counter() - started}
             bar.set_postfix(loss=f"{line['loss']:.4f}")
             self._log(line)
-        if self.step % config.save_interval == 0:
+        if saving:
             self.save()
-        if self.process.is_main and (self.step % config.sample_interval == 0 or self.step == config.steps):
+        if self.process.is_main and (at_end or self.step % config.sample_interval == 0):
             self.save_samples()
 
     def _loss(self, batch: Tensor) -> TrainingLoss:
         device = self.process.device
         generator = step_generator(self.config.seed, self.step, 2 + self.process.rank, device)
-        x0 = batch.to(device).float() / 127.5 - 1
+        x0 = images.to_unit(batch.to(device))
         if self.config.random_flip:
             flip = torch.rand(len(x0), 1, 1, 1, generator=generator, device=device) < 0.5
             x0 = torch.where(flip, x0.flip(3), x0)
@@ -207,14 +232,14 @@ class Trainer:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        storage.write_bytes(storage.join(self.config.out, STATE_FILE), buffer.getvalue())
+        storage.write_bytes(self.state_path, buffer.getvalue())
         kind = torch.float16 if self.config.export_precision == "fp16" else torch.float32
         metadata = checkpoint_metadata(self.config) | {"training": {"step": self.step, "pictures": len(self.dataset)}}
         model = encode_checkpoint({key: value.to(kind) for key, value in self.ema.items()}, metadata)
         storage.write_bytes(storage.join(self.config.out, MODEL_FILE), model)
 
     def _resume(self) -> None:
-        path = storage.join(self.config.out, STATE_FILE)
+        path = self.state_path
         if not storage.exists(path):
             return
         try:
@@ -235,20 +260,19 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         if self.process.is_main:
-            self._rewrite_log([line for line in self._read_log() if line["step"] <= self.step])
+            self._forget_log_after(self.step)
 
     def save_samples(self) -> None:
         """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
         config = self.config
         network = build.build_unet(self.network.config).to(self.process.device)
         network.load_state_dict(self.ema)
-        diffusion = build.build_diffusion(config, str(config.sample_steps)).to(self.process.device)
         shape = (3, config.image_size, config.image_size)
         seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
         empty = torch.zeros(config.sample_count, *shape, device=self.process.device)
         samples = p_sample_loop(
             network.eval(),
-            diffusion,
+            self.sample_diffusion,
             empty,
             empty[:, :1],
             get_schedule_jump(config.sample_steps),
@@ -261,16 +285,36 @@ class Trainer:
 
     def _log(self, line: dict[str, float]) -> None:
         if self.process.is_main:
-            self._rewrite_log([*self._read_log(), line])
+            storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
 
-    def _read_log(self) -> list[dict[str, float]]:
+    def _forget_log_after(self, step: int) -> None:
+        """Drop what a run logged after its last saved state, and a line that its end cut off."""
         path = storage.join(self.config.out, LOG_FILE)
-        text = storage.read_bytes(path).decode() if storage.exists(path) else ""
-        return [json.loads(line) for line in text.splitlines()]
+        if not storage.exists(path):
+            return
+        kept = []
+        for line in storage.read_bytes(path).decode(errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                if json.loads(line)["step"] <= step:
+                    kept.append(f"{line}\n")
+        storage.write_bytes(path, "".join(kept).encode())
 
-    def _rewrite_log(self, lines: list[dict[str, float]]) -> None:
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        storage.write_bytes(storage.join(self.config.out, LOG_FILE), text.encode())
+
+@contextmanager
+def _ctrl_c_flag() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into a flag, so that no step is torn apart; the second one interrupts at once."""
+    flag = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(_signal: int, _frame: object) -> None:
+        flag.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:

@@ -154,6 +154,7 @@ def test_published_experiments(name: str) -> None:
         ("classifier_pool: spatial", "classifier_pool: input should be 'attention'"),
         ("data: {eval: {}}", "data.eval"),
         ("data: {eval: {a: {gt_path: x}}}", "key 'data.eval.a.mask_path' is missing"),
+        ('base: "a\\0b"', "base must name a YAML file"),
         ("base: 3", "base must name a YAML file"),
         ("base: missing.yml", "missing.yml: no such configuration file"),
         ("base: conf.yml", "'base' leads back to the file itself"),
@@ -180,6 +181,7 @@ def test_mistakes_are_one_line_that_names_file_and_key(tmp_path: Path, change: s
         (b"1: 2", "list of 'key: value' lines"),
         (b"name: a\nname: b", "line 2: not valid YAML: key 'name' is given twice"),
         (b"\xff\xfe\x00", "cannot be read as a text file"),
+        (b"? [a, b]\n: c", "a key must be a word"),
         (b"name: !!python/object/apply:os.system ['true']", "not valid YAML"),
     ],
 )
@@ -213,7 +215,14 @@ def test_data_set_of_another_name_replaces_the_one_of_the_base(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("override", "says"),
-    [("seed", "key.path=value"), ("=3", "key.path=value"), ("seed=[", "not valid YAML"), ("seed.x.y=1", "seed holds")],
+    [
+        ("seed", "key.path=value"),
+        ("=3", "key.path=value"),
+        ("seed=[", "not valid YAML"),
+        ("seed=2020-13-45", "not valid YAML"),
+        ("seed={a: 1, a: 2}", "not valid YAML"),
+        ("seed.x.y=1", "seed holds"),
+    ],
 )
 def test_malformed_overrides(tmp_path: Path, override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):

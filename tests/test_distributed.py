@@ -32,7 +32,7 @@ def test_best_device(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, bes
     assert distributed.pick_device(None) == torch.device(best)
 
 
-@pytest.mark.parametrize("name", ["quantum", "cuda:99", ""])
+@pytest.mark.parametrize("name", ["quantum", "cuda:99", "meta", ""])
 def test_unknown_devices(name: str) -> None:
     with pytest.raises(ConfigError, match="not available here"):
         distributed.pick_device(name)

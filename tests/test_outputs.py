@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from repaint.data.dataset import Example, Pair
 from repaint.errors import ConfigError, DataError
@@ -15,6 +16,9 @@ def example(name: str = "a/b.png") -> Example:
     return Example(Pair(0, name, "gt/x.jpg", "masks/x.png"), pixels, np.eye(8, dtype=bool))
 
 
+WANTED = {name: {"seed": 1} for name in ("a/b.png", "a.png", "b.png", "c.png")}
+
+
 def folders(tmp_path: Path) -> ResultFolders:
     return ResultFolders(*(str(tmp_path / name) for name in ("inpainted", "log", "masked", "gt", "mask")))
 
@@ -25,53 +29,87 @@ def manifest(tmp_path: Path) -> list[dict]:
 
 def test_a_picture_is_written_to_all_folders(tmp_path: Path) -> None:
     one = example()
-    Results(folders(tmp_path), "d1").write(one, 255 - one.pixels, {"seed": 3})
+    Results(folders(tmp_path), "d1", WANTED).write(one, 255 - one.pixels, {"nfe": 3})
     np.testing.assert_array_equal(read_pixels(tmp_path / "inpainted/a/b.png"), 255 - one.pixels)
     np.testing.assert_array_equal(read_pixels(tmp_path / "gt/a/b.png"), one.pixels)
     np.testing.assert_array_equal(read_pixels(tmp_path / "mask/a/b.png"), np.eye(8) * 255)
     np.testing.assert_array_equal(read_pixels(tmp_path / "masked/a/b.png"), one.pixels * np.eye(8)[:, :, None])
-    assert manifest(tmp_path) == [
-        {"name": "a/b.png", "picture": "gt/x.jpg", "mask": "masks/x.png", "seed": 3, "config_digest": "d1"}
-    ]
+    assert manifest(tmp_path) == [{"name": "a/b.png", "seed": 1, "nfe": 3, "config_digest": "d1"}]
 
 
 def test_only_the_results_folder_is_needed(tmp_path: Path) -> None:
-    Results(ResultFolders(str(tmp_path / "out"), str(tmp_path)), "d").write(example(), example().pixels, {})
+    results = Results(ResultFolders(str(tmp_path / "out"), str(tmp_path)), "d", WANTED)
+    results.write(example(), example().pixels, {})
     assert sorted(p.name for p in tmp_path.iterdir()) == [MANIFEST, "out"]
 
 
 def test_finished_pictures_are_known_again_unless_file_or_line_is_gone(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d1")
+    results = Results(folders(tmp_path), "d1", WANTED)
     for name in ("a.png", "b.png", "c.png"):
         results.write(example(name), example().pixels, {})
-    assert Results(folders(tmp_path), "d1").finished == {"a.png", "b.png", "c.png"}
+    assert Results(folders(tmp_path), "d1", WANTED).finished == {"a.png", "b.png", "c.png"}
     (tmp_path / "inpainted/b.png").unlink()
     path = tmp_path / "log" / MANIFEST
     path.write_text(path.read_text()[:-30])  # a crash while the last line was written
-    assert Results(folders(tmp_path), "d1").finished == {"a.png"}
+    assert Results(folders(tmp_path), "d1", WANTED).finished == {"a.png"}
     assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
 
 
 def test_other_configuration_is_refused_or_overwritten(tmp_path: Path) -> None:
-    Results(folders(tmp_path), "d1").write(example(), example().pixels, {})
-    with pytest.raises(ConfigError, match="another configuration, seed or checkpoint; give other output paths"):
-        Results(folders(tmp_path), "d2")
-    assert Results(folders(tmp_path), "d2", overwrite=True).finished == set()
+    Results(folders(tmp_path), "d1", WANTED).write(example(), example().pixels, {})
+    with pytest.raises(ConfigError, match="another configuration, seed or checkpoint; give other paths"):
+        Results(folders(tmp_path), "d2", WANTED)
+    assert Results(folders(tmp_path), "d2", WANTED, overwrite=True).finished == set()
     assert manifest(tmp_path) == []
+
+
+def test_a_line_that_tells_of_another_seed_is_done_again(tmp_path: Path) -> None:
+    results = Results(folders(tmp_path), "d", WANTED)
+    for name in ("a.png", "b.png"):
+        results.write(example(name), example().pixels, {})
+    assert Results(folders(tmp_path), "d", WANTED | {"b.png": {"seed": 2}}).finished == {"a.png"}
+    assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
+
+
+def test_overwriting_some_keeps_the_lines_of_others(tmp_path: Path) -> None:
+    results = Results(folders(tmp_path), "d", WANTED)
+    for name in ("a.png", "b.png"):
+        results.write(example(name), example().pixels, {})
+    assert Results(folders(tmp_path), "d", {"a.png": {"seed": 1}}, overwrite=True).finished == set()
+    assert [line["name"] for line in manifest(tmp_path)] == ["b.png"]
+
+
+@pytest.mark.parametrize("line", ["[]", "3", '{"name": 1, "config_digest": "d"}', '{"name": "a.png"}', "\udcff", "{"])
+def test_lines_of_another_hand_are_dropped(tmp_path: Path, line: str) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / MANIFEST).write_bytes(line.encode(errors="surrogateescape") + b"\n")
+    assert Results(folders(tmp_path), "d", WANTED).finished == set()
+    assert manifest(tmp_path) == []
+
+
+def test_results_changed_by_others_stay_off_the_contact_sheet(tmp_path: Path) -> None:
+    results = Results(folders(tmp_path), "d", WANTED)
+    for name in ("a.png", "b.png"):
+        results.write(example(name), example().pixels, {})
+    (tmp_path / "inpainted/a.png").write_bytes(b"damaged")
+    Image.new("RGB", (9, 9)).save(tmp_path / "inpainted/b.png")
+    assert results.write_contact_sheet([example("a.png"), example("b.png")]) is None
 
 
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "inpainted").touch()
     with pytest.raises(DataError, match="inpainted: results cannot be written there"):
-        Results(folders(tmp_path), "d")
+        Results(folders(tmp_path), "d", WANTED)
 
 
 def test_contact_sheet(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d")
+    results = Results(folders(tmp_path), "d", {f"{i}.png": {} for i in range(5)})
     examples = [example(f"{i}.png") for i in range(5)]
     for one in examples:
         results.write(one, 255 - one.pixels, {})
-    sheet = read_pixels(Path(results.write_contact_sheet(examples)))
+    path = results.write_contact_sheet(examples)
+    assert path is not None
+    sheet = read_pixels(Path(path))
     corner = 4 + 2
     np.testing.assert_array_equal(sheet[corner : corner + 128, corner : corner + 128], enlarge(examples[0].pixels))
     filled = corner + 2 * (128 + 2)

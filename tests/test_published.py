@@ -86,7 +86,7 @@ def test_built_from_the_published_format_the_float_picture_is_golden(guided_run:
         build.build_times(config),
         PictureNoise([picture_seed(config.seed, 0)], (3, SIZE, SIZE)),
         y=torch.tensor([config.cond_y]),
-        cond_fn=build.load_cond_fn(config, device),
+        cond_fn=build.load_cond_fn(config, build.read_classifier_weights(config), device),
         paste_known=config.paste_known,
     )
     assert relative_error(sample, golden_arrays("sampler_s_guided")["sample"]) < 1e-5

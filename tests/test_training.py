@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from repaint.cli import train_main
 from repaint.config import TrainConfig, load_config
 from repaint.distributed import Process
-from repaint.models.checkpoint import read_checkpoint
+from repaint.models.checkpoint import encode_checkpoint, read_checkpoint
 from repaint.training import StepBatches, Trainer, learning_rate
 from tests.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
 
@@ -136,12 +137,60 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def interrupted(trainer: Trainer, batch: torch.Tensor) -> object:
         if trainer.step == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # in the middle of step 3, which is ended first
         return real(trainer, batch)
 
     monkeypatch.setattr(Trainer, "_loss", interrupted)
     assert train(conf) == 130
-    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 3
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 4
+    monkeypatch.undo()
+    assert train(conf) == 0
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_bad_picture_ends_the_run_with_its_steps_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_training(tmp_path, save_interval=100)
+    order = [index for batch in StepBatches(10, 4, 0, 0, 2) for index in batch]
+    bad = tmp_path / f"data/{order[4]:02d}.png"  # first seen in step 1
+    bad.write_bytes(b"damaged")
+    assert train(conf) == 2
+    assert f"{bad}: not a readable picture" in capsys.readouterr().err
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 1
+
+
+def test_dropout_is_the_same_after_resuming(tmp_path: Path) -> None:
+    for name in ("once", "pieces"):
+        (tmp_path / name).mkdir()
+    assert train(write_training(tmp_path / "once", dropout=0.5, steps=3)) == 0
+    pieces = write_training(tmp_path / "pieces", dropout=0.5, steps=3)
+    assert train(pieces, "--stop", "1") == 0
+    assert train(pieces) == 0
+    assert [line["loss"] for line in log(tmp_path / "pieces")] == [line["loss"] for line in log(tmp_path / "once")]
+
+
+def test_a_log_line_cut_off_by_a_crash_is_dropped(tmp_path: Path) -> None:
+    conf = write_training(tmp_path)
+    assert train(conf, "--stop", "2") == 0
+    with (tmp_path / "run/log.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert train(conf) == 0
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_stopping_at_once_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_training(tmp_path)
+    assert train(conf, "--stop", "0") == 0
+    assert not (tmp_path / "run/log.jsonl").exists()
+    assert train(conf, "--stop", "-1") == 2
+    assert "--stop -1" in capsys.readouterr().err
+
+
+def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = encode_checkpoint(tiny_unet().state_dict(), {"process": {"noise_schedule": "cosine"}})
+    (tmp_path / "start.safetensors").write_bytes(content)
+    conf = write_training(tmp_path, init_path=str(tmp_path / "start.safetensors"))
+    assert train(conf) == 2
+    assert "noise_schedule linear (the file: cosine)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -154,6 +203,7 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"momentum": 1}, "unknown key 'momentum'"),
         ({"lr": 1e30}, "the loss is nan"),
         ({"image_size": 17}, "image_size 17 is not divisible by 2"),
+        ({"diffusion_steps": 30, "sample_steps": 50}, "cannot take 50 of the 30 steps"),
     ],
 )
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, says: str) -> None:

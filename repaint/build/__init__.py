@@ -3,7 +3,17 @@
 from repaint.build.architecture import build_unet, build_unet_config, estimate_memory
 from repaint.build.job import build_folders, build_labels, build_pairs, check, config_digest
 from repaint.build.process import build_diffusion, build_times
-from repaint.build.weights import Weights, apply_weights_to_config, load_cond_fn, load_network, read_weights
+from repaint.build.weights import (
+    Weights,
+    apply_weights_to_config,
+    check_process,
+    check_weights,
+    fill_unet,
+    load_cond_fn,
+    load_network,
+    read_classifier_weights,
+    read_weights,
+)
 
 __all__ = [
     "Weights",
@@ -16,9 +26,13 @@ __all__ = [
     "build_unet",
     "build_unet_config",
     "check",
+    "check_process",
+    "check_weights",
     "config_digest",
     "estimate_memory",
+    "fill_unet",
     "load_cond_fn",
     "load_network",
+    "read_classifier_weights",
     "read_weights",
 ]

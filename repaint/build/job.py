@@ -40,8 +40,20 @@ def check(config: Config) -> None:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
     if config.ddim_eta and not config.use_ddim:
         raise ConfigError("ddim_eta has no meaning without use_ddim: true")
-    if config.cond_y is not None and not config.needs_class:
-        raise ConfigError("cond_y is given, but neither class_cond nor a classifier uses a class")
+    _check_paths(config)
+
+
+def _check_paths(config: Config) -> None:
+    """Results must not land on the inputs, nor on each other."""
+    data = config.eval_data
+    outputs = {f"paths.{key}": path for key, path in data.paths.model_dump(exclude={"log"}).items() if path is not None}
+    for key, path in outputs.items():
+        for source in ("gt_path", "mask_path"):
+            if storage.contains(getattr(data, source), path):
+                raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
+        for other, place in outputs.items():
+            if other != key and storage.contains(place, path) and storage.contains(path, place):
+                raise ConfigError(f"{key} and {other} are the same folder {path}; give each its own")
 
 
 def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
@@ -94,19 +106,27 @@ def build_folders(config: Config) -> ResultFolders:
     return ResultFolders(paths.srs, log, paths.lrs, paths.gts, paths.gt_keep_masks)
 
 
-def config_digest(config: Config, weights: Weights) -> str:
-    """Fingerprint of all that determines the pictures: two runs of equal digest may share a folder."""
+def config_digest(config: Config, weights: Weights, classifier: Weights | None, device: torch.device) -> str:
+    """Fingerprint of what all pictures of a run share: two runs of equal digest may share a folder.
+
+    What is each picture's own (its files, seed and class) stands in its manifest line. Of the device only the kind of
+    its random numbers counts.
+    """
     values = config.model_dump(include=_deciding_keys(config))
-    data = config.eval_data
-    values |= data.model_dump(include={"gt_path", "mask_path", "mask_polarity", "offset"})
-    text = json.dumps(values | {"weights": weights.digest}, sort_keys=True)
+    values |= {
+        "mask_polarity": config.eval_data.mask_polarity,
+        "weights": weights.digest,
+        "classifier": classifier and classifier.digest,
+        "random_numbers": config.noise_device or device.type,
+    }
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _deciding_keys(config: Config) -> set[str]:
     sampling = {
         "use_fp16", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
-        "inpa_inj_sched_prev", "paste_known", "cond_y", "seed", "noise_device",
+        "inpa_inj_sched_prev", "paste_known", "seed",
     }  # fmt: skip
     classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
     return sampling | classifier | NetworkConfig.model_fields.keys() | ProcessConfig.model_fields.keys()

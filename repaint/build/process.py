@@ -1,11 +1,15 @@
 """Diffusion process and schedule."""
 
+import math
+
 from repaint.config import Config, TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, VarianceType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.schedule import get_schedule_jump
+
+MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
 
 
 def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_denoised: bool = True) -> GaussianDiffusion:
@@ -34,7 +38,7 @@ def build_times(config: Config) -> list[int]:
     """The jump schedule.
 
     Raises:
-        ConfigError: `t_T` is not the number of respaced steps.
+        ConfigError: `t_T` is not the number of respaced steps, or the schedule is absurdly long.
     """
     steps = build_diffusion(config, config.timestep_respacing).num_timesteps
     params = config.schedule_jump_params
@@ -43,4 +47,10 @@ def build_times(config: Config) -> list[int]:
             f"schedule_jump_params.t_T is {params.t_T}, but timestep_respacing {config.timestep_respacing!r} of "
             f"{config.diffusion_steps} diffusion steps gives {steps}; make them equal"
         )
-    return get_schedule_jump(**(params.model_dump() | {"t_T": steps}))
+    values = params.model_dump() | {"t_T": steps}
+    passes = math.prod(value for key, value in values.items() if key.endswith("n_sample"))
+    if 2 * steps * passes > MOST_TRANSITIONS:
+        raise ConfigError(
+            f"schedule_jump_params: {steps} steps x {passes} passes make more than {MOST_TRANSITIONS:,} transitions"
+        )
+    return get_schedule_jump(**values)

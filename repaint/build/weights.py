@@ -1,10 +1,12 @@
 """Weights files to networks that the sampler can call."""
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from repaint.build.architecture import (
     build_classifier,
@@ -12,9 +14,9 @@ from repaint.build.architecture import (
     build_unet,
     build_unet_config,
     channel_mult,
-    numbers,
+    sizes,
 )
-from repaint.config import Config
+from repaint.config import Config, NetworkConfig, ProcessConfig, TrainConfig
 from repaint.data import storage
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
@@ -22,12 +24,13 @@ from repaint.errors import CheckpointError, ConfigError
 from repaint.models.checkpoint import (
     Flags,
     State,
+    check_fit,
     load_weights,
     read_checkpoint,
     read_classifier_flags,
     read_unet_flags,
 )
-from repaint.models.unet import Encoder
+from repaint.models.unet import Encoder, UNet
 
 
 @dataclass(frozen=True)
@@ -55,45 +58,88 @@ def apply_weights_to_config(config: Config, weights: Weights) -> Config:
     """Fill in, or check, what the weights file tells about the model.
 
     With `model: auto` the architecture comes from the file: from its metadata, or else from its keys and shapes.
-    A file that names its diffusion process must agree with the configuration, as nothing else would notice.
 
     Raises:
         ConfigError: a key that was given contradicts the file.
-        CheckpointError: `model: auto`, but the file is not a UNet's.
+        CheckpointError: `model: auto`, but the file is not a UNet's; metadata of another program.
     """
-    told: Flags = dict(weights.metadata.get("process", {}))
+    check_process(config, weights, config.model_fields_set if config.model == "auto" else None)
+    told = _metadata(weights, "process", ProcessConfig)
+    network = _metadata(weights, "network", NetworkConfig)
     if config.model == "auto":
-        network = weights.metadata.get("network") or read_unet_flags(weights.state, config.image_size)
-        if not network:
+        told |= network or read_unet_flags(weights.state, config.image_size)
+        if "num_channels" not in told:
             raise CheckpointError(f"{weights.path}: model: auto finds no guided-diffusion UNet in this file")
-        told |= network
-        checked = set(config.model_fields_set)
+        _refuse_contradiction(config, told, config.model_fields_set, weights.path)
     else:
-        checked = set(told)
-    wrong = [
-        f"{key} {getattr(config, key)} (the file: {told[key]})"
-        for key in checked & told.keys()
-        if _differ(config, told, key)
-    ]
-    if wrong:
-        raise ConfigError(f"{weights.path} was trained otherwise than configured: {', '.join(sorted(wrong))}")
+        _refuse_contradiction(config, network, _SHAPELESS_FLAGS, weights.path)
     return config.model_copy(update=told)
 
 
-def _differ(config: Config, told: Flags, key: str) -> bool:
+def check_process(config: Config | TrainConfig, weights: Weights, keys: Set[str] | None = None) -> None:
+    """Raise ConfigError if the file names a diffusion process that contradicts the configuration (its `keys`, or all).
+
+    Nothing else would notice: the shapes are the same, and the pictures merely bad.
+    """
+    told = _metadata(weights, "process", ProcessConfig)
+    _refuse_contradiction(config, told, told.keys() if keys is None else keys, weights.path)
+
+
+_SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
+_TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
+
+
+def _metadata(weights: Weights, part: str, kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
+    told = weights.metadata.get(part, {})
+    try:
+        checked = kind.model_validate(told)
+    except ValidationError:
+        raise CheckpointError(
+            f"{weights.path}: its metadata is not understood; was it written by a newer version?"
+        ) from None
+    return checked.model_dump(include=told.keys() - _TRAINING_FLAGS)
+
+
+def _refuse_contradiction(config: Config | TrainConfig, told: Flags, keys: Set[str], path: str) -> None:
+    wrong = [
+        f"{key} {getattr(config, key)} (the file: {told[key]})"
+        for key in told
+        if key in keys and _differ(config, told, key)
+    ]
+    if wrong:
+        raise ConfigError(f"{path} was trained otherwise than configured: {', '.join(sorted(wrong))}")
+
+
+def _differ(config: Config | TrainConfig, told: Flags, key: str) -> bool:
     ours, theirs = getattr(config, key), told[key]
     if key == "channel_mult":
         return channel_mult(ours, config.image_size) != channel_mult(theirs, config.image_size)
-    if key == "attention_resolutions":
-        return set(numbers(ours)) != set(numbers(theirs))
+    if key.endswith("attention_resolutions"):
+        return set(sizes(ours)) != set(sizes(theirs))
     return bool(ours != theirs)
 
 
-def _wrong_flags(config: Config, told: Flags) -> str:
+def _wrong_flags(config: Config | TrainConfig, told: Flags) -> str:
     wrong = [f"{key} is {told[key]}, not {getattr(config, key)}" for key in told if _differ(config, told, key)]
     if not wrong:
         return ""
     return f": judging by its shapes, {', '.join(wrong)} (set these keys, or model: auto)"
+
+
+def fill_unet(network: UNet, config: Config | TrainConfig, weights: Weights) -> None:
+    """Put weights into the configured network; CheckpointError names keys and flags that do not fit."""
+    load_weights(network, weights.state, weights.path, _unet_hint(config, weights))
+
+
+def check_weights(config: Config, weights: Weights) -> None:
+    """Raise CheckpointError if the file does not fit the configured network; nothing is copied."""
+    with torch.device("meta"):
+        network = build_unet(build_unet_config(config))
+    check_fit(network, weights.state, weights.path, _unet_hint(config, weights))
+
+
+def _unet_hint(config: Config | TrainConfig, weights: Weights) -> str:
+    return _wrong_flags(config, read_unet_flags(weights.state, config.image_size))
 
 
 def load_network(config: Config, weights: Weights, device: torch.device) -> Model:
@@ -103,27 +149,26 @@ def load_network(config: Config, weights: Weights, device: torch.device) -> Mode
         CheckpointError: the file has another architecture.
     """
     network = build_unet(build_unet_config(config))
-    _fill(network, weights, _wrong_flags(config, read_unet_flags(weights.state, config.image_size)))
+    fill_unet(network, config, weights)
     _finish(network, config.use_fp16, device)
     if config.class_cond:
         return network
     return lambda x, timesteps, _y: network(x, timesteps)
 
 
-def load_cond_fn(config: Config, device: torch.device) -> CondFn | None:
-    """Classifier guidance, if configured; raises CheckpointError like `load_network`."""
-    if not config.guided:
+def load_cond_fn(config: Config, weights: Weights | None, device: torch.device) -> CondFn | None:
+    """Classifier guidance from the weights at `classifier_path`; raises CheckpointError like `load_network`."""
+    if weights is None:
         return None
-    assert config.classifier_path is not None
-    weights = read_weights(config.classifier_path)
     classifier = build_classifier(build_classifier_config(config))
-    _fill(classifier, weights, _wrong_flags(config, read_classifier_flags(weights.state)))
+    load_weights(classifier, weights.state, weights.path, _wrong_flags(config, read_classifier_flags(weights.state)))
     _finish(classifier, config.classifier_use_fp16, device)
     return classifier_guidance(classifier, config.classifier_scale)
 
 
-def _fill(network: Encoder, weights: Weights, wrong_flags: str) -> None:
-    load_weights(network, weights.state, weights.path, wrong_flags)
+def read_classifier_weights(config: Config) -> Weights | None:
+    """The classifier's weights file, if the configuration uses one."""
+    return read_weights(config.classifier_path) if config.guided and config.classifier_path else None
 
 
 def _finish(network: Encoder, use_fp16: bool, device: torch.device) -> None:

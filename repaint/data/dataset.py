@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -208,4 +207,4 @@ class TrainingPictures(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         picture = images.decode(storage.join(self.folder, self.names[index]))
-        return torch.tensor(images.crop_to_array(picture, self.size)).permute(2, 0, 1)
+        return images.to_tensor(images.crop_to_array(picture, self.size))

@@ -88,9 +88,14 @@ def _crop_middle(picture: Image.Image, size: int) -> Image.Image:
     return picture.crop((left, top, left + size, top + size))
 
 
-def to_unit(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 [H, W, 3] -> float32 [3, H, W] in [-1, 1]."""
-    return torch.tensor(pixels).permute(2, 0, 1).float() / 127.5 - 1
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 [H, W, 3] -> uint8 [3, H, W]."""
+    return torch.tensor(pixels).permute(2, 0, 1)
+
+
+def to_unit(pixels: Tensor) -> Tensor:
+    """uint8 of any shape -> float32 in [-1, 1]."""
+    return pixels.float() / 127.5 - 1
 
 
 def to_uint8(x: Tensor) -> NDArray[np.uint8]:

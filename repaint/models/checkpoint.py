@@ -50,8 +50,8 @@ def _read_head(path: str) -> bytes:
             return file.read(64)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such weights file; download.sh fetches the published ones") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise CheckpointError(f"{path}: cannot be read ({error})") from None
 
 
 def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
@@ -60,8 +60,9 @@ def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
         state = safetensors.torch.load(content)
         header_length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + header_length]).get("__metadata__", {})
-        return state, json.loads(metadata.get(_METADATA_KEY, "{}"))
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        told = json.loads(metadata.get(_METADATA_KEY, "{}"))
+        return state, told if isinstance(told, dict) else {}
+    except (safetensors.SafetensorError, ValueError, AttributeError, OSError) as error:
         raise CheckpointError(f"{path}: damaged or incomplete ({error}); fetch it again") from None
 
 
@@ -100,10 +101,16 @@ def encode_checkpoint(state: Mapping[str, Tensor], metadata: Mapping[str, Any]) 
 
 
 def load_weights(network: nn.Module, state: State, path: str, wrong_flags: str = "") -> None:
-    """Put weights into a network of exactly the same keys and shapes; types are converted.
+    """Put weights into a network of exactly the same keys and shapes; types are converted. Else see `check_fit`."""
+    check_fit(network, state, path, wrong_flags)
+    network.load_state_dict(state)
+
+
+def check_fit(network: nn.Module, state: State, path: str, wrong_flags: str = "") -> None:
+    """Compare the keys and shapes of weights with those of a network, which may be on the meta device.
 
     Args:
-        network: where the weights go.
+        network: where the weights shall go.
         state: what `read_checkpoint` gave.
         path: for the error message.
         wrong_flags: what the caller knows about the configuration that explains a mismatch.
@@ -124,7 +131,6 @@ def load_weights(network: nn.Module, state: State, path: str, wrong_flags: str =
     if any(parts):
         problems = "; ".join(part for part in parts if part)
         raise CheckpointError(f"{path}: does not fit the configured network{wrong_flags}. Keys {problems}")
-    network.load_state_dict(state)
 
 
 def _some(what: str, items: list[str], most: int = 3) -> str:
@@ -159,7 +165,7 @@ def read_unet_flags(state: Mapping[str, Tensor], image_size: int) -> Flags:
         flags: Flags = {
             "num_channels": num_channels,
             "num_res_blocks": per_level - 1,
-            "channel_mult": ",".join(f"{width / num_channels:g}" for width in widths),
+            "channel_mult": ",".join(repr(width / num_channels).removesuffix(".0") for width in widths),
             "attention_resolutions": ",".join(str(image_size // depth) for depth in depths),
             "use_scale_shift_norm": state["input_blocks.1.0.emb_layers.1.weight"].shape[0] == 2 * widths[0],
             "resblock_updown": not any(key.endswith((".op.weight", ".0.op.bias")) for key in state),

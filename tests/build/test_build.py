@@ -49,13 +49,20 @@ def test_memory_estimate_of_the_published_models() -> None:
 def test_digest_follows_what_decides_the_pictures(tmp_path: Path) -> None:
     make_run(tmp_path)
     weights = build.read_weights(str(tmp_path / "model.safetensors"))
-    digest = build.config_digest(load(tmp_path), weights)
+
+    def fingerprint(used: build.Weights = weights, device: str = "cpu", **changes: object) -> str:
+        return build.config_digest(load(tmp_path, **changes), used, None, torch.device(device))
+
+    digest = fingerprint()
     same = [{"name": "other"}, {"show_progress": True}, {"n_jobs": 3}]
     other = [{"seed": 1}, {"timestep_respacing": "5"}, {"paste_known": False}, {"schedule_jump_params": {}}]
-    assert all(build.config_digest(load(tmp_path, **change), weights) == digest for change in same)
-    assert all(build.config_digest(load(tmp_path, **change), weights) != digest for change in other)
+    assert all(fingerprint(**change) == digest for change in same)
+    assert all(fingerprint(**change) != digest for change in other)
     changed = build.Weights(weights.path, weights.state, {}, "another digest")
-    assert build.config_digest(load(tmp_path), changed) != digest
+    assert fingerprint(changed) != digest
+    assert fingerprint(device="cuda") != digest
+    assert fingerprint(device="cuda", noise_device="cpu") == digest
+    assert build.config_digest(load(tmp_path), weights, weights, torch.device("cpu")) != digest
 
 
 def test_log_folder_is_beside_the_results_unless_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from repaint.errors import DataError
 
 def test_every_grey_level_survives_the_round_trip() -> None:
     pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
-    unit = images.to_unit(pixels)
+    unit = images.to_unit(images.to_tensor(pixels))
     assert unit.min() == -1
     assert unit.max() == 1
     np.testing.assert_array_equal(images.to_uint8(unit), pixels)
