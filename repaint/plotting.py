@@ -40,7 +40,7 @@ class Schedule:
         calls = parameters["t_T"] * math.prod(value for key, value in parameters.items() if key.endswith("n_sample"))
         if calls > MOST_CALLS and min(parameters.values()) >= 0:
             raise ConfigError(
-                f"a schedule of up to {calls:.1g} network calls is too long to draw; lower t_T or n_sample"
+                f"a schedule of more than {MOST_CALLS:,} network calls is too long to draw; lower t_T or n_sample"
             )
         try:
             return cls(_label(parameters), get_schedule_jump(**parameters))

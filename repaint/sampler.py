@@ -64,7 +64,13 @@ def p_sample_loop(
 
     Returns:
         Pictures [B, 3, H, W], about [-1, 1].
+
+    Raises:
+        ValueError: `cond_fn` together with `ddim_eta`.
     """
+    if cond_fn is not None and ddim_eta is not None:
+        raise ValueError("classifier guidance is defined for DDPM steps; leave out cond_fn or ddim_eta")
+    known = keep_mask > 0.5  # parts are chosen, not multiplied: a NaN on one side must not spoil the other
     x = noise()
     pred_xstart = torch.zeros_like(x)
     nfe = 0
@@ -75,7 +81,7 @@ def p_sample_loop(
             # the level of x_t, and after a jump the known part is drawn afresh.
             if inject and nfe > 0:
                 x_known = diffusion.q_sample(x0, t, noise())  # line 5
-                x = keep_mask * x_known + (1 - keep_mask) * x  # line 8
+                x = torch.where(known, x_known, x)  # line 8
             if ddim_eta is None:
                 x, pred_xstart = diffusion.p_sample(model, x, t, reverse_noise, y, cond_fn)  # line 7
             else:
@@ -85,5 +91,4 @@ def p_sample_loop(
             x = diffusion.q_step(x, s, noise())  # line 10
         if callback is not None:
             callback(Step(t, s, nfe, x, pred_xstart))
-    # Chosen, not multiplied: a hole gone wrong (NaN) must not spoil the known part.
-    return torch.where(keep_mask > 0.5, x0, x) if inject and paste_known else x
+    return torch.where(known, x0, x) if inject and paste_known else x

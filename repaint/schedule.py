@@ -54,7 +54,7 @@ def get_schedule_jump(
         jump2_n_sample: its passes.
         jump3_length: steps of a third level of jumps, inside each pass of the second.
         jump3_n_sample: its passes.
-        start_resampling: no jump leads above this time; jumps start below it.
+        start_resampling: no jump leads above this time (single steps of `n_sample`: one above).
 
     Returns:
         List of times; neighbours differ by exactly one.

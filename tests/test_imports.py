@@ -68,3 +68,32 @@ def test_networks_and_diffusion_do_not_know_each_other() -> None:
 def test_libraries_with_one_home(library: str, home: str) -> None:
     users = {line.split()[0] for line in imports_of("repaint", library)}
     assert users == {home}
+
+
+ALLOWED = {
+    "errors": "",
+    "schedule": "",
+    "noise": "",
+    "diffusion": "",
+    "models": "errors",
+    "data": "errors",
+    "distributed": "errors",
+    "sampler": "diffusion",
+    "plotting": "errors schedule",
+    "config": "errors schedule",
+    "outputs": "data errors",
+    "build": "config data diffusion errors models noise outputs schedule",
+    "runner": "build config data diffusion errors noise outputs sampler schedule",
+    "training": "build config data diffusion distributed errors models noise outputs sampler schedule",
+    "cli": "config distributed errors runner training",
+}
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_point_one_way(room: str) -> None:
+    rooms = [name for name in ALLOWED if imports_of(f"repaint.{room}", f"repaint.{name}") and name != room]
+    assert set(rooms) <= set(ALLOWED[room].split())
+
+
+def test_every_room_has_its_arrows() -> None:
+    assert {module.split(".")[1] for module in MODULES if "." in module} == set(ALLOWED)

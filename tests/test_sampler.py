@@ -215,3 +215,17 @@ def test_deterministic_ddim_uses_no_noise_but_the_start(sample: Callable[..., Te
 
 def test_result_needs_no_gradient(sample: Callable[..., Tensor]) -> None:
     assert not sample().requires_grad
+
+
+def test_guidance_with_ddim_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave out cond_fn or ddim_eta"):
+        p_sample_loop(
+            lambda x, _timesteps, _y: x,
+            GaussianDiffusion(get_named_beta_schedule("linear", 1000), [0, 999]),
+            torch.zeros(1, 3, 8, 8),
+            torch.ones(1, 1, 8, 8),
+            [1, 0, -1],
+            PictureNoise([0], (3, 8, 8)),
+            cond_fn=lambda x, _timesteps, _y: x,
+            ddim_eta=0.0,
+        )

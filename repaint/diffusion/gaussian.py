@@ -165,8 +165,10 @@ class GaussianDiffusion(nn.Module):
         pred_xstart = self.p_mean_variance(model, x, t, y).pred_xstart
         eps = self.predict_eps(x, t, pred_xstart)  # after clipping: the noise that fits the clipped estimate
         sigma = eta * self.at("posterior_std", t)
-        direction = (1 - self.at("alphas_cumprod_prev", t) - sigma**2).clamp(min=0).sqrt()
-        mean = self.at("alphas_cumprod_prev", t).sqrt() * pred_xstart + direction * eps
+        # sqrt(1 - abar_prev - sigma^2), factored so that float32 loses nothing where the terms nearly cancel.
+        shrink = (1 - eta**2 * self.at("betas_over_one_minus_alphas_cumprod", t)).clamp(min=0).sqrt()
+        direction = self.at("sqrt_one_minus_alphas_cumprod_prev", t) * shrink
+        mean = self.at("sqrt_alphas_cumprod_prev", t) * pred_xstart + direction * eps
         return mean + sigma * noise, pred_xstart
 
 
@@ -185,7 +187,9 @@ def _tables(betas: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "log_betas": np.log(betas),
         "log_betas_clipped": np.log(np.concatenate([[first], betas[1:]])),
         "alphas_cumprod": abar,
-        "alphas_cumprod_prev": abar_prev,
+        "sqrt_alphas_cumprod_prev": np.sqrt(abar_prev),
+        "sqrt_one_minus_alphas_cumprod_prev": np.sqrt(1 - abar_prev),
+        "betas_over_one_minus_alphas_cumprod": betas / (1 - abar),
         "sqrt_alphas_cumprod": np.sqrt(abar),
         "sqrt_one_minus_alphas_cumprod": np.sqrt(1 - abar),
         "sqrt_recip_alphas_cumprod": np.sqrt(1 / abar),
