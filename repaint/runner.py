@@ -137,45 +137,49 @@ def _wanted(config: Config, pairs: Sequence[Pair], labels: Sequence[int] | None)
 
 
 def _fill_all(engine: Engine, pairs: Sequence[Pair], results: Results, record: dict[str, object], tally: Tally) -> None:
-    batch_size = engine.config.eval_data.batch_size
+    config = engine.config
     todo = [pair for pair in pairs if pair.name not in results.finished]
-    with tqdm(
-        total=-(-len(todo) // batch_size) * engine.nfe, unit="call", disable=not engine.config.show_progress
-    ) as bar:
-        for examples, left in _batches(engine.config, todo, tally):
+    calls = _count_batches(config, len(todo)) * engine.nfe
+    with tqdm(total=calls, unit="call", disable=not config.show_progress) as bar:
+        for examples, left in _batches(config, todo, tally):
             bar.set_postfix_str(f"{tally.done + tally.skipped}/{len(pairs)} pictures")
             started = time.perf_counter()
-            if examples[0].known.all():
+            if _nothing_to_fill(config, examples[0]):
                 filled, nfe = [to_unit(to_tensor(example.pixels)) for example in examples], 0
             else:
                 # Counted anew for each batch: pictures that could not be read, or had no hole, cost no calls.
-                bar.total = bar.n + engine.nfe * (1 + -(-left // batch_size))
+                bar.total = bar.n + engine.nfe * (1 + _count_batches(config, left))
                 labels = [results.wanted[example.pair.name].get("y") for example in examples]
                 filled, nfe = list(engine.fill(examples, labels, bar.update)), engine.nfe
             seconds = round((time.perf_counter() - started) / len(examples), 3)
-            for example, x in zip(examples, filled, strict=True):
-                if not x.isfinite().all():
-                    _fail(
-                        tally,
-                        example.pair,
-                        f"{example.pair.picture}: the result is not finite; {_not_finite_hint(engine)}",
-                    )
-                    continue
-                results.write(example, to_uint8(x), record | {"nfe": nfe, "seconds": seconds})
-                tally.done += 1
+            _write_batch(examples, filled, results, record | {"nfe": nfe, "seconds": seconds}, tally)
         bar.total = bar.n
         bar.refresh()
 
 
-def _not_finite_hint(engine: Engine) -> str:
-    if engine.config.use_fp16:
-        return "half precision may have overflowed: set use_fp16: false"
-    return "are the weights good?"
+def _write_batch(
+    examples: Sequence[Example], filled: Sequence[Tensor], results: Results, record: dict[str, object], tally: Tally
+) -> None:
+    for example, x in zip(examples, filled, strict=True):
+        if x.isfinite().all():
+            results.write(example, to_uint8(x), record)
+            tally.done += 1
+        else:
+            reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
+            _fail(tally, example.pair, f"{example.pair.picture}: {reason}")
 
 
 def _fail(tally: Tally, pair: Pair, message: str) -> None:
     tally.failed.append(pair.picture)
     tqdm.write(f"skipped: {message}", file=sys.stderr)
+
+
+def _count_batches(config: Config, pictures: int) -> int:
+    return -(-pictures // config.eval_data.batch_size)
+
+
+def _nothing_to_fill(config: Config, example: Example) -> bool:
+    return config.inpa_inj_sched_prev and bool(example.known.all())
 
 
 def _load(config: Config, pair: Pair) -> Example:
@@ -194,7 +198,7 @@ def _batches(config: Config, pairs: Sequence[Pair], tally: Tally) -> Iterator[tu
         except DataError as error:
             _fail(tally, pair, str(error))
             continue
-        if example.known.all():
+        if _nothing_to_fill(config, example):
             yield [example], len(pairs) - position - 1
             continue
         batch.append(example)
@@ -206,9 +210,9 @@ def _batches(config: Config, pairs: Sequence[Pair], tally: Tally) -> Iterator[tu
 
 
 def _common_record(engine: Engine, digest: str) -> dict[str, object]:
-    params = engine.config.schedule_jump_params.model_dump(exclude_defaults=True)
+    schedule = engine.config.schedule_jump_params.model_dump() | {"t_T": engine.diffusion.num_timesteps}
     return {
-        "schedule": params | {"timestep_respacing": engine.config.timestep_respacing},
+        "schedule": schedule | {"timestep_respacing": engine.config.timestep_respacing},
         "checkpoint": engine.config.model_path,
         "checkpoint_sha256": digest,
         "device": str(engine.device),
@@ -220,7 +224,7 @@ def summary(config: Config, pictures: int, times: Sequence[int], device: torch.d
     """The one line printed before a run."""
     params = config.schedule_jump_params
     calls = count_network_calls(times)
-    batches = -(-pictures // config.eval_data.batch_size)
+    batches = _count_batches(config, pictures)
     return (
         f"{config.name or 'inpainting'}: {pictures} pictures of {config.image_size}x{config.image_size} in {batches} "
         f"batches, T={max(times) + 1} j={params.jump_length} r={params.jump_n_sample}, "
