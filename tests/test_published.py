@@ -1,5 +1,6 @@
 """Published checkpoints and published YAML files: same keys, same format, the published picture."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,34 +96,20 @@ def test_built_from_the_published_format_the_float_picture_is_golden(guided_run:
 THIN = 32  # channels in place of 256 (network) and 128 (classifier), under the published keys
 
 
-def thin_unet(num_channels: int, class_cond: bool) -> UNet:
-    return UNet(
-        UNetConfig(
-            256,
-            num_channels,
-            2,
-            DEFAULT_CHANNEL_MULT[256],
-            (32, 16, 8),
-            num_head_channels=64,
-            resblock_updown=True,
-            num_classes=1000 if class_cond else None,
-        )
+def thin_config(num_channels: int, **changes: Any) -> UNetConfig:
+    sizes = (32, 16, 8)
+    config = UNetConfig(
+        256, num_channels, 2, DEFAULT_CHANNEL_MULT[256], sizes, num_head_channels=64, resblock_updown=True
     )
+    return replace(config, **changes)
+
+
+def thin_unet(num_channels: int, class_cond: bool) -> UNet:
+    return UNet(thin_config(num_channels, num_classes=1000 if class_cond else None))
 
 
 def thin_classifier(num_channels: int) -> Classifier:
-    return Classifier(
-        UNetConfig(
-            256,
-            num_channels,
-            2,
-            DEFAULT_CHANNEL_MULT[256],
-            (32, 16, 8),
-            num_head_channels=64,
-            resblock_updown=True,
-            out_channels=1000,
-        )
-    )
+    return Classifier(thin_config(num_channels, out_channels=1000))
 
 
 @pytest.mark.parametrize("family", ["c256", "p256", "inet256"])
