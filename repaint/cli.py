@@ -81,7 +81,8 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
     except (MemoryError, torch.OutOfMemoryError) as error:
         if debug:
             raise
-        print(f"error: out of memory; lower batch_size ({str(error).splitlines()[0]})", file=sys.stderr)
+        detail = str(error).partition("\n")[0] or type(error).__name__
+        print(f"error: out of memory; lower batch_size ({detail})", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

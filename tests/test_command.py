@@ -501,14 +501,21 @@ def test_metadata_tells_of_heads_that_shapes_do_not_show(tmp_path: Path, capsys:
     user_error(capsys, run(conf, "--set", "num_head_channels=32"), "num_head_channels 32 (the file: 16)")
 
 
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory.\nMore details"), "CUDA out of memory."),
+        (MemoryError(), "MemoryError"),
+    ],
+)
 def test_out_of_memory_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str
 ) -> None:
     def full(*_arguments: object, **_options: object) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory.\nMore details")
+        raise error
 
     monkeypatch.setattr(runner, "p_sample_loop", full)
-    user_error(capsys, run(make_run(tmp_path)), "out of memory; lower batch_size (CUDA out of memory.)")
+    user_error(capsys, run(make_run(tmp_path)), f"out of memory; lower batch_size ({detail})")
 
 
 def test_ctrl_c_keeps_what_is_finished(
