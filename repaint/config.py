@@ -4,7 +4,6 @@ Files are strict: an unknown key, a wrong type or a value out of range is a `Con
 and the way out. Keys that the published code accepts without using are accepted and reported by `no_effect_keys`.
 """
 
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, suggest
 from repaint.schedule import NEVER_LIMITED
 
 
@@ -404,18 +403,13 @@ def _explain_one(kind: type[BaseModel], details: Any) -> str:
     location = [str(part) for part in details["loc"]]
     key = ".".join(location)
     if details["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{_suggest(kind, location[-1])}"
+        return f"unknown key {key!r}{suggest(location[-1], _all_keys(kind))}"
     if details["type"] == "missing":
         return f"key {key!r} is missing"
     message = details["msg"].removeprefix("Value error, ")
     value = details["input"]
     shown = f", not {value!r}" if not isinstance(value, dict) and details["type"] != "value_error" else ""
     return f"{key}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _suggest(kind: type[BaseModel], key: str) -> str:
-    near = difflib.get_close_matches(key, list(_all_keys(kind)), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _all_keys(kind: type[BaseModel]) -> Iterator[str]:

@@ -1,5 +1,8 @@
 """Errors that a user can cause and mend. Each message says what is wrong, where, and the way out."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class RepaintError(Exception):
     """Base of all errors that the command line prints as one line (exit code 2)."""
@@ -15,3 +18,9 @@ class DataError(RepaintError):
 
 class CheckpointError(RepaintError):
     """A weights file that is missing, damaged, unsafe or of another architecture."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: "; did you mean 'x'?", or nothing if no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -96,7 +96,8 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     pairs, pairing_note = build.build_pairs(config)
     weights = build.read_weights(config.model_path)
     config = build.apply_weights_to_config(config, weights)
-    build.check(config)
+    if config.model == "auto":
+        build.check(config)  # its flags are known only now
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
     engine = _build_engine(config, weights, classifier, device)

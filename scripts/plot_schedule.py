@@ -5,7 +5,6 @@ python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_
 """
 
 import argparse
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from repaint import build
 from repaint.cli import guard
 from repaint.config import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, suggest
 from repaint.plotting import Schedule, plot_schedules, summarize
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
@@ -58,9 +57,8 @@ def _split(text: str) -> dict[str, str]:
         if not equals:
             raise ConfigError(f"--schedule {text!r}: write it as t_T=50,jump_length=5,jump_n_sample=5")
         if key not in PAPER:
-            near = difflib.get_close_matches(key, PAPER, n=1)
-            way_out = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PAPER)}"
-            raise ConfigError(f"--schedule {text!r}: unknown parameter {key!r}; {way_out}")
+            way_out = suggest(key, PAPER) or f"; there are {', '.join(PAPER)}"
+            raise ConfigError(f"--schedule {text!r}: unknown parameter {key!r}{way_out}")
         if key in values:
             raise ConfigError(f"--schedule {text!r}: {key} is given twice")
         values[key] = value

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from repaint.config import Config, TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, VarianceType
@@ -18,11 +21,7 @@ def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_deno
     Raises:
         ConfigError: the respacing does not fit the number of steps.
     """
-    try:
-        betas = get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
-        timesteps = space_timesteps(config.diffusion_steps, respacing)
-    except ValueError as error:
-        raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
+    betas, timesteps = _betas_and_timesteps(config, respacing)
     fixed: VarianceType = "fixed_small" if config.sigma_small else "fixed_large"
     return GaussianDiffusion(
         betas,
@@ -34,13 +33,21 @@ def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_deno
     )
 
 
+def _betas_and_timesteps(config: Config | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:
+    try:
+        betas = get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
+        return betas, space_timesteps(config.diffusion_steps, respacing)
+    except ValueError as error:
+        raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
+
+
 def build_times(config: Config) -> list[int]:
     """The jump schedule.
 
     Raises:
         ConfigError: `t_T` is not the number of respaced steps, or the schedule is absurdly long.
     """
-    steps = build_diffusion(config, config.timestep_respacing).num_timesteps
+    steps = len(_betas_and_timesteps(config, config.timestep_respacing)[1])
     params = config.schedule_jump_params
     if params.t_T not in (None, steps):
         raise ConfigError(

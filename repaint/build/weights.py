@@ -32,6 +32,9 @@ from repaint.models.checkpoint import (
 )
 from repaint.models.unet import Encoder, UNet
 
+_SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
+_TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -63,30 +66,25 @@ def apply_weights_to_config(config: Config, weights: Weights) -> Config:
         ConfigError: a key that was given contradicts the file.
         CheckpointError: `model: auto`, but the file is not a UNet's; metadata of another program.
     """
-    check_process(config, weights, config.model_fields_set if config.model == "auto" else None)
-    told = _metadata(weights, "process", ProcessConfig)
     network = _metadata(weights, "network", NetworkConfig)
-    if config.model == "auto":
-        told |= network or read_unet_flags(weights.state, config.image_size)
-        if "num_channels" not in told:
-            raise CheckpointError(f"{weights.path}: model: auto finds no guided-diffusion UNet in this file")
-        _refuse_contradiction(config, told, config.model_fields_set, weights.path)
-    else:
+    if config.model != "auto":
+        check_process(config, weights)
         _refuse_contradiction(config, network, _SHAPELESS_FLAGS, weights.path)
+        return config
+    told = _metadata(weights, "process", ProcessConfig) | (network or read_unet_flags(weights.state, config.image_size))
+    if "num_channels" not in told:
+        raise CheckpointError(f"{weights.path}: model: auto finds no guided-diffusion UNet in this file")
+    _refuse_contradiction(config, told, config.model_fields_set, weights.path)
     return config.model_copy(update=told)
 
 
-def check_process(config: Config | TrainConfig, weights: Weights, keys: Set[str] | None = None) -> None:
-    """Raise ConfigError if the file names a diffusion process that contradicts the configuration (its `keys`, or all).
+def check_process(config: Config | TrainConfig, weights: Weights) -> None:
+    """Raise ConfigError if the file names a diffusion process that contradicts the configuration.
 
     Nothing else would notice: the shapes are the same, and the pictures merely bad.
     """
     told = _metadata(weights, "process", ProcessConfig)
-    _refuse_contradiction(config, told, told.keys() if keys is None else keys, weights.path)
-
-
-_SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
-_TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
+    _refuse_contradiction(config, told, told.keys(), weights.path)
 
 
 def _metadata(weights: Weights, part: str, kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
