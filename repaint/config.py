@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from repaint.errors import ConfigError, suggest
 from repaint.schedule import NEVER_LIMITED
@@ -114,8 +123,16 @@ class ProcessConfig(_Strict):
     diffusion_steps: Steps = 1000
     noise_schedule: Literal["linear", "cosine"] = "linear"
     predict_xstart: bool = False
+    predict_v: bool = False
     sigma_small: bool = False
     rescale_timesteps: bool = False
+
+    @field_validator("predict_v")
+    @classmethod
+    def _one_prediction(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("predict_xstart"):
+            raise ValueError("the network predicts either x0 or v; set predict_xstart or predict_v to false")
+        return value
 
 
 class ScheduleJumpParams(_Strict):

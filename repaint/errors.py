@@ -20,6 +20,11 @@ class CheckpointError(RepaintError):
     """A weights file that is missing, damaged, unsafe or of another architecture."""
 
 
+def missing_extra(what: str, library: str, extra: str) -> ConfigError:
+    """The error to raise where an optional library is missing."""
+    return ConfigError(f"{what} needs {library}: pip install '.[{extra}]'")
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: "; did you mean 'x'?", or nothing if no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from repaint.data import images, storage
 from repaint.data.dataset import Example
@@ -175,3 +176,32 @@ def tile(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int = 2) -> N
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def labelled_sheet(
+    rows: Sequence[Sequence[NDArray[np.uint8]]], row_labels: Sequence[str], column_labels: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Rows of pictures of one size, with a word before each row and over each column.
+
+    Args:
+        rows: uint8 [H, W, 3] each, equally many in each row; small ones are enlarged.
+        row_labels: one for each row.
+        column_labels: one for each column.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    gap = 4
+    sheet = tile([enlarge(pixels) for row in rows for pixels in row], columns=len(column_labels), gap=gap)
+    font = ImageFont.load_default(size=15)
+    left = gap + round(max(font.getlength(label) for label in row_labels)) + 8
+    top = 24
+    canvas = Image.new("RGB", (left + sheet.shape[1], top + sheet.shape[0]), "white")
+    canvas.paste(Image.fromarray(sheet), (left, top))
+    draw = ImageDraw.Draw(canvas)
+    height, width = (sheet.shape[0] - gap) / len(rows), (sheet.shape[1] - gap) / len(column_labels)
+    for i, label in enumerate(column_labels):
+        draw.text((left + gap / 2 + (i + 0.5) * width, top - 2), label, fill="black", font=font, anchor="mb")
+    for i, label in enumerate(row_labels):
+        draw.text((gap, top + gap / 2 + (i + 0.5) * height), label, fill="black", font=font, anchor="lm")
+    return np.asarray(canvas)

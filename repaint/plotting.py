@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, missing_extra
 from repaint.schedule import count_network_calls, get_schedule_jump, share_of_calls
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError:
-        raise ConfigError("the schedule figure needs matplotlib: pip install .[plot]") from None
+        raise missing_extra("the schedule figure", "matplotlib", "plot") from None
 
     columns = len(schedules) if len(schedules) <= 3 else math.ceil(math.sqrt(len(schedules)))
     rows = math.ceil(len(schedules) / columns)

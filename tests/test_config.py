@@ -151,6 +151,7 @@ def test_published_experiments(name: str) -> None:
         ("cond_y: true", "cond_y: a class number, a list of them, a file"),
         ("seed: 99999999999999999999", "seed: input should be less than or equal to"),
         ("inpa_inj_sched_prev_cumnoise: true", "cumulative noise is not offered"),
+        ("{predict_xstart: true, predict_v: true}", "predict_v: the network predicts either x0 or v"),
         ("classifier_pool: spatial", "classifier_pool: input should be 'attention'"),
         ("data: {eval: {}}", "data.eval"),
         ("data: {eval: {a: {gt_path: x}}}", "key 'data.eval.a.mask_path' is missing"),

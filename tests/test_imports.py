@@ -13,7 +13,12 @@ MODULES = {
 
 LOOP = ("repaint.sampler", "repaint.schedule", "repaint.diffusion", "repaint.models")
 SURROUNDINGS = ("repaint.config", "repaint.data", "repaint.build", "repaint.distributed")
-ONLY_IN = {"blobfile": "repaint.data.storage", "matplotlib": "repaint.plotting", "argparse": "repaint.cli"}
+ONLY_IN = {
+    "blobfile": "repaint.data.storage",
+    "matplotlib": "repaint.plotting",
+    "argparse": "repaint.cli",
+    "cv2": "repaint.evaluation.baselines",
+}
 
 
 def imported_names(source: str) -> set[str]:
@@ -82,6 +87,7 @@ ALLOWED = {
     "plotting": "errors schedule",
     "config": "errors schedule",
     "outputs": "data errors",
+    "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
     "runner": "build config data diffusion errors noise outputs sampler schedule",
     "training": "build config data diffusion distributed errors models noise outputs sampler schedule",

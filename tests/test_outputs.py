@@ -7,7 +7,7 @@ from PIL import Image
 
 from repaint.data.dataset import Example, Pair
 from repaint.errors import ConfigError, DataError
-from repaint.outputs import MANIFEST, ResultFolders, Results, enlarge, tile
+from repaint.outputs import MANIFEST, ResultFolders, Results, enlarge, labelled_sheet, tile
 from tests.tiny import read_pixels
 
 
@@ -126,3 +126,17 @@ def test_tile_and_enlarge() -> None:
     assert (sheet[4:6, 5:8] == 255).all()
     assert enlarge(pictures[0], 128).shape == (86, 129, 3)
     assert enlarge(np.zeros((256, 256, 3), np.uint8)).shape == (256, 256, 3)
+
+
+def test_labels_stand_beside_the_pictures() -> None:
+    pictures = [[np.full((64, 64, 3), 10 * (3 * row + column), np.uint8) for column in range(3)] for row in range(2)]
+    sheet = labelled_sheet(pictures, ["upper", "a longer lower"], ["one", "two", "three"])
+    plain = tile([enlarge(pixels) for row in pictures for pixels in row], columns=3, gap=4)
+    top, left = sheet.shape[0] - plain.shape[0], sheet.shape[1] - plain.shape[1]
+    np.testing.assert_array_equal(sheet[top:, left:], plain)
+    for row in range(2):
+        beside = sheet[top + 4 + row * 132 :][:128, :left]
+        assert (beside < 128).any(axis=(1, 2))[40:88].any()
+    for column in range(3):
+        above = sheet[:top, left + 4 + column * 132 :][:, :128]
+        assert (above < 128).any()

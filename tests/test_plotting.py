@@ -123,7 +123,7 @@ def test_very_short_schedules(t_T: int) -> None:
 
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ConfigError, match=r"pip install \.\[plot\]"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[plot\]'"):
         draw_schedules([short()])
 
 

@@ -113,7 +113,9 @@ def test_fine_tuning_starts_from_a_checkpoint(tmp_path: Path) -> None:
     assert all(torch.equal(value, trainer.ema[key]) for key, value in trainer.network.state_dict().items())
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"learn_sigma": False}, {"predict_xstart": True}])
+@pytest.mark.parametrize(
+    "changes", [{"precision": "bf16"}, {"learn_sigma": False}, {"predict_xstart": True}, {"predict_v": True}]
+)
 def test_variants_run(tmp_path: Path, changes: dict) -> None:
     assert train(write_training(tmp_path, steps=1, **changes)) == 0
     assert log(tmp_path)[0]["loss"] > 0

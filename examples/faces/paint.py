@@ -66,7 +66,7 @@ def paint_skin(rng: Rng, head: Head, person: Person, p: Array, uv: Array) -> Arr
     offset = rng.uniform(0, 32, 3)
     place = person.tone * (len(SKIN) - 1)
     skin = vec([np.interp(place, range(len(SKIN)), channel) for channel in SKIN.T]) * rng.uniform(0.92, 1.06)
-    skin = skin * (1 + rng.normal(0, 0.03) * vec([-0.4, 0.3, 1.4]))  # rosy or golden
+    skin = skin * (1 + rng.normal(-0.03, 0.025) * vec([-0.4, 0.3, 1.4]))  # rosy or golden
     fair = float(np.clip(1 - 1.2 * person.tone, 0.2, 1))
     color = np.repeat(vec(skin)[None], len(p), 0)
     color = blotches(rng, color, p, fair, offset)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from hair import Style
 from numpy.typing import NDArray
-from vectors import Rng
+from vectors import Rng, vec
 
 F64 = NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def sample_person(rng: Rng, pairs: list[tuple[str, str]]) -> Person:
         old,
         tone,
         hair_color,
-        brow_color=np.minimum(hair_color * 0.55, 0.14) + 0.002,
+        brow_color=hair_color * min(0.55, 0.15 / float(hair_color.max())) + 0.002,  # darker, of the same hue
         iris=sample_iris(rng, ethnicity, tone),
         style=sample_style(rng, ethnicity, female, old),
         brows=Brows(rng.uniform(7.475, 7.515) + 0.015 * female, rng.uniform(0.028, 0.042) * feminine,
@@ -101,7 +101,8 @@ def sample_hair_color(rng: Rng, ethnicity: dict[str, float], tone: float, old: f
     else:
         color = HAIR[rng.choice(np.arange(1, 10), p=[0.12, 0.17, 0.18, 0.16, 0.12, 0.09, 0.06, 0.06, 0.04])]
     grey = float(np.clip((old - 0.42) * 2 + rng.normal(0, 0.2), 0, 1)) if old > 0.38 else 0.0
-    silver = np.array([0.42, 0.42, 0.43]) * rng.uniform(0.6, 1.2)
+    silver = np.array([0.45, 0.42, 0.39]) * rng.uniform(0.6, 1.2)
+    color = color + min(1, 2 * grey) * (color.mean() * vec([1.2, 1, 0.8]) - color)  # a hue fades before it whitens
     return color * rng.uniform(0.85, 1.25) * (1 - grey) + silver * grey
 
 
@@ -192,7 +193,7 @@ def sample_shape(rng: Rng, ethnicity: dict[str, float], male: float, old: float)
             morphs[build + ("maxweight" if heavy > 0 else "minweight")] = a * s * abs(heavy)
     morphs["head/head-" + pick(rng, HEAD_SHAPES)] = rng.uniform(0, 0.5)
     for name in ASYMMETRIES:
-        morphs[f"asym/asym-{name}-{rng.choice(['l', 'r'])}"] = abs(rng.normal(0, 0.2))
+        morphs[f"asym/asym-{name}-{rng.choice(['l', 'r'])}"] = abs(rng.normal(0, 0.11))
     return morphs
 
 

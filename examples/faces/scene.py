@@ -53,13 +53,13 @@ class Light:
     """One soft key light that casts shadows, and ambient light from above. All in view space."""
 
     def __init__(self, rng: Rng) -> None:
-        azimuth = np.radians(np.clip(rng.normal(0, 22), -45, 45))
+        azimuth = np.radians(np.clip(rng.normal(0, 15), -30, 30))
         height = np.radians(rng.uniform(15, 45))
         self.direction = vec([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
         self.half_way = unit(self.direction + vec([0, 0, 1]))
-        warmth = rng.normal(0, 0.04)
+        warmth = rng.normal(0.015, 0.03)
         self.color = vec([1 + warmth, 1, 1 - warmth]) * rng.uniform(0.85, 1.1)
-        self.ambient = rng.uniform(0.28, 0.46)
+        self.ambient = rng.uniform(0.3, 0.48)
         self.softness = int(rng.integers(3, 6))  # of the shadows, in pixels of their map
         right = unit(np.cross([0, 1, 0], self.direction))
         self._axes = vec(
@@ -109,7 +109,7 @@ def background(rng: Rng, size: int) -> F32:
     n = 64
     y, x = np.mgrid[0:n, 0:n] / n - 0.5
     first = rng.uniform(0.06, 0.7) * (0.75 + 0.35 * rng.random(3))
-    second = np.clip(first * rng.uniform(0.55, 1.5) + rng.normal(0, 0.03, 3), 0.01, 1)
+    second = np.clip(first * rng.uniform(0.65, 1.35) + rng.normal(0, 0.025, 3), 0.01, 1)
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.cos(angle) * x + np.sin(angle) * y + 0.5
     kind = rng.random()

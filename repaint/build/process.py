@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from repaint.config import Config, TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.gaussian import GaussianDiffusion, VarianceType
+from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.schedule import get_schedule_jump
@@ -26,11 +26,17 @@ def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_deno
     return GaussianDiffusion(
         betas,
         timesteps,
-        mean_type="xstart" if config.predict_xstart else "epsilon",
+        mean_type=_mean_type(config),
         variance_type="learned_range" if config.learn_sigma else fixed,
         clip_denoised=clip_denoised,
         rescale_timesteps=config.rescale_timesteps,
     )
+
+
+def _mean_type(config: Config | TrainConfig) -> MeanType:
+    if config.predict_v:
+        return "v"
+    return "xstart" if config.predict_xstart else "epsilon"
 
 
 def _betas_and_timesteps(config: Config | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:

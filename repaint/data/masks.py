@@ -1,4 +1,4 @@
-"""Masks: reading them from files, and generating the six kinds of the paper's experiments.
+"""Masks: reading them from files, and generating the kinds of the paper's experiments and a box.
 
 In files 255 is known and 0 is the hole; here a mask is a bool array [H, W], True = known.
 """
@@ -75,6 +75,14 @@ def ex64(size: int, _: np.random.Generator) -> Mask:
     known = np.zeros((size, size), bool)
     start, side = size * 3 // 8, size // 4
     known[start : start + side, start : start + side] = True
+    return known
+
+
+def box(size: int, _: np.random.Generator) -> Mask:
+    """A square in the middle is the hole, three eighths of the side."""
+    known = np.ones((size, size), bool)
+    start, side = size * 5 // 16, size * 3 // 8
+    known[start : start + side, start : start + side] = False
     return known
 
 
@@ -163,6 +171,7 @@ GENERATORS: dict[str, MaskGenerator] = {
     "nn2": nn2,
     "ex64": ex64,
     "genhalf": genhalf,
+    "box": box,
 }
 
 

@@ -18,7 +18,7 @@ from repaint.diffusion.respacing import respace_betas
 # model(x, timesteps, y) -> [B, 3 or 6, H, W]; cond_fn(x, timesteps, y) -> gradient like x. Timesteps are original ones.
 Model = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 CondFn = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-MeanType = Literal["epsilon", "xstart"]
+MeanType = Literal["epsilon", "xstart", "v"]
 VarianceType = Literal["learned_range", "fixed_small", "fixed_large"]
 Time = int | Tensor
 
@@ -41,7 +41,8 @@ class GaussianDiffusion(nn.Module):
     Args:
         betas: float64 [T_original] of the trained process.
         timesteps: sorted original steps to visit (default: all); index t below means `timesteps[t]`.
-        mean_type: what the network predicts, the noise ("epsilon") or the clean picture ("xstart").
+        mean_type: what the network predicts: the noise ("epsilon"), the clean picture ("xstart") or, between the two,
+            the velocity ("v").
         variance_type: "learned_range" (IDDPM equation 15, the network's last three channels), or fixed to the
             posterior's ("fixed_small") or the forward step's ("fixed_large") variance (DDPM section 3.2).
         clip_denoised: clamp the estimate of x0 to [-1, 1].
@@ -107,10 +108,27 @@ class GaussianDiffusion(nn.Module):
         """Solve q_sample for the noise."""
         return (self.at("sqrt_recip_alphas_cumprod", t) * x - x0) / self.at("sqrt_recipm1_alphas_cumprod", t)
 
+    def target(self, x0: Tensor, t: Time, noise: Tensor) -> Tensor:
+        """What the network should answer to x_t = q_sample(x0, t, noise), by its mean type."""
+        if self.mean_type == "xstart":
+            return x0
+        return noise if self.mean_type == "epsilon" else self.velocity(x0, t, noise)
+
+    def velocity(self, x0: Tensor, t: Time, noise: Tensor) -> Tensor:
+        """The velocity sqrt(abar_t) noise - sqrt(1 - abar_t) x0 (Salimans and Ho 2022, appendix D)."""
+        return self.at("sqrt_alphas_cumprod", t) * noise - self.at("sqrt_one_minus_alphas_cumprod", t) * x0
+
+    def read_xstart(self, prediction: Tensor, x: Tensor, t: Time) -> Tensor:
+        """The clean picture that a prediction [B, 3, H, W] at x_t = x means, by the network's mean type."""
+        if self.mean_type == "xstart":
+            return prediction
+        if self.mean_type == "epsilon":
+            return self.predict_xstart(x, t, prediction)
+        return self.at("sqrt_alphas_cumprod", t) * x - self.at("sqrt_one_minus_alphas_cumprod", t) * prediction
+
     def reverse_step(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseStep:
         """Read a network output [B, 3 or 6, H, W] at x_t = x as the law of x_{t-1}."""
-        prediction = output[:, :3]
-        pred_xstart = prediction if self.mean_type == "xstart" else self.predict_xstart(x, t, prediction)
+        pred_xstart = self.read_xstart(output[:, :3], x, t)
         if clip:
             pred_xstart = pred_xstart.clamp(-1, 1)
         mean = self.q_posterior_mean(pred_xstart, x, t)

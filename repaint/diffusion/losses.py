@@ -33,8 +33,7 @@ def training_losses(
     """
     x = diffusion.q_sample(x0, t, noise)
     output = model(x, diffusion.timesteps(t, len(x)), y).float()
-    target = noise if diffusion.mean_type == "epsilon" else x0
-    mse = _mean_flat((target - output[:, :3]) ** 2)
+    mse = _mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2)
     if diffusion.variance_type != "learned_range":
         return TrainingLoss(mse, mse, torch.zeros_like(mse))
     # The variational term trains the variance alone: the mean is left to the simple loss (IDDPM, section 3.1).

@@ -79,6 +79,7 @@ def test_variances_and_prediction_types(tmp_path: Path) -> None:
 
     assert types() == ("epsilon", "learned_range")
     assert types(learn_sigma=False, predict_xstart=True) == ("xstart", "fixed_large")
+    assert types(predict_v=True) == ("v", "learned_range")
     assert types(learn_sigma=False, sigma_small=True) == ("epsilon", "fixed_small")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.gaussian import GaussianDiffusion, Model
+from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, Model
 from repaint.diffusion.respacing import space_timesteps
 
 SHAPE = (2, 3, 4, 4)
@@ -115,6 +115,22 @@ def test_picture_and_noise_are_recovered_from_a_state(t: int) -> None:
     x = diffusion.q_sample(x0, t, noise)
     torch.testing.assert_close(diffusion.predict_xstart(x, t, noise), x0, rtol=0, atol=1e-3)
     torch.testing.assert_close(diffusion.predict_eps(x, t, x0), noise, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("mean_type", ["epsilon", "xstart", "v"])
+@given(times)
+def test_the_ideal_answer_means_the_clean_picture(mean_type: MeanType, t: int) -> None:
+    diffusion, x0, noise = GaussianDiffusion(BETAS, TIMESTEPS, mean_type=mean_type), randn(1), randn(2)
+    answer, x = diffusion.target(x0, t, noise), diffusion.q_sample(x0, t, noise)
+    torch.testing.assert_close(diffusion.read_xstart(answer, x, t), x0, rtol=0, atol=1e-3)
+    step = diffusion.reverse_step(with_variance(answer), x, t, clip=False)
+    torch.testing.assert_close(step.pred_xstart, x0, rtol=0, atol=1e-3)
+
+
+def test_velocity_is_the_noise_of_a_clean_state_and_the_negative_picture_of_pure_noise() -> None:
+    full, x0, noise = GaussianDiffusion(BETAS, mean_type="v"), randn(1), randn(2)
+    torch.testing.assert_close(full.target(x0, 0, noise), noise, rtol=0, atol=0.05)
+    torch.testing.assert_close(full.target(x0, 999, noise), -x0, rtol=0, atol=0.05)
 
 
 @pytest.mark.parametrize("name", ["q_sample", "q_step", "predict_xstart", "predict_eps"])
