@@ -29,6 +29,7 @@ from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.evaluation.distances import FeatureSpace, frechet_distance, kernel_distance
 from repaint.evaluation.metrics import mirrored_half_difference
 from repaint.evaluation.report import markdown_table, mean_fill, score
+from repaint.outputs import enlarge, tile
 
 Pictures = list[NDArray[np.uint8]]
 Results = dict[str, dict[str, dict[str, float]]]  # part, method, measure
@@ -97,6 +98,11 @@ class Evaluation:
         self._run("genhalf", self.reference, mask, srs, 0, plain)
         return read_folder(srs / "pictures")
 
+    def write_sheet(self, name: str, pictures: Pictures) -> None:
+        """The first 50 of some pictures as one."""
+        sheet = tile([enlarge(pixels) for pixels in pictures[:50]], columns=10)
+        write_bytes(str(self.out / f"{name}.png"), encode_png(sheet))
+
     def _run(self, kind: str, pictures: Path, masks: Path, srs: Path, seed: int, changes: list[str]) -> None:
         conf = CONFS / f"faces64_{'genhalf' if kind == 'box' else kind}.yml"
         data = {"gt_path": pictures, "mask_path": masks, "paths.srs": srs / "pictures", "batch_size": 25}
@@ -121,6 +127,7 @@ def measure_kind(evaluation: Evaluation, kind: str) -> Results:
     quality = {name: vars(score(truths, pictures, masks)) for name, pictures in sets.items()}
     quality["mean fill"] = vars(score(truths, means, masks))
     results: Results = {"quality": quality, "distance": distances(evaluation, sets | {"truth": truths})}
+    evaluation.write_sheet(kind, fills[0])
     if kind == "genhalf":
         results["mirrored"] = {"fills": mirrored([p for several in fills for p in several]), "truth": mirrored(truths)}
     return results
@@ -164,6 +171,7 @@ def evaluate(evaluation: Evaluation, kinds: Sequence[str], steps: int) -> int:
     results = {kind: measure_kind(evaluation, kind) for kind in kinds}
     if steps:
         sets = {"samples": evaluation.sample(steps), "truth": evaluation.references[1]}
+        evaluation.write_sheet("unconditional", sets["samples"])
         results["unconditional"] = {"distance": distances(evaluation, sets)}
     write_bytes(str(evaluation.out / "results.json"), json.dumps(results, indent=1).encode())
     text = tables(results)
