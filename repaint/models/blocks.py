@@ -149,6 +149,7 @@ def attention(qkv: Tensor, heads: int, new_order: bool) -> Tensor:
         q, k, v = qkv.reshape(batch, 3, heads, head_width, positions).transpose(3, 4).unbind(1)
     else:
         q, k, v = qkv.reshape(batch, heads, 3, head_width, positions).transpose(3, 4).unbind(2)
+    q, k, v = (part.contiguous() for part in (q, k, v))  # what the fused kernels ask for
     out = F.scaled_dot_product_attention(q, k, v)  # [B, heads, N, head_width]
     return out.transpose(2, 3).reshape(batch, -1, positions)
 
