@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE))
 import fetch_assets
 import render
 from mesh import AssetsError, find_data
+from person import Person, sample_person
 
 ASSETS = Path(os.environ.get("FACES_ASSETS", HERE / "assets"))
 
@@ -39,6 +40,28 @@ def command(assets: Path, out: Path, *options: str) -> list[str]:
 def contents(folder: Path) -> dict[str, bytes]:
     """Name and bytes of all files in a folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def people() -> list[Person]:
+    """Some people; their colours need no assets."""
+    return [sample_person(np.random.default_rng(seed), []) for seed in range(400)]
+
+
+def test_brows_have_the_hue_of_the_hair_but_are_darker(people: list[Person]) -> None:
+    for person in people:
+        ratio = (person.brow_color - 0.002) / person.hair_color
+        assert np.allclose(ratio, ratio[0])
+        assert ratio[0] < 0.56
+        assert person.brow_color.max() < 0.16
+
+
+def test_hair_is_never_bluer_than_red_or_pink_while_it_greys(people: list[Person]) -> None:
+    colors = np.array([person.hair_color for person in people])
+    assert (colors[:, 0] >= colors[:, 2]).all()
+    grey = np.array([person.old > 0.75 for person in people])
+    assert grey.sum() >= 10
+    assert (colors[grey, 0] < 1.45 * colors[grey, 2]).mean() > 0.8
 
 
 def test_a_picture_depends_on_seed_and_index_alone(assets: Path) -> None:
