@@ -5,6 +5,7 @@ python scripts/make_gallery.py --out examples/gallery.png
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,31 +34,37 @@ FILLS = 3
 SEED_STEP = 1000  # between the fills of one face
 
 
-def fill(kind: str, face: int, number: int, folder: Path, device: torch.device) -> list[NDArray[np.uint8]]:
-    """Truth, masked picture and fill number `number` of a bundled face, uint8 [64, 64, 3] each."""
-    keys = ("gts", "lrs", "srs")
-    changes = [f"data.eval.faces.paths.{key}={folder / key}" for key in keys]
-    changes += ["data.eval.faces.paths.gt_keep_masks=null", f"data.eval.faces.offset={face}"]
-    changes += ["data.eval.faces.max_len=1", f"seed={number * SEED_STEP}"]
-    config = load_config(Config, CONFS / f"faces64_{kind}.yml", changes)
-    if runner.run(config, device, overwrite=True) != runner.EXIT_OK:
-        raise DataError(f"{kind}: the face could not be filled")
-    return [np.asarray(decode(str(next((folder / key).glob("*.png"))))) for key in keys]
+@dataclass
+class Painter:
+    """How the faces are filled: the device, and overrides `key.path=value` of the configurations."""
+
+    device: torch.device
+    overrides: list[str]
+
+    def fill(self, kind: str, face: int, number: int, folder: Path) -> list[NDArray[np.uint8]]:
+        """Truth, masked picture and fill number `number` of a bundled face, uint8 [64, 64, 3] each."""
+        keys = ("gts", "lrs", "srs")
+        changes = [f"data.eval.faces.paths.{key}={folder / key}" for key in keys]
+        changes += ["data.eval.faces.paths.gt_keep_masks=null", f"data.eval.faces.offset={face}"]
+        changes += ["data.eval.faces.max_len=1", f"seed={number * SEED_STEP}", *self.overrides]
+        config = load_config(Config, CONFS / f"faces64_{kind}.yml", changes)
+        if runner.run(config, self.device) != runner.EXIT_OK:
+            raise DataError(f"{kind}: the face could not be filled")
+        return [np.asarray(decode(str(next((folder / key).glob("*.png"))))) for key in keys]
+
+    def paint_row(self, kind: str, face: int) -> list[NDArray[np.uint8]]:
+        """One line of the gallery."""
+        results = []
+        for number in range(FILLS):
+            with tempfile.TemporaryDirectory() as folder:
+                results.append(self.fill(kind, face, number, Path(folder)))
+        truth, masked, _ = results[0]
+        return [truth, masked, *(filled for *_, filled in results)]
 
 
-def paint_row(kind: str, face: int, device: torch.device) -> list[NDArray[np.uint8]]:
-    """One line of the gallery."""
-    results = []
-    for number in range(FILLS):
-        with tempfile.TemporaryDirectory() as folder:
-            results.append(fill(kind, face, number, Path(folder), device))
-    truth, masked, _ = results[0]
-    return [truth, masked, *(filled for *_, filled in results)]
-
-
-def paint(out: str, faces: list[int], device: torch.device) -> int:
+def paint(painter: Painter, faces: list[int], out: str) -> int:
     """Write the gallery; returns 0."""
-    rows = [paint_row(kind, face, device) for kind, face in zip(KINDS, faces, strict=True)]
+    rows = [painter.paint_row(kind, face) for kind, face in zip(KINDS, faces, strict=True)]
     columns = ["Truth", "Masked", *(f"Fill {number + 1}" for number in range(FILLS))]
     write_bytes(out, encode_png(labelled_sheet(rows, list(KINDS.values()), columns)))
     print(out)
@@ -70,9 +77,12 @@ def main() -> int:
     parser.add_argument("--out", default="gallery.png", help="PNG file (default: gallery.png)")
     parser.add_argument("--faces", type=int, nargs=len(KINDS), default=list(range(len(KINDS))), metavar="N",
                         help="which bundled face each line shows, 0 to 7")  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
+    )
     parser.add_argument("--device", help="default: the best one at hand")
     args = parser.parse_args()
-    return guard(lambda: paint(args.out, args.faces, pick_device(args.device)))
+    return guard(lambda: paint(Painter(pick_device(args.device), args.set), args.faces, args.out))
 
 
 if __name__ == "__main__":
