@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repaint.data.masks import generate_mask
+from repaint.data.windows import Window, around_holes, cut_out, padded, paste, whole
+
+RNG = np.random.default_rng(0)
+
+
+def holes(height: int, width: int, boxes: list[tuple[int, int, int, int]]) -> np.ndarray:
+    """A mask with boxes (top, bottom, left, right) as holes."""
+    known = np.ones((height, width), bool)
+    for top, bottom, left, right in boxes:
+        known[top:bottom, left:right] = False
+    return known
+
+
+@st.composite
+def masks(draw: st.DrawFn) -> np.ndarray:
+    height, width = draw(st.integers(8, 120)), draw(st.integers(8, 120))
+    boxes = []
+    for _ in range(draw(st.integers(0, 4))):
+        top, left = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+        boxes.append((top, top + draw(st.integers(1, 60)), left, left + draw(st.integers(1, 60))))
+    return holes(height, width, boxes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(masks(), st.sampled_from([8, 16, 32]))
+def test_windows_cover_every_hole_and_touch_nothing_known(known: np.ndarray, size: int) -> None:
+    pixels = RNG.integers(0, 255, (*known.shape, 3), np.uint8)
+    now, rest = pixels, known.copy()
+    for window in around_holes(known, size):
+        assert window.height == window.width
+        seen, seen_known = cut_out(now, rest, window, size)
+        assert seen.shape == (size, size, 3)
+        assert seen_known.shape == (size, size)
+        now = paste(now, rest, window, np.full((size, size, 3), 255, np.uint8))
+        top, bottom, left, right = window.fill
+        rest[top:bottom, left:right] = True
+    assert rest.all()
+    np.testing.assert_array_equal(now[known], pixels[known])
+
+
+def test_no_hole_no_window() -> None:
+    assert around_holes(np.ones((50, 60), bool), 16) == []
+
+
+def test_nothing_known_is_one_window() -> None:
+    assert around_holes(np.zeros((50, 60), bool), 16) == [padded(50, 60)]
+
+
+def test_far_holes_get_windows_of_their_own_and_near_ones_share() -> None:
+    far = around_holes(holes(300, 400, [(20, 40, 20, 40), (250, 270, 350, 370)]), 64)
+    assert [(w.height, w.fill) for w in far] == [(64, (20, 40, 20, 40)), (64, (250, 270, 350, 370))]
+    near = around_holes(holes(300, 400, [(20, 40, 20, 40), (20, 40, 45, 65)]), 64)
+    assert [w.fill for w in near] == [(20, 40, 20, 65)]
+
+
+def test_a_blob_larger_than_the_network_has_context_around() -> None:
+    (window,) = around_holes(holes(400, 500, [(100, 200, 300, 400)]), 64)
+    assert window.height == 150
+    assert (window.top, window.left) == (75, 275)
+
+
+def test_windows_stay_inside_while_the_hole_fits() -> None:
+    (corner,) = around_holes(holes(400, 500, [(0, 50, 450, 500)]), 64)
+    assert (corner.top, corner.left + corner.width) == (0, 500)
+    (wide,) = around_holes(holes(100, 300, [(0, 100, 0, 250)]), 16)
+    assert wide.width == 250
+    assert wide.rows == (-75, 175)
+
+
+def test_long_thin_holes_are_covered_in_pieces_at_full_resolution() -> None:
+    windows = around_holes(holes(1000, 1000, [(500, 504, 0, 1000)]), 64)
+    assert {window.height for window in windows} == {64}
+    assert 20 <= len(windows) <= 25
+
+
+@pytest.mark.parametrize(("kind", "most"), [("thin", 100), ("ev2li", 64), ("nn2", 64)])
+def test_fine_masks_are_hardly_reduced(kind: str, most: int) -> None:
+    windows = around_holes(generate_mask(kind, 256, 1), 64)
+    assert all(64 <= window.height <= most for window in windows)
+
+
+# Cutting and pasting
+
+
+def test_at_the_networks_size_nothing_is_resampled() -> None:
+    pixels = RNG.integers(0, 255, (100, 120, 3), np.uint8)
+    known = holes(100, 120, [(40, 60, 40, 60)])
+    (window,) = around_holes(known, 32)
+    seen, seen_known = cut_out(pixels, known, window, 32)
+    (top, bottom), (left, right) = window.rows, window.columns
+    np.testing.assert_array_equal(seen_known, known[top:bottom, left:right])
+    np.testing.assert_array_equal(seen[seen_known], pixels[top:bottom, left:right][seen_known])
+    filled = RNG.integers(0, 255, (32, 32, 3), np.uint8)
+    result = paste(pixels, known, window, filled)
+    np.testing.assert_array_equal(result[top:bottom, left:right][~seen_known], filled[~seen_known])
+    np.testing.assert_array_equal(result[known], pixels[known])
+
+
+@pytest.mark.parametrize("content", [0, 77, 255])
+def test_the_holes_content_never_leaks(content: int) -> None:
+    pixels = np.full((200, 200, 3), 100, np.uint8)
+    known = holes(200, 200, [(53, 147, 51, 149)])
+    pixels[~known] = content
+    for window in (around_holes(known, 16)[0], whole(200, 200), padded(200, 200)):
+        seen, seen_known = cut_out(pixels, known, window, 16)
+        assert (seen[seen_known] == 100).all()
+        assert (seen[~seen_known] == 0).all()
+        assert 0.3 < seen_known.mean() < 0.9
+        result = paste(pixels, known, window, np.where(seen_known[..., None], seen, 100).astype(np.uint8))
+        assert (result == 100).all()
+
+
+def test_outside_of_the_picture_is_unknown() -> None:
+    known = np.ones((20, 40), bool)
+    _, seen = cut_out(np.zeros((20, 40, 3), np.uint8), known, padded(20, 40), 40)
+    np.testing.assert_array_equal(seen.all(axis=1), [False] * 10 + [True] * 20 + [False] * 10)
+
+
+def test_an_enlarged_fill_meets_the_known_colours_at_the_border() -> None:
+    y, x = np.mgrid[:256, :256]
+    pixels = np.stack([100 + 0 * x, 60 + x // 4, 60 + y // 4], axis=-1).astype(np.uint8)
+    known = holes(256, 256, [(64, 192, 64, 192)])
+    window = Window(0, 0, 256, 256, (64, 192, 64, 192))
+    seen, seen_known = cut_out(pixels, known, window, 32)
+    darker = np.clip(seen.astype(int) - 20, 0, 255).astype(np.uint8)  # off by 20 everywhere
+    truth_like, _ = cut_out(pixels, np.ones_like(known), window, 32)
+    result = paste(pixels, known, window, np.where(seen_known[..., None], darker, truth_like - 20).astype(np.uint8))
+    step = np.abs(result[64, 64:192].astype(int) - pixels[63, 64:192]).mean()
+    assert step < 5
+    middle = np.abs(result[120:136, 120:136].astype(int) - pixels[120:136, 120:136]).mean()
+    assert middle == pytest.approx(20, abs=1.5)
