@@ -7,9 +7,10 @@ and the way out. Keys that the published code accepts without using are accepted
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
+from PIL import ImageColor
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,6 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from repaint.errors import ConfigError, suggest
@@ -72,6 +74,14 @@ def _check_cond_y(value: object) -> object:
     if not (value is None or isinstance(value, str) or whole):
         raise ValueError(f"a class number, a list of them, a file with lines name,label, or random; not {value!r}")
     return value
+
+
+def _check_color(text: str) -> str:
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise ValueError(f"a colour such as '#00f', '#0000ff' or 'blue', not {text!r}") from None
+    return text
 
 
 _NO_EFFECT = "no effect"
@@ -167,11 +177,39 @@ class OutputPaths(_Strict):
     log: str | None = None
 
 
+class MaskConfig(_Strict):
+    """A mask made by rule, see `repaint.data.masks.GENERATORS`."""
+
+    kind: Literal["thin", "medium", "thick", "ev2li", "nn2", "ex64", "genhalf", "box", "text"]
+    seed: Seed = 0
+    side: Literal["left", "right", "top", "bottom"] | None = None
+    width: Annotated[Real, Field(gt=0, le=1)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")] | None = None
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What was set beside kind and seed."""
+        return self.model_dump(include={"side", "width", "text"}, exclude_none=True)
+
+
 class EvalDataConfig(_Strict):
-    """A folder of pictures, their masks, and where the results go."""
+    """A folder of pictures, their masks, and where the results go.
+
+    Attributes:
+        mask_path, mask: where the masks come from; with `mask_channel: alpha` or `mask_color` and neither of them,
+            from the pictures themselves.
+        fit, window_context: how a picture of another size than the network's is filled, see `data.dataset.Reading`.
+        format: of the filled pictures.
+    """
 
     gt_path: str
-    mask_path: str
+    mask_path: str | None = None
+    mask: MaskConfig | None = None
+    mask_channel: Literal["grey", "alpha"] = "grey"
+    mask_color: Annotated[str, AfterValidator(_check_color)] | None = None
+    fit: Literal["crop", "window", "pad", "resize"] = "crop"
+    window_context: Annotated[Real, Field(ge=0, le=10)] = 0.5
+    format: Literal["png", "jpg", "webp"] = "png"
     paths: OutputPaths
     image_size: Size | None = None
     batch_size: Width = 1
@@ -194,6 +232,20 @@ class EvalDataConfig(_Strict):
         if value:
             raise ValueError("random cropping and flipping are for training; pictures are inpainted as they are")
         return value
+
+    @model_validator(mode="after")
+    def _one_mask(self) -> Self:
+        in_picture = self.mask_channel == "alpha" or self.mask_color is not None
+        if self.mask is not None and (in_picture or self.mask_path is not None):
+            raise ValueError("the masks come from 'mask' and from elsewhere too; leave all but one out")
+        if self.mask_channel == "alpha" and self.mask_color is not None:
+            raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
+        if self.mask is None and self.mask_path is None and not in_picture:
+            raise ValueError(
+                "there are no masks; give mask_path (files), mask: {kind: thick} (by rule), mask_channel: alpha or "
+                "mask_color (in the pictures)"
+            )
+        return self
 
 
 class DataConfig(_Strict):
@@ -218,6 +270,7 @@ class Config(NetworkConfig, ProcessConfig):
     inpa_inj_sched_prev: bool = True
     inpa_inj_sched_prev_cumnoise: bool = False
     paste_known: bool = True
+    num_samples_per_image: Annotated[int, Field(ge=1, le=100_000)] = 1
 
     cond_y: Labels = None
     classifier_path: str | None = None

@@ -5,12 +5,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-SAMPLE_STRIDE = 1_000_003  # distance between the seeds of two samples of one picture; a prime above any folder's size
+# Distances between the seeds of two samples of one picture, and of two windows of one sample: primes, the first above
+# any folder's size, the second above any number of samples times the first.
+SAMPLE_STRIDE = 1_000_003
+WINDOW_STRIDE = 1_000_000_000_039
 
 
-def picture_seed(seed: int, index: int, sample: int = 0) -> int:
-    """Seed of sample `sample` of picture number `index`, counted from 0 after the configured offset."""
-    return seed + index + sample * SAMPLE_STRIDE
+def picture_seed(seed: int, index: int, sample: int = 0, window: int = 0) -> int:
+    """Seed of a fill.
+
+    Args:
+        seed: of the run.
+        index: number of the picture, from 0, after the configured offset.
+        sample: number of the fill of this picture.
+        window: number of the part of this picture.
+    """
+    return seed + index + sample * SAMPLE_STRIDE + window * WINDOW_STRIDE
 
 
 class PictureNoise:

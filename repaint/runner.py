@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any
 
 import torch
@@ -14,20 +15,24 @@ from tqdm import tqdm
 from repaint import __version__, build
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
-from repaint.data.dataset import Example, Pair, load_example
-from repaint.data.images import to_tensor, to_uint8, to_unit
+from repaint.data.canvas import Canvas
+from repaint.data.dataset import Pair, load_example
+from repaint.data.images import encode_png, to_tensor, to_uint8, to_unit
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.errors import DataError
 from repaint.noise import PictureNoise, picture_seed
 from repaint.outputs import Results
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls
+from repaint.sheets import contact_sheet, masked_pixels
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 
+CONTACT_SHEET = "contact_sheet.png"
 SHEET_PICTURES = 60  # most pictures on a contact sheet
+SHEET_FILLS = 6  # most fills of each
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,15 @@ class Engine:
         """Network calls per batch."""
         return count_network_calls(self.times)
 
-    def fill(self, examples: Sequence[Example], labels: Sequence[int | None], on_call: Callable[[], object]) -> Tensor:
-        """Run the sampler on a batch: float32 [B, 3, size, size]; `on_call` is called after each network call."""
+    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], on_call: Callable[[], object]) -> Tensor:
+        """Fill the next window of each canvas: float32 [B, 3, size, size]; `on_call` is told of each network call."""
         config = self.config
-        x0 = torch.stack([to_unit(to_tensor(example.pixels)) for example in examples]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(example.known)[None].float() for example in examples]).to(self.device)
-        seeds = [picture_seed(config.seed, example.pair.index) for example in examples]
+        views = [canvas.look(config.image_size) for canvas in canvases]
+        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
+        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
+        seeds = [
+            picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
+        ]
 
         def count(step: Step) -> None:
             if step.s < step.t:
@@ -71,6 +79,15 @@ class Engine:
             paste_known=config.paste_known,
             callback=count,
         )
+
+
+@dataclass(frozen=True)
+class Target:
+    """One picture to make: fill number `sample` of a pair, under a name of its own."""
+
+    name: str
+    pair: Pair
+    sample: int
 
 
 @dataclass
@@ -102,20 +119,20 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     classifier = build.read_classifier_weights(config)
     engine = _build_engine(config, weights, classifier, device)
     digest = build.config_digest(config, weights, classifier, device)
-    results = Results(build.build_folders(config), digest, _wanted(config, pairs, labels), overwrite)
+    targets = _targets(config, pairs)
+    results = Results(build.build_folders(config), digest, _wanted(config, targets, labels), overwrite)
     _say_notes(config, pairing_note, labels_note)
-    print(summary(config, len(pairs), engine.times, device))
+    print(summary(config, len(targets), engine.times, device))
     tally = Tally(skipped=len(results.finished))
     if tally.skipped:
-        print(f"{tally.skipped} of {len(pairs)} pictures are finished already (--overwrite does them again)")
-    record = _common_record(engine, weights.digest)
+        print(f"{tally.skipped} of {len(targets)} pictures are finished already (--overwrite does them again)")
     try:
-        _fill_all(engine, pairs, results, record, tally)
+        Filling(engine, targets, results, _common_record(engine, weights.digest), tally).run()
         code = EXIT_SOME_FAILED if tally.failed else EXIT_OK
     except KeyboardInterrupt:
         print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
         code = EXIT_INTERRUPTED
-    _say_results(config, pairs, results, tally)
+    _say_results(config, targets, results, tally)
     return code
 
 
@@ -128,86 +145,118 @@ def _build_engine(
     return Engine(config, model, diffusion, cond_fn, build.build_times(config), device)
 
 
-def _wanted(config: Config, pairs: Sequence[Pair], labels: Sequence[int] | None) -> dict[str, dict[str, Any]]:
-    """What is each picture's own, by its name: it decides whether an earlier result still stands."""
+def _targets(config: Config, pairs: Sequence[Pair]) -> list[Target]:
+    """All pictures of a run: `photo.png`, or with several fills of each `photo_0.png`, `photo_1.png` ..."""
+    count, ending = config.num_samples_per_image, config.eval_data.format
+    targets = []
+    for pair in pairs:
+        stem = pair.name.removesuffix(".png")
+        for sample in range(count):
+            number = f"_{sample}" if count > 1 else ""
+            targets.append(Target(f"{stem}{number}.{ending}", pair, sample))
+    return targets
+
+
+def _wanted(config: Config, targets: Sequence[Target], labels: Sequence[int] | None) -> dict[str, dict[str, Any]]:
+    """What is each target's own, by its name: it decides whether an earlier result still stands."""
     return {
-        pair.name: {"picture": pair.picture, "mask": pair.mask, "seed": picture_seed(config.seed, pair.index)}
-        | ({} if labels is None else {"y": labels[pair.index]})
-        for pair in pairs
+        target.name: {
+            "picture": target.pair.picture,
+            "mask": target.pair.mask,
+            "seed": picture_seed(config.seed, target.pair.index, target.sample),
+        }
+        | ({} if labels is None else {"y": labels[target.pair.index]})
+        for target in targets
     }
 
 
-def _fill_all(engine: Engine, pairs: Sequence[Pair], results: Results, record: dict[str, object], tally: Tally) -> None:
-    config = engine.config
-    todo = [pair for pair in pairs if pair.name not in results.finished]
-    calls = _count_batches(config, len(todo)) * engine.nfe
-    with tqdm(total=calls, unit="call", disable=not config.show_progress) as bar:
-        for examples, left in _batches(config, todo, tally):
-            bar.set_postfix_str(f"{tally.done + tally.skipped}/{len(pairs)} pictures")
-            started = time.perf_counter()
-            if _nothing_to_fill(config, examples[0]):
-                filled, nfe = [to_unit(to_tensor(example.pixels)) for example in examples], 0
+class Filling:
+    """A run in progress: canvases come in one by one, are filled together window by window, and go out when done.
+
+    A batch takes windows of any pictures and samples, so it is full as long as there is enough to do.
+    """
+
+    def __init__(
+        self, engine: Engine, targets: Sequence[Target], results: Results, record: dict[str, object], tally: Tally
+    ) -> None:
+        self.engine, self.results, self.record, self.tally = engine, results, record, tally
+        self.batch_size = engine.config.eval_data.batch_size
+        todo = [target for target in targets if target.name not in results.finished]
+        self.waiting = len(todo)
+        self.queue = self._open(todo)
+        self.active: list[tuple[Target, Canvas]] = []
+        self.pictures = len(targets)
+
+    def run(self) -> None:
+        """Fill all there is to fill."""
+        with tqdm(total=self._calls_left(), unit="call", disable=not self.engine.config.show_progress) as bar:
+            while self._refill():
+                bar.total = bar.n + self._calls_left()
+                bar.set_postfix_str(f"{self.tally.done + self.tally.skipped}/{self.pictures} pictures")
+                self._fill_batch(bar.update)
+            bar.total = bar.n
+            bar.refresh()
+
+    def _calls_left(self) -> int:
+        """Network calls still to come, as far as is known: a picture that is not read yet counts as one window."""
+        windows = self.waiting + sum(len(canvas.example.windows) - canvas.position for _, canvas in self.active)
+        return -(-windows // self.batch_size) * self.engine.nfe
+
+    def _open(self, targets: Sequence[Target]) -> Iterator[tuple[Target, Canvas]]:
+        """Canvases of the readable pictures; each picture is read once for all its samples."""
+        reading = build.build_reading(self.engine.config)
+        for pair, group in groupby(targets, key=lambda target: target.pair):
+            samples = list(group)
+            self.waiting -= len(samples)
+            try:
+                example = load_example(pair, reading)
+            except DataError as error:
+                _fail(self.tally, pair, str(error))
+                continue
+            for target in samples:
+                yield target, Canvas(example, target.sample)
+
+    def _refill(self) -> bool:
+        """Top the batch up; False when nothing is left. A picture without a hole is written as it is."""
+        while len(self.active) < self.batch_size:
+            entry = next(self.queue, None)
+            if entry is None:
+                break
+            if self.engine.config.inpa_inj_sched_prev and entry[1].example.known.all():
+                self._write(*entry)
             else:
-                # Counted anew for each batch: pictures that could not be read, or had no hole, cost no calls.
-                bar.total = bar.n + engine.nfe * (1 + _count_batches(config, left))
-                labels = [results.wanted[example.pair.name].get("y") for example in examples]
-                filled, nfe = list(engine.fill(examples, labels, bar.update)), engine.nfe
-            seconds = round((time.perf_counter() - started) / len(examples), 3)
-            _write_batch(examples, filled, results, record | {"nfe": nfe, "seconds": seconds}, tally)
-        bar.total = bar.n
-        bar.refresh()
+                self.active.append(entry)
+        return bool(self.active)
 
+    def _fill_batch(self, on_call: Callable[[], object]) -> None:
+        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
+        started = time.perf_counter()
+        filled = self.engine.fill([canvas for _, canvas in self.active], labels, on_call)
+        share = (time.perf_counter() - started) / len(self.active)
+        unfinished = []
+        for (target, canvas), x in zip(self.active, filled, strict=True):
+            if not x.isfinite().all():
+                reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
+                _fail(self.tally, target.pair, f"{target.pair.picture}: {reason}")
+                continue
+            canvas.take(to_uint8(x))
+            canvas.nfe += self.engine.nfe
+            canvas.seconds += share
+            if canvas.finished:
+                self._write(target, canvas)
+            else:
+                unfinished.append((target, canvas))
+        self.active = unfinished
 
-def _write_batch(
-    examples: Sequence[Example], filled: Sequence[Tensor], results: Results, record: dict[str, object], tally: Tally
-) -> None:
-    for example, x in zip(examples, filled, strict=True):
-        if x.isfinite().all():
-            results.write(example, to_uint8(x), record)
-            tally.done += 1
-        else:
-            reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
-            _fail(tally, example.pair, f"{example.pair.picture}: {reason}")
+    def _write(self, target: Target, canvas: Canvas) -> None:
+        record = self.record | {"nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
+        self.results.write(target.name, canvas, record)
+        self.tally.done += 1
 
 
 def _fail(tally: Tally, pair: Pair, message: str) -> None:
     tally.failed.append(pair.picture)
     tqdm.write(f"skipped: {message}", file=sys.stderr)
-
-
-def _count_batches(config: Config, pictures: int) -> int:
-    return -(-pictures // config.eval_data.batch_size)
-
-
-def _nothing_to_fill(config: Config, example: Example) -> bool:
-    return config.inpa_inj_sched_prev and bool(example.known.all())
-
-
-def _load(config: Config, pair: Pair) -> Example:
-    return load_example(pair, config.image_size, config.eval_data.mask_polarity == "hole_white")
-
-
-def _batches(config: Config, pairs: Sequence[Pair], tally: Tally) -> Iterator[tuple[list[Example], int]]:
-    """Batches of readable examples, each with the number of pictures still to come.
-
-    Pictures with nothing to fill come alone, as they need no network call.
-    """
-    batch: list[Example] = []
-    for position, pair in enumerate(pairs):
-        try:
-            example = _load(config, pair)
-        except DataError as error:
-            _fail(tally, pair, str(error))
-            continue
-        if _nothing_to_fill(config, example):
-            yield [example], len(pairs) - position - 1
-            continue
-        batch.append(example)
-        if len(batch) == config.eval_data.batch_size:
-            yield batch, len(pairs) - position - 1
-            batch = []
-    if batch:
-        yield batch, 0
 
 
 def _common_record(engine: Engine, digest: str) -> dict[str, object]:
@@ -225,7 +274,7 @@ def summary(config: Config, pictures: int, times: Sequence[int], device: torch.d
     """The one line printed before a run."""
     params = config.schedule_jump_params
     calls = count_network_calls(times)
-    batches = _count_batches(config, pictures)
+    batches = -(-pictures // config.eval_data.batch_size)
     return (
         f"{config.name or 'inpainting'}: {pictures} pictures of {config.image_size}x{config.image_size} in {batches} "
         f"batches, T={max(times) + 1} j={params.jump_length} r={params.jump_n_sample}, "
@@ -242,17 +291,36 @@ def _say_notes(config: Config, *notes: str | None) -> None:
             print(note)
 
 
-def _say_results(config: Config, pairs: Sequence[Pair], results: Results, tally: Tally) -> None:
-    shown = []
-    for pair in [pair for pair in pairs if pair.name in results.finished][:SHEET_PICTURES]:
-        try:
-            shown.append(_load(config, pair))
-        except DataError:
-            continue  # changed since it was filled
-    sheet = results.write_contact_sheet(shown)
+def _say_results(config: Config, targets: Sequence[Target], results: Results, tally: Tally) -> None:
+    sheet = _write_contact_sheet(config, targets, results)
     failed = f", {len(tally.failed)} could not be done" if tally.failed else ""
     contact = f", contact sheet {sheet}" if sheet else ""
     print(f"{tally.done} pictures filled{failed}; results in {results.folders.inpainted}{contact}")
+
+
+def _write_contact_sheet(config: Config, targets: Sequence[Target], results: Results) -> str | None:
+    """Write truth, masked picture and fills of the first finished pictures; the path, or None if there are none."""
+    reading = build.build_reading(config)
+    shown = min(config.num_samples_per_image, SHEET_FILLS)
+    rows = []
+    for pair, group in islice(groupby(targets, key=lambda target: target.pair), SHEET_PICTURES):
+        names = [target.name for target in group][:shown]
+        if not results.finished.issuperset(names):
+            continue
+        try:
+            example = load_example(pair, reading)
+        except DataError:
+            continue  # changed since it was filled
+        fills = [results.read_filled(name, example) for name in names]
+        present = [pixels for pixels in fills if pixels is not None]
+        if len(present) == shown:
+            rows.append((pair.name, [example.pixels, masked_pixels(example), *present]))
+    if not rows:
+        return None
+    words = ["Filled"] if shown == 1 else [f"Fill {number + 1}" for number in range(shown)]
+    path = storage.join(results.folders.log, CONTACT_SHEET)
+    storage.write_bytes(path, encode_png(contact_sheet(rows, ["Truth", "Masked", *words])))
+    return path
 
 
 def dry_run(config: Config, device: torch.device) -> int:
@@ -273,10 +341,12 @@ def dry_run(config: Config, device: torch.device) -> int:
     if data.gt_path not in missing and data.mask_path not in missing:
         pairs, pairing_note = build.build_pairs(config)
         notes = [pairing_note, build.build_labels(config, pairs)[1]]
-    for pair in pairs:
-        print(f"{pair.picture} + {pair.mask} -> {storage.join(data.paths.srs, pair.name)}")
+    targets = _targets(config, pairs)
+    for target in targets:
+        mask = target.pair.mask or build.describe_mask(config)
+        print(f"{target.pair.picture} + {mask} -> {storage.join(data.paths.srs, target.name)}")
     _say_notes(config, *notes)
-    print(summary(config, len(pairs), build.build_times(config), device))
+    print(summary(config, len(targets), build.build_times(config), device))
     parameters, activations = build.estimate_memory(config)
     print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:

@@ -31,9 +31,9 @@ from repaint.distributed import Process
 from repaint.errors import CheckpointError, ConfigError, DataError
 from repaint.models.checkpoint import encode_checkpoint
 from repaint.noise import PictureNoise, picture_seed
-from repaint.outputs import tile
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
+from repaint.sheets import tile
 
 STATE_FILE = "state.pt"
 MODEL_FILE = "model.safetensors"

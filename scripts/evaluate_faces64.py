@@ -29,7 +29,7 @@ from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.evaluation.distances import FeatureSpace, frechet_distance, kernel_distance
 from repaint.evaluation.metrics import mirrored_half_difference
 from repaint.evaluation.report import markdown_table, mean_fill, score
-from repaint.outputs import enlarge, tile
+from repaint.sheets import enlarge, tile
 
 Pictures = list[NDArray[np.uint8]]
 Results = dict[str, dict[str, dict[str, float]]]  # part, method, measure

@@ -19,7 +19,7 @@ from repaint.data.images import decode, encode_png
 from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
 from repaint.errors import DataError
-from repaint.outputs import labelled_sheet
+from repaint.sheets import contact_sheet
 
 KINDS = {  # as the paper calls them
     "genhalf": "Half",
@@ -64,9 +64,9 @@ class Painter:
 
 def paint(painter: Painter, faces: list[int], out: str) -> int:
     """Write the gallery; returns 0."""
-    rows = [painter.paint_row(kind, face) for kind, face in zip(KINDS, faces, strict=True)]
+    rows = [(title, painter.paint_row(kind, face)) for (kind, title), face in zip(KINDS.items(), faces, strict=True)]
     columns = ["Truth", "Masked", *(f"Fill {number + 1}" for number in range(FILLS))]
-    write_bytes(out, encode_png(labelled_sheet(rows, list(KINDS.values()), columns)))
+    write_bytes(out, encode_png(contact_sheet(rows, columns)))
     print(out)
     return 0
 

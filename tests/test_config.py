@@ -154,7 +154,7 @@ def test_published_experiments(name: str) -> None:
         ("{predict_xstart: true, predict_v: true}", "predict_v: the network predicts either x0 or v"),
         ("classifier_pool: spatial", "classifier_pool: input should be 'attention'"),
         ("data: {eval: {}}", "data.eval"),
-        ("data: {eval: {a: {gt_path: x}}}", "key 'data.eval.a.mask_path' is missing"),
+        ("data: {eval: {a: {mask_path: x}}}", "key 'data.eval.a.gt_path' is missing"),
         ('base: "a\\0b"', "base must name a YAML file"),
         ("base: 3", "base must name a YAML file"),
         ("base: missing.yml", "missing.yml: no such configuration file"),

@@ -86,11 +86,12 @@ ALLOWED = {
     "sampler": "diffusion",
     "plotting": "errors schedule",
     "config": "errors schedule",
-    "outputs": "data errors",
+    "sheets": "data",
+    "outputs": "data errors sheets",
     "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
-    "runner": "build config data diffusion errors noise outputs sampler schedule",
-    "training": "build config data diffusion distributed errors models noise outputs sampler schedule",
+    "runner": "build config data diffusion errors noise outputs sampler schedule sheets",
+    "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner training",
 }
 

@@ -1,7 +1,15 @@
 """Configuration to objects: the only place that knows both the key names and the classes behind them."""
 
 from repaint.build.architecture import build_unet, build_unet_config, estimate_memory
-from repaint.build.job import build_folders, build_labels, build_pairs, check, config_digest
+from repaint.build.job import (
+    build_folders,
+    build_labels,
+    build_pairs,
+    build_reading,
+    check,
+    config_digest,
+    describe_mask,
+)
 from repaint.build.process import build_diffusion, build_times
 from repaint.build.weights import (
     Weights,
@@ -22,6 +30,7 @@ __all__ = [
     "build_folders",
     "build_labels",
     "build_pairs",
+    "build_reading",
     "build_times",
     "build_unet",
     "build_unet_config",
@@ -29,6 +38,7 @@ __all__ = [
     "check_process",
     "check_weights",
     "config_digest",
+    "describe_mask",
     "estimate_memory",
     "fill_unet",
     "load_cond_fn",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -17,8 +18,9 @@ from repaint.build.process import build_times
 from repaint.build.weights import Weights
 from repaint.config import Config, NetworkConfig, ProcessConfig
 from repaint.data import storage
-from repaint.data.dataset import Pair, check_ratios, pair_pictures, read_labels
-from repaint.errors import ConfigError
+from repaint.data.dataset import Pair, Reading, check_ratios, pair_pictures, read_labels
+from repaint.data.masks import MaskRule, make_generator
+from repaint.errors import ConfigError, DataError
 from repaint.noise import draw_class, picture_seed
 from repaint.outputs import ResultFolders
 
@@ -26,6 +28,7 @@ from repaint.outputs import ResultFolders
 def check(config: Config) -> None:
     """Raise ConfigError for anything in the configuration that cannot work, without touching any file."""
     build_times(config)
+    build_reading(config)
     unet_config = build_unet_config(config)
     with torch.device("meta"):
         build_unet(unet_config)
@@ -38,6 +41,8 @@ def check(config: Config) -> None:
         )
     if config.use_ddim and config.guided:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
+    if not config.paste_known and config.eval_data.fit != "crop":
+        raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
     if config.ddim_eta and not config.use_ddim:
         raise ConfigError("ddim_eta has no meaning without use_ddim: true")
     _check_paths(config)
@@ -49,7 +54,8 @@ def _check_paths(config: Config) -> None:
     outputs = {f"paths.{key}": path for key, path in data.paths.model_dump(exclude={"log"}).items() if path is not None}
     for key, path in outputs.items():
         for source in ("gt_path", "mask_path"):
-            if storage.contains(getattr(data, source), path):
+            inputs = getattr(data, source)
+            if inputs is not None and storage.contains(inputs, path):
                 raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
         for other, place in outputs.items():
             if other != key and storage.contains(place, path) and storage.contains(path, place):
@@ -66,6 +72,32 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
             raise ConfigError(f"drop_last: there are fewer pictures than batch_size {data.batch_size}")
     check_ratios(pairs)
     return pairs, note
+
+
+def build_reading(config: Config) -> Reading:
+    """How pictures and masks are read.
+
+    Raises:
+        ConfigError: the kind of mask lacks an option that was set.
+    """
+    data = config.eval_data
+    rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
+    reading = Reading(config.image_size, data.fit, data.window_context, rule)
+    if data.mask is None:
+        return reading
+    try:
+        generator = make_generator(data.mask.kind, **data.mask.options)
+    except DataError as error:
+        raise ConfigError(f"mask: {error}") from None
+    return replace(reading, generator=generator, mask_seed=data.mask.seed)
+
+
+def describe_mask(config: Config) -> str:
+    """Where masks come from that are not files of their own."""
+    data = config.eval_data
+    if data.mask is not None:
+        return f"mask {data.mask.kind}"
+    return "its alpha channel" if data.mask_channel == "alpha" else f"its parts in {data.mask_color}"
 
 
 def build_labels(config: Config, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
@@ -113,14 +145,19 @@ def config_digest(config: Config, weights: Weights, classifier: Weights | None, 
     its random numbers counts.
     """
     values = config.model_dump(include=_deciding_keys(config))
+    values |= config.eval_data.model_dump(include=_DECIDING_DATA_KEYS)
     values |= {
-        "mask_polarity": config.eval_data.mask_polarity,
         "weights": weights.digest,
         "classifier": classifier and classifier.digest,
         "random_numbers": config.noise_device or device.type,
     }
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_DECIDING_DATA_KEYS = {
+    "mask_polarity", "mask", "mask_channel", "mask_color", "fit", "window_context", "format",
+}  # fmt: skip
 
 
 def _deciding_keys(config: Config) -> set[str]:

@@ -3,16 +3,18 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from repaint.data import images, masks, storage
+from repaint.data import images, masks, storage, windows
+from repaint.data.windows import Window
 from repaint.errors import DataError
 
 
@@ -23,22 +25,57 @@ class Pair:
     Attributes:
         index: number of the picture, counted from 0 after the configured offset; its seed follows from it.
         name: of the results, relative, ending with .png.
-        picture, mask: paths.
+        picture: path.
+        mask: path, or None if the mask is in the picture itself or made by rule.
     """
 
     index: int
     name: str
     picture: str
-    mask: str
+    mask: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How pairs are read.
+
+    Attributes:
+        size: of the network.
+        fit: what of a picture is filled: its middle ("crop", as the published code does), or all of it: through windows
+            around the holes ("window"), reduced inside a square ("pad"), or squeezed to a square ("resize").
+        context: of windows, see `windows.around_holes`.
+        rule: how to read masks.
+        generator: makes the masks instead, picture number i's from `mask_seed + i`.
+    """
+
+    size: int
+    fit: Literal["crop", "window", "pad", "resize"] = "crop"
+    context: float = windows.CONTEXT
+    rule: masks.MaskRule = field(default_factory=masks.MaskRule)
+    generator: masks.MaskGenerator | None = None
+    mask_seed: int = 0
 
 
 @dataclass(frozen=True)
 class Example:
-    """A pair as the network sees it: `pixels` uint8 [size, size, 3], `known` bool [size, size]."""
+    """A pair in memory.
+
+    Attributes:
+        pair: where it comes from.
+        photo: the picture as the results show it: the cropped middle at the network's size, or in full resolution.
+        known: bool [H, W].
+        windows: the parts to fill, one after the other.
+    """
 
     pair: Pair
-    pixels: NDArray[np.uint8]
+    photo: images.Photo
     known: masks.Mask
+    windows: tuple[Window, ...] = ()
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3]."""
+        return self.photo.pixels
 
 
 def list_pictures(folder: str) -> list[str]:
@@ -54,7 +91,7 @@ def list_pictures(folder: str) -> list[str]:
 
 
 def pair_pictures(
-    gt_path: str, mask_path: str, offset: int = 0, max_len: int | None = None
+    gt_path: str, mask_path: str | None, offset: int = 0, max_len: int | None = None
 ) -> tuple[list[Pair], str | None]:
     """Pair the pictures of a folder with masks.
 
@@ -63,7 +100,7 @@ def pair_pictures(
 
     Args:
         gt_path: folder of pictures, or one picture file.
-        mask_path: folder of masks, or one mask file.
+        mask_path: folder of masks, one mask file, or None if masks do not come from files of their own.
         offset: pictures to leave out at the start of the sorted list.
         max_len: most pictures to take; more than there are means all.
 
@@ -91,7 +128,11 @@ def pair_pictures(
     return pairs, note
 
 
-def _find_masks(gt_path: str, names: Sequence[str], mask_path: str) -> tuple[dict[str, str], str | None]:
+def _find_masks(
+    gt_path: str, names: Sequence[str], mask_path: str | None
+) -> tuple[Mapping[str, str | None], str | None]:
+    if mask_path is None:
+        return dict.fromkeys(names), None
     if not storage.exists(mask_path):
         raise DataError(f"{mask_path}: no such mask file or folder")
     if not storage.is_folder(mask_path):
@@ -130,6 +171,8 @@ def check_ratios(pairs: Sequence[Pair]) -> None:
     """
     sizes: dict[str, tuple[int, int] | None] = {}
     for pair in pairs:
+        if pair.mask is None:
+            continue
         for path in (pair.picture, pair.mask):
             if path not in sizes:
                 sizes[path] = _header_size(path)
@@ -141,22 +184,43 @@ def check_ratios(pairs: Sequence[Pair]) -> None:
 def _header_size(path: str) -> tuple[int, int] | None:
     try:
         with storage.open_binary(path) as file, Image.open(file) as picture:
-            return picture.size
+            lying = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # shown turned by a quarter
+            return (picture.height, picture.width) if lying else picture.size
     except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
         return None
 
 
-def load_example(pair: Pair, size: int, hole_white: bool = False) -> Example:
-    """Read a pair at the network's size.
+def load_example(pair: Pair, reading: Reading) -> Example:
+    """Read a pair.
 
     Raises:
         DataError: a file is missing or damaged, or the mask does not fit.
     """
     picture = images.decode(pair.picture)
-    mask = images.decode(pair.mask)
-    masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
-    known = masks.prepare_mask(mask, picture.size, size, hole_white)
-    return Example(pair, images.crop_to_array(picture, size), known)
+    known = _known(pair, picture, reading)
+    if reading.fit == "crop":
+        photo = images.Photo(images.crop_to_array(picture, reading.size))
+        return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
+    photo = images.to_photo(picture)
+    if reading.rule.channel == "alpha" and photo.alpha is not None and pair.mask is None:
+        photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
+    if reading.fit == "window":
+        return Example(pair, photo, known, tuple(windows.around_holes(known, reading.size, reading.context)))
+    cover = windows.padded if reading.fit == "pad" else windows.whole
+    return Example(pair, photo, known, () if known.all() else (cover(*known.shape),))
+
+
+def _known(pair: Pair, picture: Image.Image, reading: Reading) -> masks.Mask:
+    crop = reading.fit == "crop"
+    if reading.generator is not None:
+        shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
+        return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
+    if pair.mask is None:
+        mask = reading.rule.read(picture, pair.picture)
+    else:
+        mask = reading.rule.read(images.decode(pair.mask), pair.mask)
+        masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
+    return masks.crop_mask(mask, picture.size, reading.size) if crop else masks.scale_mask(mask, picture.size)
 
 
 def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:

@@ -1,12 +1,15 @@
-"""Pictures: decoding, the published centre crop, and conversion between uint8 and [-1, 1]."""
+"""Pictures: decoding, colours, the published centre crop, conversion between uint8 and [-1, 1], encoding."""
 
 import io
 import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from repaint.data import storage
@@ -21,7 +24,7 @@ def is_picture(name: str) -> bool:
 
 
 def decode(path: str) -> Image.Image:
-    """Read and fully decode a picture file in its own mode.
+    """Read and fully decode a picture file in its own mode, turned upright as its EXIF data say.
 
     Raises:
         DataError: missing, damaged, or absurdly large.
@@ -32,7 +35,7 @@ def decode(path: str) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(content))
             picture.load()
-            return picture
+            return ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
@@ -46,9 +49,49 @@ def to_eight_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(picture).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
 
 
+def has_alpha(picture: Image.Image) -> bool:
+    """Whether a picture has transparent parts."""
+    return "A" in picture.getbands() or "transparency" in picture.info
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB, 8 bits a channel; CMYK and Lab through their colour profile, if they have one."""
+    picture = to_eight_bits(picture)
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in ("CMYK", "LAB"):
+        with suppress(ImageCms.PyCMSError, OSError):  # an unusable profile is as good as none
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return converted
+    return (picture.convert("RGBA") if has_alpha(picture) else picture).convert("RGB")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture in full resolution.
+
+    Attributes:
+        pixels: uint8 [H, W, 3].
+        alpha: uint8 [H, W], or None if there is no transparency.
+        icc_profile: of the colours, None for sRGB or unknown.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+    icc_profile: bytes | None = None
+
+
+def to_photo(picture: Image.Image) -> Photo:
+    """All that a filled picture keeps of a decoded one."""
+    alpha = np.asarray(picture.convert("RGBA").getchannel("A")) if has_alpha(picture) else None
+    profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P") else None
+    return Photo(np.asarray(to_rgb(picture)), alpha, profile)
+
+
 def crop_to_array(picture: Image.Image, size: int) -> NDArray[np.uint8]:
     """A picture of any mode as the network sees it: uint8 [size, size, 3], cropped by `center_crop`."""
-    return np.asarray(center_crop(to_eight_bits(picture).convert("RGB"), size))
+    return np.asarray(center_crop(to_rgb(picture), size))
 
 
 def center_crop(picture: Image.Image, size: int) -> Image.Image:
@@ -105,8 +148,29 @@ def to_uint8(x: Tensor) -> NDArray[np.uint8]:
     return array
 
 
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "png": {},
+    "jpg": {"quality": 95, "subsampling": 0},
+    "webp": {"lossless": True, "exact": True},  # exact: keep the colours under transparent pixels
+}
+
+
+def encode(photo: Photo, file_format: str) -> bytes:
+    """File content of a picture.
+
+    Args:
+        photo: what to write; JPEG files have no transparency, it is left out.
+        file_format: a key of SAVE_OPTIONS.
+    """
+    pixels = photo.pixels
+    if photo.alpha is not None and file_format != "jpg":
+        pixels = np.dstack([pixels, photo.alpha])
+    buffer = io.BytesIO()
+    kind = "JPEG" if file_format == "jpg" else file_format.upper()
+    Image.fromarray(pixels).save(buffer, kind, icc_profile=photo.icc_profile, **SAVE_OPTIONS[file_format])
+    return buffer.getvalue()
+
+
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """PNG file content of uint8 [H, W, 3] or [H, W]."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode(Photo(pixels), "png")

@@ -1,4 +1,4 @@
-"""Masks: reading them from files, and generating the kinds of the paper's experiments and a box.
+"""Masks: reading them from files, from a channel or a colour of a picture, and generating them by rule.
 
 In files 255 is known and 0 is the hole; here a mask is a bool array [H, W], True = known.
 """
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont
+from scipy.ndimage import binary_dilation
 
-from repaint.data.images import center_crop_like, to_eight_bits
+from repaint.data.images import center_crop_like, has_alpha, to_eight_bits
 from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
-MaskGenerator = Callable[[int, np.random.Generator], Mask]
+Shape = tuple[int, int]  # height, width
+MaskGenerator = Callable[[Shape, np.random.Generator], Mask]
 
 THRESHOLD = 128
 
@@ -23,7 +25,7 @@ THRESHOLD = 128
 def to_grey(mask: Image.Image) -> Image.Image:
     """A mask of any mode as 8-bit grey; transparent parts count as black."""
     mask = to_eight_bits(mask)
-    if "A" in mask.getbands() or "transparency" in mask.info:
+    if has_alpha(mask):
         mask = mask.convert("RGBA")
         mask = Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
     return mask.convert("L")
@@ -40,57 +42,106 @@ def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask:
         )
 
 
-def prepare_mask(mask: Image.Image, picture_size: tuple[int, int], size: int, hole_white: bool = False) -> Mask:
-    """A mask as the sampler needs it: cut like its picture by nearest neighbour, thresholded at 128.
+def crop_mask(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Mask:
+    """A mask cut like its picture by nearest neighbour, thresholded at 128.
 
     Args:
-        mask: any mode, of its picture's aspect ratio.
+        mask: 8-bit grey, of its picture's aspect ratio.
         picture_size: (width, height) of the picture.
         size: height and width of the result.
-        hole_white: white marks the hole instead of the known part.
 
     Returns:
         bool [size, size], True = known.
     """
-    known = np.asarray(center_crop_like(to_grey(mask), picture_size, size)) >= THRESHOLD
-    return ~known if hole_white else known
+    return np.asarray(center_crop_like(mask, picture_size, size)) >= THRESHOLD
 
 
-def ev2li(size: int, _: np.random.Generator) -> Mask:
+def scale_mask(mask: Image.Image, picture_size: tuple[int, int]) -> Mask:
+    """A mask (8-bit grey) at its picture's size (width, height): nearest neighbour, thresholded; bool [H, W]."""
+    return np.asarray(mask.resize(picture_size, Image.Resampling.NEAREST)) >= THRESHOLD
+
+
+def ev2li(shape: Shape, _: np.random.Generator) -> Mask:
     """Every second row is known, from row 1 ("alternating lines")."""
-    known = np.zeros((size, size), bool)
+    known = np.zeros(shape, bool)
     known[1::2] = True
     return known
 
 
-def nn2(size: int, _: np.random.Generator) -> Mask:
+def nn2(shape: Shape, _: np.random.Generator) -> Mask:
     """Every second pixel of every second row is known ("super-resolution 2x")."""
-    known = np.zeros((size, size), bool)
+    known = np.zeros(shape, bool)
     known[1::2, 1::2] = True
     return known
 
 
-def ex64(size: int, _: np.random.Generator) -> Mask:
+def ex64(shape: Shape, _: np.random.Generator) -> Mask:
     """Only the middle quarter of each side is known, 64 of 256 pixels ("expand")."""
-    known = np.zeros((size, size), bool)
-    start, side = size * 3 // 8, size // 4
-    known[start : start + side, start : start + side] = True
-    return known
+    return _middle(shape, 0.25)
 
 
-def box(size: int, _: np.random.Generator) -> Mask:
-    """A square in the middle is the hole, three eighths of the side."""
-    known = np.ones((size, size), bool)
-    start, side = size * 5 // 16, size * 3 // 8
-    known[start : start + side, start : start + side] = False
-    return known
+@dataclass(frozen=True)
+class Half:
+    """A stripe along one side is the hole; by default the right half ("half").
+
+    Attributes:
+        side: left, right, top or bottom.
+        width: share of the picture.
+    """
+
+    side: str = "right"
+    width: float = 0.5
+
+    def __call__(self, shape: Shape, _: np.random.Generator) -> Mask:
+        """The mask: bool [H, W], True = known."""
+        known = np.ones(shape, bool)
+        across = known if self.side in ("top", "bottom") else known.T
+        count = round(self.width * len(across))
+        across[:count] = False
+        return known if self.side in ("top", "left") else known[::-1, ::-1]
 
 
-def genhalf(size: int, _: np.random.Generator) -> Mask:
-    """The left half is known ("half")."""
-    known = np.zeros((size, size), bool)
-    known[:, : size // 2] = True
-    return known
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in the middle is the hole.
+
+    Attributes:
+        width: share of each side.
+    """
+
+    width: float = 0.375
+
+    def __call__(self, shape: Shape, _: np.random.Generator) -> Mask:
+        """The mask: bool [H, W], True = known."""
+        return ~_middle(shape, self.width)
+
+
+def _middle(shape: Shape, share: float) -> Mask:
+    inside = np.zeros(shape, bool)
+    (top, height), (left, width) = ((round(length * (1 - share) / 2), round(length * share)) for length in shape)
+    inside[top : top + height, left : left + width] = True
+    return inside
+
+
+@dataclass(frozen=True)
+class Text:
+    """Letters across the picture are the hole, at a random height.
+
+    Attributes:
+        text: one line.
+    """
+
+    text: str = "RePaint"
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
+        """The mask: bool [H, W], True = known."""
+        height, width = shape
+        probe = ImageFont.load_default(size=100).getbbox(self.text)
+        fits = min(0.9 * width / (probe[2] - probe[0]), 0.5 * height / (probe[3] - probe[1]))
+        font = ImageFont.load_default(size=max(1.0, 100 * fits))
+        canvas = Image.new("1", (width, height), 1)
+        ImageDraw.Draw(canvas).text((width / 2, height * rng.uniform(0.3, 0.7)), self.text, 0, font, anchor="mm")
+        return np.asarray(canvas)
 
 
 @dataclass(frozen=True)
@@ -115,43 +166,45 @@ class LamaMasks:
     box_side: tuple[int, int] = (0, 0)
     margin: int = 0
 
-    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
-        """A mask with at most half a hole: bool [size, size], True = known."""
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
+        """A mask with at most half a hole: bool [H, W], True = known. Lengths follow the shorter side."""
         while True:
             boxes = rng.random() < self.box_weight / (1 + self.box_weight)
-            hole = self._draw_boxes(size, rng) if boxes else self._draw_strokes(size, rng)
+            hole = self._draw_boxes(shape, rng) if boxes else self._draw_strokes(shape, rng)
             if hole.mean() <= 0.5:
                 return ~hole
 
-    def _draw_strokes(self, size: int, rng: np.random.Generator) -> Mask:
-        scale = size / 256
-        canvas = Image.new("1", (size, size))
+    def _draw_strokes(self, shape: Shape, rng: np.random.Generator) -> Mask:
+        scale = min(shape) / 256
+        height, width = shape
+        canvas = Image.new("1", (width, height))
         draw = ImageDraw.Draw(canvas)
         least, most = self.chains
         for chain in range(rng.integers(least, most + 2)):  # LaMa draws the largest number one higher
-            x, y = rng.integers(size, size=2).tolist()
+            x, y = float(rng.integers(width)), float(rng.integers(height))
             for _ in range(rng.integers(1, 6)):
                 angle = 0.01 + rng.integers(self.max_angle)
                 if chain % 2 == 0:
                     angle = 2 * math.pi - angle
                 length = scale * (10 + rng.integers(self.max_length))
-                width = scale * (5 + rng.integers(self.max_width))
-                end_x = min(max(x + length * math.sin(angle), 0), size)
-                end_y = min(max(y + length * math.cos(angle), 0), size)
-                _stroke(draw, (x, y), (end_x, end_y), width)
+                thickness = scale * (5 + rng.integers(self.max_width))
+                end_x = min(max(x + length * math.sin(angle), 0), width)
+                end_y = min(max(y + length * math.cos(angle), 0), height)
+                _stroke(draw, (x, y), (end_x, end_y), thickness)
                 x, y = end_x, end_y
         return np.asarray(canvas)
 
-    def _draw_boxes(self, size: int, rng: np.random.Generator) -> Mask:
-        scale = size / 256
-        hole = np.zeros((size, size), bool)
+    def _draw_boxes(self, shape: Shape, rng: np.random.Generator) -> Mask:
+        scale = min(shape) / 256
+        hole = np.zeros(shape, bool)
         margin = round(self.margin * scale)
         least, most = (max(1, round(side * scale)) for side in self.box_side)
         for _ in range(rng.integers(self.boxes[0], self.boxes[1] + 1)):
-            width, height = rng.integers(least, max(least + 1, most), size=2)
-            left = rng.integers(margin, size - margin - width + 1)
-            top = rng.integers(margin, size - margin - height + 1)
-            hole[top : top + height, left : left + width] = True
+            sides = rng.integers(least, max(least + 1, most), size=2)
+            top, left = (
+                rng.integers(margin, length - margin - side + 1) for length, side in zip(shape, sides, strict=True)
+            )
+            hole[top : top + sides[0], left : left + sides[1]] = True
         return hole
 
 
@@ -163,24 +216,90 @@ def _stroke(draw: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[fl
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=1)
 
 
-GENERATORS: dict[str, MaskGenerator] = {
-    "thin": LamaMasks(chains=(4, 50), max_width=10, max_length=40),
-    "medium": LamaMasks((4, 5), 50, 100, box_weight=0.3, boxes=(1, 5), box_side=(10, 50)),
-    "thick": LamaMasks((1, 5), 100, 200, box_weight=0.3, boxes=(1, 3), box_side=(30, 150), margin=10),
-    "ev2li": ev2li,
-    "nn2": nn2,
-    "ex64": ex64,
-    "genhalf": genhalf,
-    "box": box,
+GENERATORS: dict[str, Callable[..., MaskGenerator]] = {
+    "thin": lambda: LamaMasks(chains=(4, 50), max_width=10, max_length=40),
+    "medium": lambda: LamaMasks((4, 5), 50, 100, box_weight=0.3, boxes=(1, 5), box_side=(10, 50)),
+    "thick": lambda: LamaMasks((1, 5), 100, 200, box_weight=0.3, boxes=(1, 3), box_side=(30, 150), margin=10),
+    "ev2li": lambda: ev2li,
+    "nn2": lambda: nn2,
+    "ex64": lambda: ex64,
+    "genhalf": Half,
+    "box": Box,
+    "text": Text,
 }
 
 
-def generate_mask(kind: str, size: int, seed: int) -> Mask:
-    """Mask number `seed` of a kind: bool [size, size], True = known.
+def make_generator(kind: str, **options: object) -> MaskGenerator:
+    """The generator of a kind of mask.
+
+    Args:
+        kind: a key of GENERATORS.
+        options: of the kind: `side` and `width` of genhalf, `width` of box, `text` of text.
 
     Raises:
-        DataError: unknown kind.
+        DataError: unknown kind, or an option that it does not have.
     """
     if kind not in GENERATORS:
         raise DataError(f"unknown kind of mask {kind!r}; known are {', '.join(GENERATORS)}")
-    return GENERATORS[kind](size, np.random.default_rng(seed))
+    try:
+        return GENERATORS[kind](**options)
+    except TypeError:
+        raise DataError(f"masks of the kind {kind} have no {' and '.join(options)}") from None
+
+
+def generate_mask(kind: str, size: int | Shape, seed: int, **options: object) -> Mask:
+    """Mask number `seed` of a kind: bool [H, W], True = known.
+
+    Args:
+        kind: a key of GENERATORS.
+        size: height and width, or one number for both.
+        seed: of the mask.
+        options: see `make_generator`.
+
+    Raises:
+        DataError: unknown kind, or an option that it does not have.
+    """
+    shape = (size, size) if isinstance(size, int) else size
+    return make_generator(kind, **options)(shape, np.random.default_rng(seed))
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """How to tell known pixels from the hole in a mask file, or in the picture itself.
+
+    Attributes:
+        hole_white: white marks the hole instead of the known part.
+        channel: "grey", or "alpha": what is transparent is the hole.
+        color: what is painted in this colour (any of Pillow's notations) is the hole; wins over the channel.
+    """
+
+    hole_white: bool = False
+    channel: str = "grey"
+    color: str | None = None
+
+    def read(self, picture: Image.Image, path: str) -> Image.Image:
+        """The mask that a picture shows, as 8-bit grey: 255 known, 0 hole (in between: see THRESHOLD).
+
+        Raises:
+            DataError: it has no alpha channel where one is needed; `path` is named.
+        """
+        if self.color is not None:
+            return Image.fromarray(np.where(_painted(picture, self.color), 0, 255).astype(np.uint8))
+        if self.channel == "alpha":
+            if not has_alpha(picture):
+                raise DataError(f"{path}: has no transparent part, which mask_channel: alpha takes for the hole")
+            return picture.convert("RGBA").getchannel("A")
+        grey = to_grey(picture)
+        return ImageChops.invert(grey) if self.hole_white else grey
+
+
+COLOR_TOLERANCE = 64  # per channel: JPEG files blur a painted colour
+EDGE = 2  # pixels around a painted part, where brushes mix it with the picture
+
+
+def _painted(picture: Image.Image, color: str) -> Mask:
+    wanted = np.array(ImageColor.getcolor(color, "RGB"), np.int16)
+    pixels = np.asarray(to_eight_bits(picture).convert("RGB"), np.int16)
+    painted = (np.abs(pixels - wanted) <= COLOR_TOLERANCE).all(axis=2)
+    hole: Mask = binary_dilation(painted, iterations=EDGE) if painted.any() else painted
+    return hole

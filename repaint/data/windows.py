@@ -6,6 +6,7 @@ blob gets one window around it, with context; thin holes that stretch far (scrat
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,21 +136,24 @@ def _pieces(known: Mask, box: Box, side: int) -> Iterator[Window]:
 def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pixels, Mask]:
     """What the network sees of a window: uint8 [size, size, 3] and bool [size, size].
 
-    Where the window is reduced, a pixel is known only if all that it stands for is, so that nothing of the hole's content
-    leaks into the known part.
+    Where the window is reduced, a pixel is known only if all that it stands for is, so that nothing of the hole's
+    content leaks into the known part.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
         known: bool [H, W], True = known.
+        window: what to cut out.
+        size: of the network.
     """
-    inside = _cut(known, window)
-    part = _cut(np.where(known[..., None], pixels, 0).astype(np.uint8), window)
+    inside: Mask = _cut(known, window)
+    part: Pixels = _cut(np.where(known[..., None], pixels, 0).astype(np.uint8), window)
     if inside.shape == (size, size):
         return part, inside
     share = _resize(inside.astype(np.float32), size, size)
     full = share > 1 - 1e-4
     colours = np.stack([_resize(part[..., c].astype(np.float32), size, size) for c in range(3)], axis=-1)
-    return _to_bytes(colours / np.where(full, share, 1)[..., None] * full[..., None]), full
+    colours /= np.where(full, share, np.inf)[..., None]
+    return _to_bytes(colours), full
 
 
 def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels:
@@ -161,6 +165,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     Args:
         pixels: the picture, uint8 [H, W, 3].
         known: bool [H, W], True = known.
+        window: what was cut out.
         filled: the network's fill, uint8 [size, size, 3].
     """
     height, width = window.height, window.width
@@ -186,7 +191,7 @@ def _border_correction(difference: Floats, inside: Mask, sigma: float) -> Floats
     return correction
 
 
-def _cut(array: NDArray[np.generic], window: Window) -> NDArray[np.generic]:
+def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
     """The window's part of an array [H, W, ...]; zeros (unknown) outside of it."""
     part = np.zeros((window.height, window.width, *array.shape[2:]), array.dtype)
     (top, bottom), (left, right) = window.rows, window.columns

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from repaint.data.dataset import (
+    Reading,
     TrainingPictures,
     check_ratios,
     list_pictures,
@@ -12,6 +13,7 @@ from repaint.data.dataset import (
     pair_pictures,
     read_labels,
 )
+from repaint.data.masks import MaskRule
 from repaint.errors import DataError
 from tests.tiny import write_masks, write_pictures
 
@@ -87,10 +89,10 @@ def test_load_example_cuts_picture_and_mask_alike(tmp_path: Path) -> None:
     write_pictures(tmp_path / "gt", 1, size=(60, 40))
     write_masks(tmp_path / "masks", 1, size=(30, 20))
     (pair,), _ = pair_pictures(str(tmp_path / "gt"), str(tmp_path / "masks"))
-    example = load_example(pair, 16)
+    example = load_example(pair, Reading(16))
     assert example.pixels.shape == (16, 16, 3)
     np.testing.assert_array_equal(example.known[5], [True] * 8 + [False] * 8)
-    np.testing.assert_array_equal(load_example(pair, 16, hole_white=True).known, ~example.known)
+    np.testing.assert_array_equal(load_example(pair, Reading(16, rule=MaskRule(hole_white=True))).known, ~example.known)
 
 
 def test_ratio_is_checked_on_headers_and_damaged_files_are_left_alone(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_ratio_is_checked_on_headers_and_damaged_files_are_left_alone(tmp_path: 
     with pytest.raises(DataError, match=r"01\.png: 30x30 has another aspect ratio"):
         check_ratios(pairs)
     with pytest.raises(DataError, match="another aspect ratio"):
-        load_example(pairs[1], 16)
+        load_example(pairs[1], Reading(16))
 
 
 def test_labels(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from repaint.data.masks import GENERATORS, check_ratio, generate_mask, prepare_mask, to_grey
+from repaint.data.masks import GENERATORS, MaskRule, check_ratio, crop_mask, generate_mask, scale_mask, to_grey
 from repaint.errors import DataError
 
 
@@ -46,14 +46,15 @@ def test_unknown_kind() -> None:
 
 def test_grey_levels_are_cut_at_128_and_polarity_flips() -> None:
     mask = Image.fromarray(np.array([[0, 127, 128, 255]] * 4, np.uint8))
-    known = prepare_mask(mask, (4, 4), 4)
+    known = crop_mask(MaskRule().read(mask, "m"), (4, 4), 4)
     np.testing.assert_array_equal(known[0], [False, False, True, True])
-    np.testing.assert_array_equal(prepare_mask(mask, (4, 4), 4, hole_white=True), ~known)
+    np.testing.assert_array_equal(crop_mask(MaskRule(hole_white=True).read(mask, "m"), (4, 4), 4), ~known)
+    np.testing.assert_array_equal(scale_mask(to_grey(mask), (8, 4))[0].reshape(4, 2)[:, 0], known[0])
 
 
 def test_small_mask_is_resized_by_nearest_neighbour() -> None:
     mask = Image.fromarray(np.array([[255, 0], [0, 255]], np.uint8))
-    known = prepare_mask(mask, (64, 64), 16)
+    known = crop_mask(mask, (64, 64), 16)
     np.testing.assert_array_equal(known, np.kron(np.eye(2), np.ones((8, 8))) > 0)
 
 
@@ -79,3 +80,60 @@ def test_ratio() -> None:
     check_ratio((500, 333), (1001, 667), "m", "p")
     with pytest.raises(DataError, match=r"m: 256x256 has another aspect ratio than its picture p .640x480"):
         check_ratio((256, 256), (640, 480), "m", "p")
+
+
+# Rules
+
+
+def test_halves_of_any_side_and_width() -> None:
+    rows, columns = np.mgrid[:40, :80]
+    expected = {
+        ("right", 0.25): columns < 60,
+        ("left", 0.25): columns >= 20,
+        ("top", 0.5): rows >= 20,
+        ("bottom", 0.1): rows < 36,
+    }
+    for (side, width), known in expected.items():
+        np.testing.assert_array_equal(generate_mask("genhalf", (40, 80), 0, side=side, width=width), known)
+
+
+def test_box_and_text() -> None:
+    box = ~generate_mask("box", (40, 80), 0, width=0.5)
+    assert box.sum() == 20 * 40
+    assert box[10:30, 20:60].all()
+    text = ~generate_mask("text", (100, 300), 0, text="Hello")
+    assert 0.05 < text.mean() < 0.4
+    assert not np.array_equal(text, ~generate_mask("text", (100, 300), 0, text="World"))
+    assert not np.array_equal(text, ~generate_mask("text", (100, 300), 1, text="Hello"))
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_every_kind_fits_any_shape(kind: str) -> None:
+    assert generate_mask(kind, (48, 96), 5).shape == (48, 96)
+
+
+def test_options_that_a_kind_lacks() -> None:
+    with pytest.raises(DataError, match="masks of the kind thick have no side and width"):
+        generate_mask("thick", 64, 0, side="left", width=0.5)
+
+
+def test_the_transparent_part_is_the_hole() -> None:
+    picture = Image.new("RGBA", (4, 1), (255, 255, 255, 255))
+    picture.putpixel((1, 0), (255, 255, 255, 0))
+    np.testing.assert_array_equal(np.asarray(MaskRule(channel="alpha").read(picture, "p")), [[255, 0, 255, 255]])
+    with pytest.raises(DataError, match=r"p\.png: has no transparent part"):
+        MaskRule(channel="alpha").read(picture.convert("RGB"), "p.png")
+
+
+@pytest.mark.parametrize("color", ["#00f", "blue", "rgb(0, 0, 255)"])
+def test_what_is_painted_in_a_colour_is_the_hole(color: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(80, 200, (40, 40, 3), np.uint8)
+    pixels[10:20, 10:20] = 0, 0, 255
+    mask = np.asarray(MaskRule(color=color).read(Image.fromarray(pixels), "p"))
+    hole = mask == 0
+    assert hole[10:20, 10:20].all()
+    assert not hole[:7].any()
+    assert hole.sum() < 15 * 15
+    untouched = MaskRule(color=color).read(Image.new("RGB", (8, 8), "red"), "p")
+    assert (np.asarray(untouched) == 255).all()

@@ -1,0 +1,107 @@
+"""Pictures of pictures: results beside each other, small enough to look at."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from repaint.data.dataset import Example
+
+Pixels = NDArray[np.uint8]
+
+LEAST, MOST = 128, 256  # sides of a picture on a sheet
+CAPTION = 20  # height of a line of text
+GAP = 4
+
+
+def masked_pixels(example: Example) -> Pixels:
+    """The picture with its hole in black."""
+    return np.where(example.known[:, :, None], example.pixels, 0).astype(np.uint8)
+
+
+def enlarge(pixels: Pixels, least: int = LEAST) -> Pixels:
+    """Repeat the pixels of a small picture so that people can see it: at least `least` pixels wide."""
+    factor = -(-least // pixels.shape[1])
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def tile(pictures: Sequence[Pixels], columns: int, gap: int = 2) -> Pixels:
+    """Arrange pictures of one size in rows on white.
+
+    Args:
+        pictures: uint8 [H, W, 3] each, at least one.
+        columns: pictures per row.
+        gap: pixels between and around them.
+
+    Returns:
+        uint8 [rows * (H + gap) + gap, columns * (W + gap) + gap, 3].
+    """
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], columns: Sequence[str]) -> Pixels:
+    """Rows of pictures with a name under each row and a word over each column; many rows stand in several blocks.
+
+    Args:
+        rows: (name, pictures uint8 [H, W, 3] of any sizes, one for each column), at least one.
+        columns: what the columns show.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    largest = max(max(pixels.shape) for _, pictures in rows for pixels in pictures)
+    side = LEAST if largest <= LEAST else MOST
+    strips = [_strip(name, [fit_square(pixels, side) for pixels in pictures]) for name, pictures in rows]
+    header = _header(columns, side)
+    blocks = max(1, round((len(rows) / 3) ** 0.5))
+    height = -(-len(strips) // blocks)
+    blank = np.full_like(strips[0], 255)
+    stacks = []
+    for first in range(0, len(strips), height):
+        block = strips[first : first + height]
+        stacks.append(np.concatenate([header, *block, *[blank] * (height - len(block))]))
+    return np.concatenate(stacks, axis=1)
+
+
+def fit_square(pixels: Pixels, side: int) -> Pixels:
+    """A picture on a white square, uint8 [side, side, 3]: reduced if larger, repeated if less than half as large."""
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest > side:
+        size = max(1, round(width * side / longest)), max(1, round(height * side / longest))
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    factor = max(1, side // longest)
+    pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    square = np.full((side, side, 3), 255, np.uint8)
+    top, left = (side - pixels.shape[0]) // 2, (side - pixels.shape[1]) // 2
+    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return square
+
+
+def _strip(name: str, pictures: Sequence[Pixels]) -> Pixels:
+    strip = tile(pictures, columns=len(pictures), gap=GAP)
+    return np.concatenate([strip, _caption(name, strip.shape[1], muted=True)])
+
+
+def _header(columns: Sequence[str], side: int) -> Pixels:
+    margin = np.full((CAPTION, GAP, 3), 255, np.uint8)
+    cells = [np.concatenate([margin, _caption(word, side)], axis=1) for word in columns]
+    return np.concatenate([*cells, margin], axis=1)
+
+
+def _caption(text: str, width: int, muted: bool = False) -> Pixels:
+    """A line of text in the middle, shortened at the front if it is too long."""
+    font = ImageFont.load_default(size=13)
+    while font.getlength(text) > width - 4 and len(text) > 1:
+        text = "…" + text[2:]
+    canvas = Image.new("RGB", (width, CAPTION), "white")
+    ink = "#66727f" if muted else "#1f2933"
+    ImageDraw.Draw(canvas).text((width / 2, CAPTION / 2), text, ink, font, anchor="mm")
+    return np.asarray(canvas)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from repaint.sheets import CAPTION, GAP, contact_sheet, enlarge, fit_square, tile
+
+
+def test_tile_and_enlarge() -> None:
+    pictures = [np.full((2, 3, 3), i, np.uint8) for i in range(3)]
+    sheet = tile(pictures, columns=2, gap=1)
+    assert sheet.shape == (2 * 3 + 1, 2 * 4 + 1, 3)
+    assert (sheet[4:6, 1:4] == 2).all()
+    assert (sheet[4:6, 5:8] == 255).all()
+    assert enlarge(pictures[0], 128).shape == (86, 129, 3)
+    assert enlarge(np.zeros((256, 256, 3), np.uint8)).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "shown"), [(8, 8, (128, 128)), (50, 40, (100, 80)), (128, 64, (128, 64)), (600, 300, (128, 64))]
+)
+def test_a_picture_of_any_size_stands_in_the_middle_of_a_square(height: int, width: int, shown: tuple) -> None:
+    square = fit_square(np.zeros((height, width, 3), np.uint8), 128)
+    assert square.shape == (128, 128, 3)
+    dark = (square == 0).all(axis=2)
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    assert (len(rows), len(columns)) == shown
+    assert abs(int(rows[0]) + int(rows[-1]) - 127) <= 1
+
+
+def test_words_stand_over_columns_and_under_rows() -> None:
+    rows = [
+        (f"a name {row}", [np.full((64, 64, 3), 30 * row + column, np.uint8) for column in range(3)]) for row in (0, 1)
+    ]
+    sheet = contact_sheet(rows, ["one", "two", "three"])
+    side = 128 + GAP
+    assert sheet.shape == (CAPTION + 2 * (side + GAP + CAPTION), 3 * side + GAP, 3)
+    for row in range(2):
+        top = CAPTION + row * (side + GAP + CAPTION) + GAP
+        for column in range(3):
+            left = GAP + column * side
+            assert (sheet[top : top + 128, left : left + 128] == 30 * row + column).all()
+            assert (sheet[:CAPTION, left : left + 128] < 128).any()
+        assert (sheet[top + side :][:CAPTION] < 200).any()
+
+
+def test_many_rows_stand_in_blocks_and_long_names_are_cut() -> None:
+    rows = [("x" * 300, [np.zeros((300, 200, 3), np.uint8)])] * 13
+    sheet = contact_sheet(rows, ["one"])
+    assert sheet.shape == (CAPTION + 7 * (256 + 2 * GAP + CAPTION), 2 * (256 + 2 * GAP), 3)
