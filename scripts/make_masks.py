@@ -1,41 +1,67 @@
-"""Write mask files (255 = known, 0 = hole) of one of the paper's kinds.
+"""Write mask files (255 = known, 0 = hole) made by rule: square ones, or one for each picture of a folder.
 
 python scripts/make_masks.py thick --size 256 --count 100 --seed 0 --out data/masks/thick
+python scripts/make_masks.py genhalf --side bottom --width 0.3 --pictures photos --out masks
 """
 
 import argparse
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from repaint.cli import guard
 from repaint.data import storage
-from repaint.data.images import encode_png
-from repaint.data.masks import GENERATORS, generate_mask
+from repaint.data.dataset import list_pictures
+from repaint.data.images import decode, encode_png
+from repaint.data.masks import GENERATORS, Shape, make_generator
 from repaint.errors import ConfigError
 
 
 def main() -> int:
-    """Parse arguments and write the masks `000000.png`, ...; returns the exit code."""
+    """Parse arguments and write the masks; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=list(GENERATORS))
     parser.add_argument("--size", type=int, default=256, help="height and width (default 256)")
     parser.add_argument("--count", type=int, default=1, help="number of masks (default 1)")
+    parser.add_argument("--pictures", metavar="FOLDER", help="a mask for each picture instead, of its size and name")
     parser.add_argument("--seed", type=int, default=0, help="mask number i is drawn from seed + i (default 0)")
+    parser.add_argument("--side", choices=["left", "right", "top", "bottom"], help="of genhalf: where the hole is")
+    parser.add_argument("--width", type=float, help="of genhalf and box: share of the picture's side")
+    parser.add_argument("--text", help="of text: the letters")
     parser.add_argument("--out", required=True, help="folder of the masks")
     args = parser.parse_args()
-    return guard(lambda: write_masks(args.kind, args.size, args.count, args.seed, args.out))
+    return guard(lambda: write_masks(args))
 
 
-def write_masks(kind: str, size: int, count: int, seed: int, out: str) -> int:
-    """Write `count` masks of a kind into a folder; returns 0."""
-    if size < 8 or count < 1 or seed < 0:
+def write_masks(args: argparse.Namespace) -> int:
+    """Write the masks that the command line asks for; returns 0."""
+    if args.size < 8 or args.count < 1 or args.seed < 0:
         raise ConfigError("--size must be at least 8, --count at least 1, --seed at least 0")
-    for i in range(count):
-        known = generate_mask(kind, size, seed + i)
-        content = encode_png(np.where(known, 255, 0).astype(np.uint8))
-        storage.write_bytes(storage.join(out, f"{i:06d}.png"), content)
-    print(f"{count} {kind} masks of {size}x{size} in {out}")
+    if args.width is not None and not 0 < args.width <= 1:
+        raise ConfigError(f"--width {args.width}: a share of the picture's side, above 0 and at most 1")
+    if args.text is not None and not args.text.strip():
+        raise ConfigError("--text must have a letter")
+    options = {key: value for key in ("side", "width", "text") if (value := getattr(args, key)) is not None}
+    generator = make_generator(args.kind, **options)
+    count = 0
+    for name, shape in _from_pictures(args.pictures) if args.pictures else _square(args.size, args.count):
+        known = generator(shape, np.random.default_rng(args.seed + count))
+        storage.write_bytes(storage.join(args.out, name), encode_png(np.where(known, 255, 0).astype(np.uint8)))
+        count += 1
+    print(f"{count} {args.kind} masks in {args.out}")
     return 0
+
+
+def _square(size: int, count: int) -> Iterator[tuple[str, Shape]]:
+    for i in range(count):
+        yield f"{i:06d}.png", (size, size)
+
+
+def _from_pictures(folder: str) -> Iterator[tuple[str, Shape]]:
+    for name in list_pictures(folder):
+        picture = decode(storage.join(folder, name))
+        yield str(PurePosixPath(name).with_suffix(".png")), (picture.height, picture.width)
 
 
 if __name__ == "__main__":

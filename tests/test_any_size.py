@@ -1,0 +1,288 @@
+"""Pictures of any size and kind, masks from anywhere, several fills: through the command, with real files."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image, ImageCms
+
+from repaint.cli import inpaint_main
+from tests.tiny import make_run, read_pixels, write_config
+
+RNG = np.random.default_rng(7)
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A picture that survives JPEG files well."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([40 + 150 * x / width, 60 + 120 * y / height, 128 + 60 * np.sin(x / 9)], axis=-1).astype(np.uint8)
+
+
+def run(folder: Path, code: int = 0, **data: Any) -> Path:
+    """Run the tiny model on `folder`/gt with changed data keys (None removes one); the folder of filled pictures."""
+    conf = folder / "conf.yml"
+    tree = yaml.safe_load(conf.read_text())
+    top = {key: data.pop(key) for key in list(data) if key in {"num_samples_per_image", "seed", "paste_known"}}
+    settings = tree["data"]["eval"]["tiny"] | data
+    tree["data"]["eval"]["tiny"] = {key: value for key, value in settings.items() if value is not None}
+    conf.write_text(yaml.safe_dump(tree | top))
+    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu"]) == code
+    return folder / "out/inpainted"
+
+
+def prepare(folder: Path, known: np.ndarray | None = None) -> None:
+    """A run without pictures; `known` becomes the one mask."""
+    make_run(folder, 0)
+    write_config(folder)
+    if known is not None:
+        Image.fromarray(np.where(known, 255, 0).astype(np.uint8)).save(folder / "mask.png")
+
+
+def two_holes(height: int, width: int) -> np.ndarray:
+    known = np.ones((height, width), bool)
+    known[5:12, 6:15] = False
+    known[height - 20 : height - 8, width - 25 : width - 9] = False
+    return known
+
+
+def manifest(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "out/manifest.jsonl").read_text().splitlines()]
+
+
+def test_windows_on_a_turned_jpeg_leave_every_known_pixel_alone(tmp_path: Path) -> None:
+    known = two_holes(90, 60)  # of the picture as people see it
+    prepare(tmp_path, known)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by a quarter
+    Image.fromarray(np.rot90(smooth(90, 60))).save(tmp_path / "gt/photo.v1.jpg", exif=exif, quality=90)
+    out = run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"))
+    with Image.open(tmp_path / "gt/photo.v1.jpg") as stored:
+        upright = np.rot90(np.asarray(stored), -1)
+    filled = read_pixels(out / "photo.v1.png")
+    assert filled.shape == (90, 60, 3)
+    np.testing.assert_array_equal(filled[known], upright[known])
+    assert (filled[~known] != upright[~known]).any(axis=1).mean() > 0.9
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt/photo.v1.png"), upright)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt_keep_mask/photo.v1.png"), np.where(known, 255, 0))
+    assert manifest(tmp_path)[0]["nfe"] == 2 * 7  # two windows
+
+
+@pytest.mark.parametrize("fit", ["window", "pad", "resize"])
+@pytest.mark.parametrize("size", [(70, 50), (9, 13), (16, 16), (200, 10)])
+def test_any_size_comes_back_with_only_the_hole_changed(tmp_path: Path, fit: str, size: tuple[int, int]) -> None:
+    height, width = size
+    known = np.ones(size, bool)
+    known[height // 3 : height // 2, : width // 2] = False
+    prepare(tmp_path, known)
+    pixels = RNG.integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "gt/a.png")
+    filled = read_pixels(run(tmp_path, fit=fit, mask_path=str(tmp_path / "mask.png")) / "a.png")
+    np.testing.assert_array_equal(filled[known], pixels[known])
+    assert (filled[~known] != pixels[~known]).any()
+
+
+def test_what_is_in_the_hole_does_not_matter(tmp_path: Path) -> None:
+    known = two_holes(90, 60)
+    fills = []
+    for content in (0, 255):
+        folder = tmp_path / str(content)
+        prepare(folder, known)
+        Image.fromarray(np.where(known[..., None], smooth(90, 60), content).astype(np.uint8)).save(folder / "gt/a.png")
+        fills.append(read_pixels(run(folder, fit="window", mask_path=str(folder / "mask.png")) / "a.png"))
+    np.testing.assert_array_equal(*fills)
+
+
+def test_a_picture_does_not_depend_on_the_batch_its_windows_share(tmp_path: Path) -> None:
+    for batch_size in (1, 4):
+        folder = tmp_path / str(batch_size)
+        prepare(folder)
+        for i, size in enumerate([(90, 60), (40, 80), (30, 30)]):
+            Image.fromarray(smooth(*size)).save(folder / f"gt/{i}.png")
+        run(folder, fit="window", mask_path=None, mask={"kind": "thick", "seed": 3}, batch_size=batch_size)
+    for i in range(3):
+        one, four = (read_pixels(tmp_path / f"{b}/out/inpainted/{i}.png").astype(int) for b in (1, 4))
+        assert np.abs(one - four).max() <= 1
+
+
+# Masks from elsewhere
+
+
+def test_masks_by_rule_need_no_file(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    (tmp_path / "masks").rmdir()
+    pixels = smooth(40, 60)
+    Image.fromarray(pixels).save(tmp_path / "gt/a.png")
+    mask = {"kind": "genhalf", "side": "left", "width": 0.25}
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=None, mask=mask) / "a.png")
+    np.testing.assert_array_equal(filled[:, 15:], pixels[:, 15:])
+    assert (filled[:, :15] != pixels[:, :15]).any()
+
+
+def test_masks_by_rule_in_the_published_crop_are_of_the_networks_size(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    for i in range(2):
+        Image.fromarray(smooth(40, 60)).save(tmp_path / f"gt/{i}.png")
+    run(tmp_path, mask_path=None, mask={"kind": "thin", "seed": 3})
+    masks = [read_pixels(tmp_path / f"out/gt_keep_mask/{i}.png") for i in range(2)]
+    assert masks[0].shape == (16, 16)
+    assert (masks[0] != masks[1]).any()
+
+
+def test_the_transparent_part_is_filled_and_becomes_opaque(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    known = two_holes(60, 50)
+    alpha = np.where(known, 200, 0).astype(np.uint8)
+    Image.fromarray(np.dstack([smooth(60, 50), alpha])).save(tmp_path / "gt/a.png")
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=None, mask_channel="alpha") / "a.png")
+    np.testing.assert_array_equal(filled[known], np.dstack([smooth(60, 50), alpha])[known])
+    assert (filled[~known][:, 3] == 255).all()
+
+
+def test_a_painted_colour_is_the_hole_in_the_picture_or_in_a_copy(tmp_path: Path) -> None:
+    painted = smooth(60, 50)
+    painted[20:35, 10:30] = 0, 0, 255
+    for place in ("itself", "copy"):
+        folder = tmp_path / place
+        prepare(folder)
+        Image.fromarray(painted if place == "itself" else smooth(60, 50)).save(folder / "gt/a.png")
+        Image.fromarray(painted).save(folder / "masks/a.png")
+        mask_path = None if place == "itself" else str(folder / "masks")
+        filled = read_pixels(run(folder, fit="window", mask_path=mask_path, mask_color="#00f") / "a.png")
+        hole = read_pixels(folder / "out/gt_keep_mask/a.png") == 0
+        assert hole[20:35, 10:30].all()
+        assert hole.sum() < 20 * 25
+        np.testing.assert_array_equal(filled[~hole], painted[~hole])
+        assert (filled[hole] != painted[hole]).any(axis=1).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"mask_path": None}, "there are no masks; give mask_path"),
+        ({"mask": {"kind": "thick"}}, "the masks come from 'mask' and from elsewhere too"),
+        ({"mask_path": None, "mask": {"kind": "thick", "side": "left"}}, "masks of the kind thick have no side"),
+        ({"mask_path": None, "mask": {"kind": "blob"}}, "mask.kind: input should be 'thin', 'medium'"),
+        ({"mask_channel": "alpha", "mask_color": "red"}, "exclude each other"),
+        ({"mask_color": "blurple"}, "a colour such as '#00f'"),
+        ({"fit": "window", "paste_known": False}, "only fit: crop can show it"),
+        ({"fit": "stretch"}, "fit: input should be 'crop', 'window', 'pad' or 'resize'"),
+    ],
+)
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: dict, says: str) -> None:
+    make_run(tmp_path)
+    run(tmp_path, code=2, **data)
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_picture_without_transparency_is_reported_and_the_others_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    Image.fromarray(smooth(30, 30)).save(tmp_path / "gt/a.png")
+    Image.new("RGBA", (30, 30), (9, 9, 9, 0)).save(tmp_path / "gt/b.png")
+    out = run(tmp_path, code=3, fit="window", mask_path=None, mask_channel="alpha")
+    assert "a.png: has no transparent part" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["b.png"]
+
+
+# Kinds of pictures, kinds of files
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"),
+    [("RGB", "png"), ("L", "png"), ("LA", "png"), ("P", "png"), ("1", "png"), ("CMYK", "jpg"), ("RGBA", "webp"),
+     ("RGB", "bmp"), ("I;16", "png"), ("RGB", "tif"), ("CMYK", "tif")],
+)  # fmt: skip
+def test_kinds_of_pictures(tmp_path: Path, mode: str, ending: str) -> None:
+    known = two_holes(40, 50)
+    prepare(tmp_path, known)
+    picture = Image.fromarray(smooth(40, 50))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    else:
+        picture = picture.convert(mode)
+    picture.save(tmp_path / f"gt/a.{ending}", **({"lossless": True} if ending == "webp" else {}))
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png")) / "a.png")
+    with Image.open(tmp_path / f"gt/a.{ending}") as stored:
+        stored.load()
+        plain = np.asarray(picture.convert("L") if mode == "I;16" else stored.convert("RGB"))
+    if mode == "I;16":
+        plain = np.repeat((np.asarray(picture) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    np.testing.assert_array_equal(filled[known][:, :3], plain[known])
+    assert filled.shape[2] == (4 if mode == "LA" else 3)  # WebP files do not store an alpha that hides nothing
+
+
+def test_profile_and_transparency_are_kept(tmp_path: Path) -> None:
+    known = two_holes(40, 50)
+    prepare(tmp_path, known)
+    alpha = RNG.integers(1, 256, (40, 50), np.uint8)
+    Image.fromarray(np.dstack([smooth(40, 50), alpha])).save(tmp_path / "gt/a.png", icc_profile=SRGB)
+    for ending in ("png", "webp"):
+        out = run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), format=ending, paths={
+            "srs": str(tmp_path / ending / "inpainted")})  # fmt: skip
+        with Image.open(tmp_path / ending / f"inpainted/a.{ending}") as filled:
+            assert filled.info["icc_profile"] == SRGB
+            np.testing.assert_array_equal(np.asarray(filled)[known], np.dstack([smooth(40, 50), alpha])[known])
+            np.testing.assert_array_equal(np.asarray(filled)[..., 3], alpha)
+    assert out.name == "inpainted"
+
+
+def test_jpeg_results_are_near(tmp_path: Path) -> None:
+    known = two_holes(40, 50)
+    prepare(tmp_path, known)
+    Image.fromarray(smooth(40, 50)).save(tmp_path / "gt/a.png")
+    out = run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), format="jpg")
+    with Image.open(out / "a.jpg") as filled:
+        assert filled.format == "JPEG"
+        error = np.abs(np.asarray(filled).astype(int) - smooth(40, 50))
+    assert error[10:20, 25:].mean() < 4  # far from the holes, whose noise JPEG smears
+    assert manifest(tmp_path)[0]["name"] == "a.jpg"
+
+
+def test_a_cmyk_profile_is_used(tmp_path: Path) -> None:
+    """Without a real CMYK profile at hand: a broken one must not stop the picture."""
+    known = two_holes(40, 50)
+    prepare(tmp_path, known)
+    buffer = io.BytesIO()
+    Image.fromarray(smooth(40, 50)).convert("CMYK").save(buffer, "JPEG", icc_profile=b"no profile")
+    (tmp_path / "gt/a.jpg").write_bytes(buffer.getvalue())
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png")) / "a.png")
+    with Image.open(io.BytesIO(buffer.getvalue())) as stored:
+        np.testing.assert_array_equal(filled[known], np.asarray(stored.convert("RGB"))[known])
+
+
+# Several fills
+
+
+def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number(tmp_path: Path) -> None:
+    make_run(tmp_path, 2)
+    out = run(tmp_path, num_samples_per_image=3, batch_size=4)
+    names = [f"0{i}_{k}.png" for i in range(2) for k in range(3)]
+    assert sorted(path.name for path in out.iterdir()) == names
+    fills = {name: read_pixels(out / name) for name in names}
+    assert len({fill.tobytes() for fill in fills.values()}) == 6
+    seeds = {line["name"]: line["seed"] for line in manifest(tmp_path)}
+    assert seeds == {f"0{i}_{k}.png": i + k * 1_000_003 for i in range(2) for k in range(3)}
+    single = tmp_path / "single"
+    make_run(single, 2)
+    alone = read_pixels(run(single, seed=1_000_003) / "00.png").astype(int)
+    assert np.abs(alone - fills["00_1.png"]).max() <= 1
+
+
+def test_interrupted_samples_are_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path, 2)
+    out = run(tmp_path, num_samples_per_image=2)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / "01_1.png").unlink()
+    run(tmp_path)
+    assert "1 pictures filled" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
