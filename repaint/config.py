@@ -283,6 +283,10 @@ class Config(NetworkConfig, ProcessConfig):
     classifier_resblock_updown: bool = True
     classifier_pool: Literal["attention"] = "attention"
 
+    animation: Literal["gif", "webp", "mp4"] | None = None
+    animation_frames: Annotated[int, Field(ge=2, le=10_000)] = 60
+    snapshot_interval: NotNegative = 0
+
     seed: Seed = 0
     noise_device: Literal["cpu"] | None = None
     show_progress: bool = True

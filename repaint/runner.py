@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from repaint import __version__, build
+from repaint.animation import Recorder, draw_frames, draw_pair, encode_animation, require_codec
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
 from repaint.data.canvas import Canvas
@@ -22,7 +25,7 @@ from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.errors import DataError
 from repaint.noise import PictureNoise, picture_seed
 from repaint.outputs import Results
-from repaint.sampler import Step, p_sample_loop
+from repaint.sampler import Callback, Step, p_sample_loop
 from repaint.schedule import count_network_calls
 from repaint.sheets import contact_sheet, masked_pixels
 
@@ -51,8 +54,8 @@ class Engine:
         """Network calls per batch."""
         return count_network_calls(self.times)
 
-    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], on_call: Callable[[], object]) -> Tensor:
-        """Fill the next window of each canvas: float32 [B, 3, size, size]; `on_call` is told of each network call."""
+    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], callback: Callback) -> Tensor:
+        """Fill the next window of each canvas: float32 [B, 3, size, size]."""
         config = self.config
         views = [canvas.look(config.image_size) for canvas in canvases]
         x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
@@ -60,11 +63,6 @@ class Engine:
         seeds = [
             picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
         ]
-
-        def count(step: Step) -> None:
-            if step.s < step.t:
-                on_call()
-
         return p_sample_loop(
             self.model,
             self.diffusion,
@@ -77,7 +75,7 @@ class Engine:
             ddim_eta=config.ddim_eta if config.use_ddim else None,
             inject=config.inpa_inj_sched_prev,
             paste_known=config.paste_known,
-            callback=count,
+            callback=callback,
         )
 
 
@@ -108,6 +106,8 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     Raises:
         RepaintError: nothing could be started.
     """
+    if config.animation:
+        require_codec(config.animation)
     if config.model != "auto":
         build.check(config)  # before gigabytes are read
     pairs, pairing_note = build.build_pairs(config)
@@ -231,15 +231,26 @@ class Filling:
     def _fill_batch(self, on_call: Callable[[], object]) -> None:
         labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
         started = time.perf_counter()
-        filled = self.engine.fill([canvas for _, canvas in self.active], labels, on_call)
+        recorder = self._recorder()
+
+        def watch(step: Step) -> None:
+            if step.s < step.t:
+                on_call()
+            if recorder is not None:
+                recorder(step)
+
+        filled = self.engine.fill([canvas for _, canvas in self.active], labels, watch)
         share = (time.perf_counter() - started) / len(self.active)
         unfinished = []
-        for (target, canvas), x in zip(self.active, filled, strict=True):
+        for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
             if not x.isfinite().all():
                 reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
                 _fail(self.tally, target.pair, f"{target.pair.picture}: {reason}")
                 continue
-            canvas.take(to_uint8(x))
+            pixels = to_uint8(x)
+            if recorder is not None:
+                self._write_film(recorder, number, target, canvas, pixels)
+            canvas.take(pixels)
             canvas.nfe += self.engine.nfe
             canvas.seconds += share
             if canvas.finished:
@@ -247,6 +258,29 @@ class Filling:
             else:
                 unfinished.append((target, canvas))
         self.active = unfinished
+
+    def _recorder(self) -> Recorder | None:
+        config = self.engine.config
+        frames = config.animation_frames if config.animation else 0
+        if not frames and not config.snapshot_interval:
+            return None
+        return Recorder(self.engine.times, frames, config.snapshot_interval)
+
+    def _write_film(
+        self, recorder: Recorder, number: int, target: Target, canvas: Canvas, pixels: NDArray[np.uint8]
+    ) -> None:
+        """Animation and snapshots of one window's fill."""
+        config, log = self.engine.config, self.results.folders.log
+        stem = target.name.rpartition(".")[0]
+        if len(canvas.example.windows) > 1:
+            stem = f"{stem}_window{canvas.position}"
+        if config.animation:
+            pages = draw_frames(recorder.frames, number, self.engine.times, pixels)
+            path = storage.join(log, f"animations/{stem}.{config.animation}")
+            storage.write_bytes(path, encode_animation(pages, config.animation))
+        for frame in recorder.snapshots:
+            path = storage.join(log, f"snapshots/{stem}/{frame.nfe:06d}.png")
+            storage.write_bytes(path, encode_png(draw_pair(frame, number)))
 
     def _write(self, target: Target, canvas: Canvas) -> None:
         record = self.record | {"nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}

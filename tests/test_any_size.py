@@ -14,6 +14,7 @@ from repaint.cli import inpaint_main
 from tests.tiny import make_run, read_pixels, write_config
 
 RNG = np.random.default_rng(7)
+TOP_LEVEL = {"num_samples_per_image", "seed", "paste_known", "animation", "animation_frames", "snapshot_interval"}
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -26,7 +27,7 @@ def run(folder: Path, code: int = 0, **data: Any) -> Path:
     """Run the tiny model on `folder`/gt with changed data keys (None removes one); the folder of filled pictures."""
     conf = folder / "conf.yml"
     tree = yaml.safe_load(conf.read_text())
-    top = {key: data.pop(key) for key in list(data) if key in {"num_samples_per_image", "seed", "paste_known"}}
+    top = {key: data.pop(key) for key in list(data) if key in TOP_LEVEL}
     settings = tree["data"]["eval"]["tiny"] | data
     tree["data"]["eval"]["tiny"] = {key: value for key, value in settings.items() if value is not None}
     conf.write_text(yaml.safe_dump(tree | top))
@@ -286,3 +287,29 @@ def test_interrupted_samples_are_completed(tmp_path: Path, capsys: pytest.Captur
     run(tmp_path)
     assert "1 pictures filled" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+# Seeing what happens
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "mp4"])
+def test_animations_and_snapshots(tmp_path: Path, kind: str) -> None:
+    make_run(tmp_path, 2)
+    still = tmp_path / "still"
+    make_run(still, 2)
+    out = run(tmp_path, animation=kind, animation_frames=5, snapshot_interval=3)
+    assert sorted(path.name for path in (tmp_path / "out/animations").iterdir()) == [f"00.{kind}", f"01.{kind}"]
+    assert (tmp_path / f"out/animations/00.{kind}").stat().st_size > 500
+    snapshots = sorted(path.name for path in (tmp_path / "out/snapshots/01").iterdir())
+    assert snapshots == ["000003.png", "000006.png"]
+    assert (out / "00.png").read_bytes() == (run(still) / "00.png").read_bytes()
+    assert not (still / "out/animations").exists()
+
+
+def test_every_window_has_its_animation(tmp_path: Path) -> None:
+    known = two_holes(90, 60)
+    prepare(tmp_path, known)
+    Image.fromarray(smooth(90, 60)).save(tmp_path / "gt/a.png")
+    run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), animation="gif", animation_frames=3)
+    names = sorted(path.name for path in (tmp_path / "out/animations").iterdir())
+    assert names == ["a_window0.gif", "a_window1.gif"]

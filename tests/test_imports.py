@@ -18,6 +18,7 @@ ONLY_IN = {
     "matplotlib": "repaint.plotting",
     "argparse": "repaint.cli",
     "cv2": "repaint.evaluation.baselines",
+    "av": "repaint.animation",
 }
 
 
@@ -87,10 +88,11 @@ ALLOWED = {
     "plotting": "errors schedule",
     "config": "errors schedule",
     "sheets": "data",
+    "animation": "data errors sampler sheets",
     "outputs": "data errors sheets",
     "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
-    "runner": "build config data diffusion errors noise outputs sampler schedule sheets",
+    "runner": "animation build config data diffusion errors noise outputs sampler schedule sheets",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner training",
 }
