@@ -1,9 +1,7 @@
 """The main job: pictures and masks in, filled pictures out."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import groupby, islice
 from typing import Any
 
@@ -11,23 +9,19 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
-from torch import Tensor
-from tqdm import tqdm
 
 from repaint import __version__, build
-from repaint.animation import Recorder, draw_frames, draw_pair, encode_animation, require_codec
+from repaint.animation import require_codec
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
-from repaint.data.canvas import Canvas
-from repaint.data.dataset import Pair, load_example
-from repaint.data.images import encode_png, to_tensor, to_uint8, to_unit
-from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
+from repaint.data.dataset import Example, Pair, Reading, load_example
+from repaint.data.images import encode_png
 from repaint.errors import DataError
-from repaint.noise import PictureNoise, picture_seed
+from repaint.filling import Engine, Filling, Tally, Target
+from repaint.noise import picture_seed
 from repaint.outputs import Results
-from repaint.sampler import Callback, Step, p_sample_loop
 from repaint.schedule import count_network_calls
-from repaint.sheets import contact_sheet, masked_pixels
+from repaint.sheets import contact_sheet, diversity, masked_pixels, picture_sheet
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
@@ -36,65 +30,6 @@ EXIT_INTERRUPTED = 130
 CONTACT_SHEET = "contact_sheet.png"
 SHEET_PICTURES = 60  # most pictures on a contact sheet
 SHEET_FILLS = 6  # most fills of each
-
-
-@dataclass(frozen=True)
-class Engine:
-    """All that turns a batch of examples into filled pictures."""
-
-    config: Config
-    model: Model
-    diffusion: GaussianDiffusion
-    cond_fn: CondFn | None
-    times: list[int]
-    device: torch.device
-
-    @property
-    def nfe(self) -> int:
-        """Network calls per batch."""
-        return count_network_calls(self.times)
-
-    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], callback: Callback) -> Tensor:
-        """Fill the next window of each canvas: float32 [B, 3, size, size]."""
-        config = self.config
-        views = [canvas.look(config.image_size) for canvas in canvases]
-        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
-        seeds = [
-            picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
-        ]
-        return p_sample_loop(
-            self.model,
-            self.diffusion,
-            x0,
-            keep_mask,
-            self.times,
-            PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
-            y=None if None in labels else torch.tensor(labels, device=self.device),
-            cond_fn=self.cond_fn,
-            ddim_eta=config.ddim_eta if config.use_ddim else None,
-            inject=config.inpa_inj_sched_prev,
-            paste_known=config.paste_known,
-            callback=callback,
-        )
-
-
-@dataclass(frozen=True)
-class Target:
-    """One picture to make: fill number `sample` of a pair, under a name of its own."""
-
-    name: str
-    pair: Pair
-    sample: int
-
-
-@dataclass
-class Tally:
-    """How the pictures of a run fared."""
-
-    done: int = 0
-    skipped: int = 0
-    failed: list[str] = field(default_factory=list)
 
 
 def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
@@ -170,129 +105,6 @@ def _wanted(config: Config, targets: Sequence[Target], labels: Sequence[int] | N
     }
 
 
-class Filling:
-    """A run in progress: canvases come in one by one, are filled together window by window, and go out when done.
-
-    A batch takes windows of any pictures and samples, so it is full as long as there is enough to do.
-    """
-
-    def __init__(
-        self, engine: Engine, targets: Sequence[Target], results: Results, record: dict[str, object], tally: Tally
-    ) -> None:
-        self.engine, self.results, self.record, self.tally = engine, results, record, tally
-        self.batch_size = engine.config.eval_data.batch_size
-        todo = [target for target in targets if target.name not in results.finished]
-        self.waiting = len(todo)
-        self.queue = self._open(todo)
-        self.active: list[tuple[Target, Canvas]] = []
-        self.pictures = len(targets)
-
-    def run(self) -> None:
-        """Fill all there is to fill."""
-        with tqdm(total=self._calls_left(), unit="call", disable=not self.engine.config.show_progress) as bar:
-            while self._refill():
-                bar.total = bar.n + self._calls_left()
-                bar.set_postfix_str(f"{self.tally.done + self.tally.skipped}/{self.pictures} pictures")
-                self._fill_batch(bar.update)
-            bar.total = bar.n
-            bar.refresh()
-
-    def _calls_left(self) -> int:
-        """Network calls still to come, as far as is known: a picture that is not read yet counts as one window."""
-        windows = self.waiting + sum(len(canvas.example.windows) - canvas.position for _, canvas in self.active)
-        return -(-windows // self.batch_size) * self.engine.nfe
-
-    def _open(self, targets: Sequence[Target]) -> Iterator[tuple[Target, Canvas]]:
-        """Canvases of the readable pictures; each picture is read once for all its samples."""
-        reading = build.build_reading(self.engine.config)
-        for pair, group in groupby(targets, key=lambda target: target.pair):
-            samples = list(group)
-            self.waiting -= len(samples)
-            try:
-                example = load_example(pair, reading)
-            except DataError as error:
-                _fail(self.tally, pair, str(error))
-                continue
-            for target in samples:
-                yield target, Canvas(example, target.sample)
-
-    def _refill(self) -> bool:
-        """Top the batch up; False when nothing is left. A picture without a hole is written as it is."""
-        while len(self.active) < self.batch_size:
-            entry = next(self.queue, None)
-            if entry is None:
-                break
-            if self.engine.config.inpa_inj_sched_prev and entry[1].example.known.all():
-                self._write(*entry)
-            else:
-                self.active.append(entry)
-        return bool(self.active)
-
-    def _fill_batch(self, on_call: Callable[[], object]) -> None:
-        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
-        started = time.perf_counter()
-        recorder = self._recorder()
-
-        def watch(step: Step) -> None:
-            if step.s < step.t:
-                on_call()
-            if recorder is not None:
-                recorder(step)
-
-        filled = self.engine.fill([canvas for _, canvas in self.active], labels, watch)
-        share = (time.perf_counter() - started) / len(self.active)
-        unfinished = []
-        for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
-            if not x.isfinite().all():
-                reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
-                _fail(self.tally, target.pair, f"{target.pair.picture}: {reason}")
-                continue
-            pixels = to_uint8(x)
-            if recorder is not None:
-                self._write_film(recorder, number, target, canvas, pixels)
-            canvas.take(pixels)
-            canvas.nfe += self.engine.nfe
-            canvas.seconds += share
-            if canvas.finished:
-                self._write(target, canvas)
-            else:
-                unfinished.append((target, canvas))
-        self.active = unfinished
-
-    def _recorder(self) -> Recorder | None:
-        config = self.engine.config
-        frames = config.animation_frames if config.animation else 0
-        if not frames and not config.snapshot_interval:
-            return None
-        return Recorder(self.engine.times, frames, config.snapshot_interval)
-
-    def _write_film(
-        self, recorder: Recorder, number: int, target: Target, canvas: Canvas, pixels: NDArray[np.uint8]
-    ) -> None:
-        """Animation and snapshots of one window's fill."""
-        config, log = self.engine.config, self.results.folders.log
-        stem = target.name.rpartition(".")[0]
-        if len(canvas.example.windows) > 1:
-            stem = f"{stem}_window{canvas.position}"
-        if config.animation:
-            pages = draw_frames(recorder.frames, number, self.engine.times, pixels)
-            path = storage.join(log, f"animations/{stem}.{config.animation}")
-            storage.write_bytes(path, encode_animation(pages, config.animation))
-        for frame in recorder.snapshots:
-            path = storage.join(log, f"snapshots/{stem}/{frame.nfe:06d}.png")
-            storage.write_bytes(path, encode_png(draw_pair(frame, number)))
-
-    def _write(self, target: Target, canvas: Canvas) -> None:
-        record = self.record | {"nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
-        self.results.write(target.name, canvas, record)
-        self.tally.done += 1
-
-
-def _fail(tally: Tally, pair: Pair, message: str) -> None:
-    tally.failed.append(pair.picture)
-    tqdm.write(f"skipped: {message}", file=sys.stderr)
-
-
 def _common_record(engine: Engine, digest: str) -> dict[str, object]:
     schedule = engine.config.schedule_jump_params.model_dump() | {"t_T": engine.diffusion.num_timesteps}
     return {
@@ -327,9 +139,47 @@ def _say_notes(config: Config, *notes: str | None) -> None:
 
 def _say_results(config: Config, targets: Sequence[Target], results: Results, tally: Tally) -> None:
     sheet = _write_contact_sheet(config, targets, results)
+    if config.num_samples_per_image > 1:
+        _write_fill_sheets(config, targets, results)
     failed = f", {len(tally.failed)} could not be done" if tally.failed else ""
     contact = f", contact sheet {sheet}" if sheet else ""
     print(f"{tally.done} pictures filled{failed}; results in {results.folders.inpainted}{contact}")
+
+
+def _write_fill_sheets(config: Config, targets: Sequence[Target], results: Results) -> None:
+    """For each finished picture a sheet of all its fills and of where they differ; prints how much they do."""
+    reading = build.build_reading(config)
+    spreads = []
+    for pair, group in groupby(targets, key=lambda target: target.pair):
+        names = [target.name for target in group]
+        example, fills = _read_results(pair, names, reading, results)
+        if example is None:
+            continue
+        spread, where = diversity(fills, example.known)
+        spreads.append(spread)
+        words = ["Truth", "Masked", *(f"Fill {number + 1}" for number in range(len(fills))), "Differences"]
+        pictures = [example.pixels, masked_pixels(example), *fills, where]
+        title = f"{pair.name}: two fills differ by {spread:.3f} on average"
+        path = storage.join(results.folders.log, f"sheets/{pair.name}")
+        storage.write_bytes(path, encode_png(picture_sheet(title, words, pictures)))
+    if spreads:
+        mean = sum(spreads) / len(spreads)
+        print(f"diversity: two fills of a picture differ by {mean:.3f} in the hole (0 to 1)")
+
+
+def _read_results(
+    pair: Pair, names: Sequence[str], reading: Reading, results: Results
+) -> tuple[Example | None, list[NDArray[np.uint8]]]:
+    """A pair with its finished fills; (None, []) if they are not all there, or changed since."""
+    if not results.finished.issuperset(names):
+        return None, []
+    try:
+        example = load_example(pair, reading)
+    except DataError:
+        return None, []
+    fills = [results.read_filled(name, example) for name in names]
+    present = [pixels for pixels in fills if pixels is not None]
+    return (example, present) if len(present) == len(names) else (None, [])
 
 
 def _write_contact_sheet(config: Config, targets: Sequence[Target], results: Results) -> str | None:
@@ -338,17 +188,9 @@ def _write_contact_sheet(config: Config, targets: Sequence[Target], results: Res
     shown = min(config.num_samples_per_image, SHEET_FILLS)
     rows = []
     for pair, group in islice(groupby(targets, key=lambda target: target.pair), SHEET_PICTURES):
-        names = [target.name for target in group][:shown]
-        if not results.finished.issuperset(names):
-            continue
-        try:
-            example = load_example(pair, reading)
-        except DataError:
-            continue  # changed since it was filled
-        fills = [results.read_filled(name, example) for name in names]
-        present = [pixels for pixels in fills if pixels is not None]
-        if len(present) == shown:
-            rows.append((pair.name, [example.pixels, masked_pixels(example), *present]))
+        example, fills = _read_results(pair, [target.name for target in group][:shown], reading, results)
+        if example is not None:
+            rows.append((pair.name, [example.pixels, masked_pixels(example), *fills]))
     if not rows:
         return None
     words = ["Filled"] if shown == 1 else [f"Fill {number + 1}" for number in range(shown)]

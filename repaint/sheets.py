@@ -1,12 +1,15 @@
 """Pictures of pictures: results beside each other, small enough to look at."""
 
+import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from repaint.data.dataset import Example
+from repaint.data.masks import Mask
 
 Pixels = NDArray[np.uint8]
 
@@ -68,6 +71,47 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], columns: Sequenc
         block = strips[first : first + height]
         stacks.append(np.concatenate([header, *block, *[blank] * (height - len(block))]))
     return np.concatenate(stacks, axis=1)
+
+
+def picture_sheet(title: str, words: Sequence[str], pictures: Sequence[Pixels], columns: int = 6) -> Pixels:
+    """One picture in several versions, each with a word over it, under a common title.
+
+    Args:
+        title: one line.
+        words: one for each version.
+        pictures: uint8 [H, W, 3] each.
+        columns: versions in a row.
+    """
+    columns = min(columns, len(pictures))
+    side = LEAST if max(max(pixels.shape) for pixels in pictures) <= LEAST else MOST
+    blank = np.full((side, side, 3), 255, np.uint8)
+    rows = []
+    for first in range(0, len(pictures), columns):
+        row = [fit_square(pixels, side) for pixels in pictures[first : first + columns]]
+        labels = [*words[first : first + columns], *[""] * (columns - len(row))]
+        rows += [_header(labels, side), tile([*row, *[blank] * (columns - len(row))], columns, gap=GAP)]
+    return np.concatenate([_caption(title, rows[0].shape[1], muted=True), *rows])
+
+
+def diversity(fills: Sequence[Pixels], known: Mask) -> tuple[float, Pixels]:
+    """How much the fills of one picture differ.
+
+    Args:
+        fills: uint8 [H, W, 3] each, at least two.
+        known: bool [H, W], True = known.
+
+    Returns:
+        (mean absolute difference of two different fills over the hole, from 0 to 1; 0 without a hole,
+        its map over the picture, uint8 [H, W, 3], white for the largest value).
+    """
+    if known.all():
+        return 0.0, np.zeros((*known.shape, 3), np.uint8)
+    total = np.zeros(known.shape)
+    for first, second in combinations(fills, 2):
+        total += np.abs(first.astype(np.int16) - second).mean(axis=2) / 255
+    mean = total / math.comb(len(fills), 2)
+    grey = 255 * mean / max(mean.max(), 1 / 255)
+    return float(mean[~known].mean()), grey.round().astype(np.uint8)[..., None].repeat(3, axis=2)
 
 
 def fit_square(pixels: Pixels, side: int) -> Pixels:

@@ -264,7 +264,9 @@ def test_a_cmyk_profile_is_used(tmp_path: Path) -> None:
 # Several fills
 
 
-def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number(tmp_path: Path) -> None:
+def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_run(tmp_path, 2)
     out = run(tmp_path, num_samples_per_image=3, batch_size=4)
     names = [f"0{i}_{k}.png" for i in range(2) for k in range(3)]
@@ -273,6 +275,8 @@ def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number
     assert len({fill.tobytes() for fill in fills.values()}) == 6
     seeds = {line["name"]: line["seed"] for line in manifest(tmp_path)}
     assert seeds == {f"0{i}_{k}.png": i + k * 1_000_003 for i in range(2) for k in range(3)}
+    assert sorted(path.name for path in (tmp_path / "out/sheets").iterdir()) == ["00.png", "01.png"]
+    assert "diversity: two fills of a picture differ by 0." in capsys.readouterr().out
     single = tmp_path / "single"
     make_run(single, 2)
     alone = read_pixels(run(single, seed=1_000_003) / "00.png").astype(int)

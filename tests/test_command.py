@@ -15,7 +15,7 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint import cli, runner
+from repaint import cli, filling
 from repaint.cli import inpaint_main
 from repaint.models.checkpoint import encode_checkpoint
 from repaint.models.unet import UNet
@@ -275,7 +275,7 @@ def test_all_known_mask_is_copied_without_network_calls(tmp_path: Path, monkeypa
     conf = make_run(tmp_path)
     for path in (tmp_path / "masks").iterdir():
         Image.new("L", (SIZE, SIZE), 255).save(path)
-    monkeypatch.setattr(runner, "p_sample_loop", None)
+    monkeypatch.setattr(filling, "p_sample_loop", None)
     assert run(conf) == 0
     for path in (tmp_path / "gt").iterdir():
         np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted" / path.name), read_pixels(path))
@@ -388,13 +388,13 @@ def test_fp16_runs_on_the_cpu_and_stays_close(tmp_path: Path, monkeypatch: pytes
     conf = class_conditional_run(tmp_path, cond_y=0)
     assert run(conf) == 0
     exact = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
-    real, types = runner.p_sample_loop, []
+    real, types = filling.p_sample_loop, []
 
     def spy(model: UNet, *arguments: object, **options: object) -> torch.Tensor:
         types.append(model.output_blocks[0][0].in_layers[2].weight.dtype)
         return real(model, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runner, "p_sample_loop", spy)
+    monkeypatch.setattr(filling, "p_sample_loop", spy)
     assert run(conf, "--overwrite", "--set", "use_fp16=true") == 0
     assert set(types) == {torch.float16}
     half = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
@@ -514,7 +514,7 @@ def test_out_of_memory_is_one_line(
     def full(*_arguments: object, **_options: object) -> torch.Tensor:
         raise error
 
-    monkeypatch.setattr(runner, "p_sample_loop", full)
+    monkeypatch.setattr(filling, "p_sample_loop", full)
     user_error(capsys, run(make_run(tmp_path)), f"out of memory; lower batch_size ({detail})")
 
 
@@ -522,7 +522,7 @@ def test_ctrl_c_keeps_what_is_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = make_run(tmp_path)
-    real, calls = runner.p_sample_loop, []
+    real, calls = filling.p_sample_loop, []
 
     def interrupted(*arguments: object, **options: object) -> torch.Tensor:
         calls.append(1)
@@ -530,7 +530,7 @@ def test_ctrl_c_keeps_what_is_finished(
             raise KeyboardInterrupt
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runner, "p_sample_loop", interrupted)
+    monkeypatch.setattr(filling, "p_sample_loop", interrupted)
     assert run(conf) == 130
     captured = capsys.readouterr()
     assert "the pictures finished so far are kept" in captured.err

@@ -92,7 +92,8 @@ ALLOWED = {
     "outputs": "data errors sheets",
     "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
-    "runner": "animation build config data diffusion errors noise outputs sampler schedule sheets",
+    "filling": "animation build config data diffusion errors noise outputs sampler schedule",
+    "runner": "animation build config data errors filling noise outputs schedule sheets",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner training",
 }

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from repaint.sheets import CAPTION, GAP, contact_sheet, enlarge, fit_square, tile
+from repaint.sheets import CAPTION, GAP, contact_sheet, diversity, enlarge, fit_square, picture_sheet, tile
 
 
 def test_tile_and_enlarge() -> None:
@@ -46,3 +46,23 @@ def test_many_rows_stand_in_blocks_and_long_names_are_cut() -> None:
     rows = [("x" * 300, [np.zeros((300, 200, 3), np.uint8)])] * 13
     sheet = contact_sheet(rows, ["one"])
     assert sheet.shape == (CAPTION + 7 * (256 + 2 * GAP + CAPTION), 2 * (256 + 2 * GAP), 3)
+
+
+def test_a_sheet_of_fills_wraps_under_its_title() -> None:
+    pictures = [np.full((64, 64, 3), i, np.uint8) for i in range(8)]
+    sheet = picture_sheet("photo", [f"word {i}" for i in range(8)], pictures)
+    assert sheet.shape == (CAPTION + 2 * (CAPTION + 128 + 2 * GAP), 6 * (128 + GAP) + GAP, 3)
+    assert (sheet[2 * CAPTION + GAP :, GAP:][:128, :128] == 0).all()
+    assert (sheet[-GAP - 128 : -GAP, GAP : GAP + 128] == 6).all()
+    assert (sheet[-GAP - 128 : -GAP, -128:] == 255).all()
+
+
+def test_diversity_is_the_mean_difference_in_the_hole() -> None:
+    known = np.tile(np.arange(4) < 2, (4, 1))
+    fills = [np.where(known[..., None], 7, value).astype(np.uint8).repeat(3, axis=2) for value in (0, 51, 102)]
+    spread, where = diversity(fills, known)
+    assert spread == pytest.approx((0.2 + 0.4 + 0.2) / 3)
+    assert (where[known] == 0).all()
+    assert (where[~known] == 255).all()
+    assert diversity([fills[0]] * 2, known)[0] == 0
+    assert diversity(fills, np.ones_like(known))[0] == 0
