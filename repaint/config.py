@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from repaint.errors import ConfigError, suggest
-from repaint.schedule import NEVER_LIMITED
+from repaint.schedule import NEVER_LIMITED, PRESETS
 
 
 def _to_text(value: object) -> object:
@@ -262,6 +262,7 @@ class Config(NetworkConfig, ProcessConfig):
     model: Literal["flags", "auto"] = "flags"
     use_fp16: bool = False
 
+    schedule: Literal["paper", "best", "fast", "preview"] | None = None
     timestep_respacing: Text = "250"
     schedule_jump_params: ScheduleJumpParams = ScheduleJumpParams()
     clip_denoised: bool = True
@@ -300,6 +301,19 @@ class Config(NetworkConfig, ProcessConfig):
     method_name: Ignored = None
     n_jobs: Ignored = None
     print_estimated_vars: Ignored = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, tree: object) -> object:
+        """Let `schedule` fill in what `timestep_respacing` and `schedule_jump_params` leave open."""
+        if not isinstance(tree, dict) or tree.get("schedule") not in PRESETS:
+            return tree
+        steps, length, samples = PRESETS[tree["schedule"]]
+        params = tree.get("schedule_jump_params", {})
+        if not isinstance(params, dict):
+            return tree
+        jumps = {"jump_length": length, "jump_n_sample": samples} | params
+        return {"timestep_respacing": str(params.get("t_T") or steps)} | tree | {"schedule_jump_params": jumps}
 
     @field_validator("inpa_inj_sched_prev_cumnoise")
     @classmethod

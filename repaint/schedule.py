@@ -11,6 +11,14 @@ from itertools import pairwise
 
 NEVER_LIMITED = 100_000_000  # the published default of `start_resampling`: resample at every level
 
+# Presets by name: steps (t_T, to be respaced to), jump_length, jump_n_sample. The README tells what they cost and give.
+PRESETS: dict[str, tuple[int, int, int]] = {
+    "paper": (250, 10, 10),
+    "best": (250, 10, 20),
+    "fast": (50, 5, 5),
+    "preview": (25, 5, 2),
+}
+
 
 @dataclass
 class _JumpLevel:

@@ -14,6 +14,7 @@ from repaint.config import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
 from repaint.errors import ConfigError, suggest
 from repaint.plotting import Schedule, plot_schedules, summarize
+from repaint.schedule import PRESETS
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
 
@@ -22,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, draw, print; returns the exit code."""
     parser = argparse.ArgumentParser(prog="plot_schedule.py", description="Draw jump schedules side by side.")
     parser.add_argument("--conf_path", nargs="+", action="extend", default=[], metavar="YAML", help="configurations")
-    texts = "a schedule in one text, such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"
-    parser.add_argument("--schedule", action="append", default=[], metavar="KEY=VALUE,...", help=texts)
+    texts = f"a preset ({', '.join(PRESETS)}) or parameters such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"
+    parser.add_argument("--schedule", action="append", default=[], metavar="NAME|KEY=VALUE,...", help=texts)
     for key, default in PAPER.items():
         parser.add_argument(f"--{key}", metavar="N", help=f"of a schedule from flags (default: {default})")
     parser.add_argument("--out", default="schedule.png", help="PNG file (default: schedule.png)")
@@ -39,7 +40,7 @@ def _plot(args: argparse.Namespace) -> int:
     schedules = [_from_file(path) for path in args.conf_path]
     if flags or not (args.conf_path or args.schedule):
         schedules.append(_from_values(flags))
-    schedules += [_from_values(_split(text)) for text in args.schedule]
+    schedules += [_from_preset(text) if text in PRESETS else _from_values(_split(text)) for text in args.schedule]
     storage.write_bytes(args.out, plot_schedules(schedules))
     print(*map(summarize, schedules), sep="\n")
     return 0
@@ -50,12 +51,20 @@ def _from_file(path: str) -> Schedule:
     return Schedule(config.name or Path(path).stem, build.build_times(config))
 
 
+def _from_preset(name: str) -> Schedule:
+    steps, length, samples = PRESETS[name]
+    parameters = PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples}
+    plain = Schedule.from_parameters(parameters)
+    return Schedule(f"{name}: {plain.name}", plain.times)
+
+
 def _split(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for part in text.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise ConfigError(f"--schedule {text!r}: write it as t_T=50,jump_length=5,jump_n_sample=5")
+            way_out = suggest(text, PRESETS) or f"; a preset is one of {', '.join(PRESETS)}"
+            raise ConfigError(f"--schedule {text!r}: write it as t_T=50,jump_length=5,jump_n_sample=5{way_out}")
         if key not in PAPER:
             way_out = suggest(key, PAPER) or f"; there are {', '.join(PAPER)}"
             raise ConfigError(f"--schedule {text!r}: unknown parameter {key!r}{way_out}")

@@ -5,8 +5,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repaint.build import build_times
 from repaint.config import Config, TrainConfig, load_config, no_effect_keys
 from repaint.errors import ConfigError
+from repaint.schedule import PRESETS
 from tests.tiny import write_config
 
 CONFS = Path(__file__).parents[1] / "confs"
@@ -205,6 +207,35 @@ def test_base_and_overrides(tmp_path: Path) -> None:
     assert config.eval_data.batch_size == 9
     assert config.ddim_eta == 0.1
     assert config.cond_y == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"schedule": "paper"}, ("250", 10, 10)),
+        ({"schedule": "fast"}, ("50", 5, 5)),
+        ({"schedule": "fast", "timestep_respacing": "ddim20"}, ("ddim20", 5, 5)),
+        ({"schedule": "fast", "schedule_jump_params": {"jump_n_sample": 2}}, ("50", 5, 2)),
+        ({"schedule": "fast", "schedule_jump_params": {"t_T": 30, "jump_length": 3}}, ("30", 3, 5)),
+        ({}, ("250", 10, 10)),
+    ],
+)
+def test_presets_fill_in_what_is_not_said(tmp_path: Path, keys: dict, expected: tuple[str, int, int]) -> None:
+    path = write_config(tmp_path)
+    tree = yaml.safe_load(path.read_text())
+    del tree["timestep_respacing"], tree["schedule_jump_params"]
+    path.write_text(yaml.safe_dump(tree | keys))
+    config = load_config(Config, path)
+    params = config.schedule_jump_params
+    assert (config.timestep_respacing, params.jump_length, params.jump_n_sample) == expected
+    build_times(config)
+
+
+def test_every_preset_is_a_key_value(tmp_path: Path) -> None:
+    for name in PRESETS:
+        assert load_config(Config, write_config(tmp_path, schedule=name)).schedule == name
+    with pytest.raises(ConfigError, match="schedule: input should be 'paper'"):
+        load_config(Config, write_config(tmp_path, schedule="slow"))
 
 
 def test_data_set_of_another_name_replaces_the_one_of_the_base(tmp_path: Path) -> None:
