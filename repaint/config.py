@@ -234,12 +234,16 @@ class EvalDataConfig(_Strict):
         return value
 
     @model_validator(mode="after")
-    def _one_mask(self) -> Self:
+    def _fitting_together(self) -> Self:
         in_picture = self.mask_channel == "alpha" or self.mask_color is not None
         if self.mask is not None and (in_picture or self.mask_path is not None):
             raise ValueError("the masks come from 'mask' and from elsewhere too; leave all but one out")
         if self.mask_channel == "alpha" and self.mask_color is not None:
             raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
+        if self.mask_polarity == "hole_white" and (self.mask is not None or in_picture):
+            raise ValueError("mask_polarity: hole_white is about grey mask files; leave it out")
+        if "window_context" in self.model_fields_set and self.fit != "window":
+            raise ValueError("window_context has no meaning without fit: window")
         if self.mask is None and self.mask_path is None and not in_picture:
             raise ValueError(
                 "there are no masks; give mask_path (files), mask: {kind: thick} (by rule), mask_channel: alpha or "
@@ -321,6 +325,12 @@ class Config(NetworkConfig, ProcessConfig):
         if value:
             raise ValueError("cumulative noise is not offered, as no published experiment uses it; set it to false")
         return value
+
+    @model_validator(mode="after")
+    def _frames_of_something(self) -> Self:
+        if "animation_frames" in self.model_fields_set and self.animation is None:
+            raise ValueError("animation_frames has no meaning without animation")
+        return self
 
     @property
     def eval_data(self) -> EvalDataConfig:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from repaint.config import Config, EvalDataConfig, OutputPaths, ScheduleJumpParams
+from repaint.config import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
 from repaint.schedule import count_network_calls, get_schedule_jump
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("model", [Config, EvalDataConfig, OutputPaths, ScheduleJumpParams])
+@pytest.mark.parametrize("model", [Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams])
 def test_every_key_is_in_the_reference(model: type) -> None:
     missing = [key for key in model.model_fields if f"`{key}`" not in README and key != "data"]  # type: ignore[attr-defined]
     assert not missing

@@ -32,11 +32,15 @@ def test_generators_are_pure_and_leave_half_known_if_random(kind: str, size: int
         assert mask.mean() >= 0.5
 
 
-@pytest.mark.parametrize(("kind", "share"), [("thin", 0.297), ("thick", 0.249)])
-def test_random_masks_have_about_the_released_share_of_hole(kind: str, share: float) -> None:
-    holes = [1 - generate_mask(kind, 256, seed).mean() for seed in range(60)]
-    assert abs(np.mean(holes) - share) < 0.06
-    assert np.std(holes) > 0.05
+@pytest.mark.parametrize(
+    ("kind", "mean", "least", "most"), [("thin", 0.297, 0.035, 0.499), ("thick", 0.249, 0.007, 0.483)]
+)
+def test_random_masks_have_the_released_shares_of_hole(kind: str, mean: float, least: float, most: float) -> None:
+    """Mean and range of the 100 released masks of each kind; a larger set reaches a little further."""
+    holes = [1 - generate_mask(kind, 256, seed).mean() for seed in range(500)]
+    assert np.mean(holes) == pytest.approx(mean, abs=0.03)
+    assert 0 < min(holes) < least + 0.02
+    assert most - 0.05 < max(holes) <= 0.5
 
 
 def test_unknown_kind() -> None:
