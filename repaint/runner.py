@@ -121,10 +121,14 @@ def summary(config: Config, pictures: int, times: Sequence[int], device: torch.d
     params = config.schedule_jump_params
     calls = count_network_calls(times)
     batches = -(-pictures // config.eval_data.batch_size)
+    size = f"{config.image_size}x{config.image_size}"
+    if config.eval_data.fit == "window":  # how many there are is known only when the masks are read
+        work, total = f"pictures through windows of {size}, {config.eval_data.batch_size} at a time", "or more"
+    else:
+        work, total = f"pictures of {size} in {batches} batches", "in all"
     return (
-        f"{config.name or 'inpainting'}: {pictures} pictures of {config.image_size}x{config.image_size} in {batches} "
-        f"batches, T={max(times) + 1} j={params.jump_length} r={params.jump_n_sample}, "
-        f"{calls} network calls a batch ({calls * batches} in all), on {device}"
+        f"{config.name or 'inpainting'}: {pictures} {work}, T={max(times) + 1} j={params.jump_length} "
+        f"r={params.jump_n_sample}, {calls} network calls a batch ({calls * batches} {total}), on {device}"
     )
 
 
