@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, label
+from scipy.ndimage import (
+    binary_erosion,
+    distance_transform_edt,
+    find_objects,
+    gaussian_filter,
+    label,
+    uniform_filter,
+)
 
 from repaint.data.masks import Mask
 
@@ -20,6 +27,8 @@ Floats = NDArray[np.float32]
 
 CONTEXT = 0.5  # known surroundings of a hole, relative to its longer side
 DEPTH = 6  # side of a piece, in the largest distance of a hole's pixel to the known part, if above the network's size
+MEDIAN_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
+LEAST_GRAIN = 0.7  # in grey levels; below it is rounding
 MARGIN = 0.125  # border of a piece that is left to its neighbours, relative to its side
 
 
@@ -160,7 +169,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     """The picture with the hole pixels of `window.fill` replaced; all others stay as they are.
 
     Where the fill is enlarged, it is brought to the colours of the known pixels along the hole's border, fading out
-    within about two pixels of the network.
+    within about two pixels of the network, and gets their grain, which the network could not see.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
@@ -173,7 +182,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     inside, part = _cut(known, window), _cut(pixels, window).astype(np.float32)
     scale = max(window.height / filled.shape[0], window.width / filled.shape[1])
     if scale > 1:
-        fill += _border_correction(part - fill, inside, 1.5 * scale)
+        fill += _border_correction(part - fill, inside, 1.5 * scale) + _grain(part, inside)[..., None]
     result = pixels.copy()
     top, bottom, left, right = window.fill
     area = result[top:bottom, left:right]
@@ -189,6 +198,22 @@ def _border_correction(difference: Floats, inside: Mask, sigma: float) -> Floats
     carried = [gaussian_filter(difference[..., c] * inside, sigma) for c in range(3)]
     correction: Floats = np.stack(carried, axis=-1) / np.maximum(weight, 0.5)[..., None]
     return correction
+
+
+def _grain(part: Floats, inside: Mask) -> Floats:
+    """Noise as fine and as strong as that of the known pixels: float32 [H, W], the same whenever it is asked for.
+
+    Its strength is the median of what a pixel differs from the mean of its 3x3 neighbourhood, which edges hardly touch.
+    """
+    grey = part.mean(axis=2)
+    surrounded = binary_erosion(inside, np.ones((3, 3)))
+    if not surrounded.any():
+        return np.zeros(inside.shape, np.float32)
+    differences = np.abs(grey - uniform_filter(grey, 3))[surrounded]
+    spread = float(np.median(differences)) / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
+    if spread < LEAST_GRAIN:
+        return np.zeros(inside.shape, np.float32)
+    return np.random.default_rng(0).normal(0, spread, inside.shape).astype(np.float32)
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:

@@ -135,3 +135,13 @@ def test_an_enlarged_fill_meets_the_known_colours_at_the_border() -> None:
     assert step < 5
     middle = np.abs(result[120:136, 120:136].astype(int) - pixels[120:136, 120:136]).mean()
     assert middle == pytest.approx(20, abs=1.5)
+
+
+@pytest.mark.parametrize("spread", [0, 3, 8])
+def test_an_enlarged_fill_has_the_grain_of_its_surroundings(spread: float) -> None:
+    pixels = (128 + RNG.normal(0, spread, (256, 256, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
+    known = holes(256, 256, [(64, 192, 64, 192)])
+    window = Window(0, 0, 256, 256, (64, 192, 64, 192))
+    result = paste(pixels, known, window, np.full((32, 32, 3), 128, np.uint8))
+    assert result[80:176, 80:176].std() == pytest.approx(spread, rel=0.15)
+    np.testing.assert_array_equal(result, paste(pixels, known, window, np.full((32, 32, 3), 128, np.uint8)))
