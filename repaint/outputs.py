@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from repaint.data import images, storage
 from repaint.data.dataset import Example
+from repaint.data.masks import mask_pixels
 from repaint.errors import ConfigError, DataError
 
 MANIFEST = "manifest.jsonl"
@@ -102,7 +103,7 @@ class Results:
         files = {
             self.folders.masked: masked_pixels(example),
             self.folders.truth: example.pixels,
-            self.folders.keep_mask: np.where(example.known, 255, 0).astype(np.uint8),
+            self.folders.keep_mask: mask_pixels(example.known),
             self.folders.inpainted: filled,
         }
         for folder, pixels in files.items():

@@ -5,12 +5,10 @@ python scripts/make_masks.py thick --size 256 --count 100 --seed 0 --out data/ma
 
 import argparse
 
-import numpy as np
-
 from repaint.cli import guard
 from repaint.data import storage
 from repaint.data.images import encode_png
-from repaint.data.masks import GENERATORS, generate_mask
+from repaint.data.masks import GENERATORS, generate_mask, mask_pixels
 from repaint.errors import ConfigError
 
 
@@ -32,8 +30,7 @@ def write_masks(kind: str, size: int, count: int, seed: int, out: str) -> int:
         raise ConfigError("--size must be at least 8, --count at least 1, --seed at least 0")
     for i in range(count):
         known = generate_mask(kind, size, seed + i)
-        content = encode_png(np.where(known, 255, 0).astype(np.uint8))
-        storage.write_bytes(storage.join(out, f"{i:06d}.png"), content)
+        storage.write_bytes(storage.join(out, f"{i:06d}.png"), encode_png(mask_pixels(known)))
     print(f"{count} {kind} masks of {size}x{size} in {out}")
     return 0
 
