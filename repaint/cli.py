@@ -62,6 +62,11 @@ def _train(args: argparse.Namespace) -> int:
 def _add_common(parser: argparse.ArgumentParser, default_conf: str | None) -> None:
     shown = f"YAML configuration (default: {default_conf})" if default_conf else "YAML configuration"
     parser.add_argument("--conf_path", default=default_conf, required=default_conf is None, help=shown)
+    add_run_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options `--set`, `--device` and `--debug` of every command that runs a configuration."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
     )

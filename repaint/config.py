@@ -84,6 +84,21 @@ def _check_color(text: str) -> str:
     return text
 
 
+def _refuse_true(reason: str) -> AfterValidator:
+    """For a published switch that may be named but not switched on."""
+
+    def check(value: bool) -> bool:
+        if value:
+            raise ValueError(reason)
+        return value
+
+    return AfterValidator(check)
+
+
+_REFUSE_AUGMENTATION = _refuse_true("random cropping and flipping are for training; pictures are inpainted as they are")
+_REFUSE_CUMULATIVE_NOISE = _refuse_true(
+    "cumulative noise is not offered, as no published experiment uses it; set it to false"
+)
 _NO_EFFECT = "no effect"
 
 Text = Annotated[str, BeforeValidator(_to_text)]
@@ -216,8 +231,8 @@ class EvalDataConfig(_Strict):
     offset: NotNegative = 0
     max_len: Positive | None = None
     drop_last: bool = False
-    random_crop: bool = False
-    random_flip: bool = False
+    random_crop: Annotated[bool, _REFUSE_AUGMENTATION] = False
+    random_flip: Annotated[bool, _REFUSE_AUGMENTATION] = False
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
     mask_loader: Ignored = None
     class_cond: Ignored = None
@@ -225,13 +240,6 @@ class EvalDataConfig(_Strict):
     return_dict: Ignored = None
     return_dataloader: Ignored = None
     ds_conf: Ignored = None
-
-    @field_validator("random_crop", "random_flip")
-    @classmethod
-    def _refuse_augmentation(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("random cropping and flipping are for training; pictures are inpainted as they are")
-        return value
 
     @model_validator(mode="after")
     def _fitting_together(self) -> Self:
@@ -273,7 +281,7 @@ class Config(NetworkConfig, ProcessConfig):
     use_ddim: bool = False
     ddim_eta: Annotated[Real, Field(ge=0, le=1)] = 0.0
     inpa_inj_sched_prev: bool = True
-    inpa_inj_sched_prev_cumnoise: bool = False
+    inpa_inj_sched_prev_cumnoise: Annotated[bool, _REFUSE_CUMULATIVE_NOISE] = False
     paste_known: bool = True
     num_samples_per_image: Annotated[int, Field(ge=1, le=100_000)] = 1
 
@@ -318,13 +326,6 @@ class Config(NetworkConfig, ProcessConfig):
             return tree
         jumps = {"jump_length": length, "jump_n_sample": samples} | params
         return {"timestep_respacing": str(params.get("t_T") or steps)} | tree | {"schedule_jump_params": jumps}
-
-    @field_validator("inpa_inj_sched_prev_cumnoise")
-    @classmethod
-    def _refuse_cumulative_noise(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("cumulative noise is not offered, as no published experiment uses it; set it to false")
-        return value
 
     @model_validator(mode="after")
     def _frames_of_something(self) -> Self:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from repaint.data import images, storage
 from repaint.data.canvas import Canvas
 from repaint.data.dataset import Example
+from repaint.data.masks import mask_pixels
 from repaint.errors import ConfigError, DataError
 from repaint.sheets import masked_pixels
 
@@ -110,7 +111,7 @@ class Results:
         files = {
             self.folders.masked: masked_pixels(example),
             self.folders.truth: example.pixels,
-            self.folders.keep_mask: np.where(example.known, 255, 0).astype(np.uint8),
+            self.folders.keep_mask: mask_pixels(example.known),
         }
         for folder, pixels in files.items():
             if folder is not None:

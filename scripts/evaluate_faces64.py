@@ -17,16 +17,16 @@ import torch
 from numpy.typing import NDArray
 
 from repaint import runner
-from repaint.cli import guard
+from repaint.cli import add_run_options, guard
 from repaint.config import Config, load_config
 from repaint.data.dataset import list_pictures
 from repaint.data.images import decode, encode_png
-from repaint.data.masks import generate_mask
+from repaint.data.masks import generate_mask, mask_pixels
 from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
 from repaint.errors import ConfigError
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
-from repaint.evaluation.distances import FeatureSpace, frechet_distance, kernel_distance
+from repaint.evaluation.distances import Features, FeatureSpace, frechet_distance, kernel_distance
 from repaint.evaluation.metrics import mirrored_half_difference
 from repaint.evaluation.report import markdown_table, mean_fill, score
 from repaint.sheets import enlarge, tile
@@ -72,11 +72,16 @@ class Evaluation:
         """Fitted on the set that nothing is compared with but the floor."""
         return FeatureSpace(self.references[1])
 
+    @cached_property
+    def reference_features(self) -> Features:
+        """Of the set that all others are compared with."""
+        return self.space(self.references[0])
+
     def write_masks(self, kind: str) -> list[NDArray[np.bool_]]:
         """The masks of a kind, one for each held-out face, in files of the same names."""
         masks = [generate_mask(kind, 64, seed) for seed in range(len(self.truths))]
         for name, known in zip(list_pictures(str(self.held_out)), masks, strict=True):
-            write_bytes(str(self.out / "masks" / kind / name), encode_png(np.where(known, 255, 0).astype(np.uint8)))
+            write_bytes(str(self.out / "masks" / kind / name), encode_png(mask_pixels(known)))
         return masks
 
     def fill(self, kind: str, number: int) -> Pictures:
@@ -88,7 +93,7 @@ class Evaluation:
     def sample(self, steps: int) -> Pictures:
         """As many unconditional samples as there are renders to compare them with."""
         mask, srs = self.out / "masks/nothing.png", self.out / f"unconditional_{steps}"
-        write_bytes(str(mask), encode_png(np.zeros((64, 64), np.uint8)))
+        write_bytes(str(mask), encode_png(mask_pixels(np.zeros((64, 64), bool))))
         plain = [
             "inpa_inj_sched_prev=false",
             f"timestep_respacing='{steps}'",
@@ -140,7 +145,7 @@ def mirrored(pictures: Pictures) -> dict[str, float]:
 
 def distances(evaluation: Evaluation, sets: Mapping[str, Pictures]) -> dict[str, dict[str, float]]:
     """Of each set of pictures to the first reference set."""
-    reference = evaluation.space(evaluation.references[0])
+    reference = evaluation.reference_features
     features = {name: evaluation.space(pictures) for name, pictures in sets.items()}
     return {
         name: {"kernel": kernel_distance(values, reference), "frechet": frechet_distance(values, reference)}
@@ -191,10 +196,7 @@ def main() -> int:
     parser.add_argument(
         "--steps", type=int, default=50, help="of unconditional samples; 0 leaves them out (default 50)"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
-    )
-    parser.add_argument("--device", help="default: the best one at hand")
+    add_run_options(parser)
     args = parser.parse_args()
 
     def job() -> int:
@@ -202,7 +204,7 @@ def main() -> int:
         evaluation = Evaluation(args.held_out, args.reference, args.out, args.fills, device, args.set)
         return evaluate(evaluation, args.kinds, args.steps)
 
-    return guard(job)
+    return guard(job, args.debug)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from repaint import runner
-from repaint.cli import guard
+from repaint.cli import add_run_options, guard
 from repaint.config import Config, load_config
 from repaint.data.images import decode, encode_png
 from repaint.data.storage import write_bytes
@@ -77,12 +77,9 @@ def main() -> int:
     parser.add_argument("--out", default="gallery.png", help="PNG file (default: gallery.png)")
     parser.add_argument("--faces", type=int, nargs=len(KINDS), default=list(range(len(KINDS))), metavar="N",
                         help="which bundled face each line shows, 0 to 7")  # fmt: skip
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
-    )
-    parser.add_argument("--device", help="default: the best one at hand")
+    add_run_options(parser)
     args = parser.parse_args()
-    return guard(lambda: paint(Painter(pick_device(args.device), args.set), args.faces, args.out))
+    return guard(lambda: paint(Painter(pick_device(args.device), args.set), args.faces, args.out), args.debug)
 
 
 if __name__ == "__main__":

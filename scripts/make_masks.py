@@ -14,7 +14,7 @@ from repaint.cli import guard
 from repaint.data import storage
 from repaint.data.dataset import list_pictures
 from repaint.data.images import decode, encode_png
-from repaint.data.masks import GENERATORS, Shape, make_generator
+from repaint.data.masks import GENERATORS, Shape, make_generator, mask_pixels
 from repaint.errors import ConfigError
 
 
@@ -47,7 +47,7 @@ def write_masks(args: argparse.Namespace) -> int:
     count = 0
     for name, shape in _from_pictures(args.pictures) if args.pictures else _square(args.size, args.count):
         known = generator(shape, np.random.default_rng(args.seed + count))
-        storage.write_bytes(storage.join(args.out, name), encode_png(np.where(known, 255, 0).astype(np.uint8)))
+        storage.write_bytes(storage.join(args.out, name), encode_png(mask_pixels(known)))
         count += 1
     print(f"{count} {args.kind} masks in {args.out}")
     return 0

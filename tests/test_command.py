@@ -114,14 +114,18 @@ def test_dry_run_resolves_every_configuration(
     monkeypatch.chdir(ROOT)
     assert run(conf, "--dry_run") == 0
     out = capsys.readouterr().out
-    if conf.stem == "quickstart":
+    if conf.stem == "quickstart" or conf.stem.startswith("faces64_"):
         assert "missing" not in out
+        assert "8 pictures of 64x64" in out
     else:
         assert "T=250 j=10 r=10, 2410 network calls a batch" in out
 
 
-def test_there_are_twenty_configurations() -> None:
-    assert len(ALL_CONFS) == 20
+def test_all_masks_of_the_paper_have_their_configurations() -> None:
+    kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
+    families = {"test_c256", "test_inet256", "test_p256", "faces64"}
+    names = {f"{family}_{kind}" for family in families for kind in kinds}
+    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example"}
 
 
 def user_error(capsys: pytest.CaptureFixture[str], code: int, *says: str) -> None:

@@ -31,6 +31,11 @@ def to_grey(mask: Image.Image) -> Image.Image:
     return mask.convert("L")
 
 
+def mask_pixels(known: Mask) -> NDArray[np.uint8]:
+    """A mask as it stands in files: uint8 [H, W], 255 known, 0 hole."""
+    return np.where(known, 255, 0).astype(np.uint8)
+
+
 def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask: str, picture: str) -> None:
     """Raise DataError unless (width, height) of a mask is that of its picture, scaled and rounded."""
     (mask_width, mask_height), (width, height) = mask_size, picture_size

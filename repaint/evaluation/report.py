@@ -17,9 +17,6 @@ class Scores:
     psnr: float
     ssim: float
 
-    def __str__(self) -> str:
-        return f"{self.psnr:.2f} / {self.ssim:.3f}"
-
 
 def score(truths: Sequence[Pixels], fills: Sequence[Pixels], masks: Sequence[Mask]) -> Scores:
     """Measure fills against their truths; see `hole_psnr` and `hole_ssim`."""
