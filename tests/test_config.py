@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaint.config import Config, TrainConfig, load_config, no_effect_keys
+from repaint.config import Config, TrainConfig, _apply_override, load_config, no_effect_keys, override
 from repaint.errors import ConfigError
 from tests.tiny import write_config
 
@@ -205,6 +205,20 @@ def test_base_and_overrides(tmp_path: Path) -> None:
     assert config.eval_data.batch_size == 9
     assert config.ddim_eta == 0.1
     assert config.cond_y == [1, 2]
+
+
+@given(st.text().filter(lambda text: "\0" not in text))
+def test_quoted_overrides_keep_any_path(value: str) -> None:
+    tree: dict = {}
+    _apply_override(tree, override("data.path", Path("out") / value))
+    assert tree == {"data": {"path": str(Path("out") / value)}}
+
+
+def test_quoted_overrides_keep_numbers_and_nothing() -> None:
+    tree: dict = {}
+    for text in (override("a", None), override("b", 25), override("c", "25"), override("d", "out #1: x")):
+        _apply_override(tree, text)
+    assert tree == {"a": None, "b": 25, "c": "25", "d": "out #1: x"}
 
 
 def test_data_set_of_another_name_replaces_the_one_of_the_base(tmp_path: Path) -> None:
