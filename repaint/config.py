@@ -425,6 +425,18 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
         raise ConfigError(f"{path}: {_explain(kind, error)}") from None
 
 
+def override(key: str, value: object) -> str:
+    """A text `key.path=value` for `load_config`, quoted so that any path stays one.
+
+    Args:
+        key: names joined by dots.
+        value: None, a number, a bool or a text; other things count as their text.
+    """
+    plain = value is None or isinstance(value, int | float)
+    text = yaml.safe_dump(value if plain else str(value), width=math.inf).removesuffix("...\n")
+    return f"{key}={text.rstrip()}"
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses a key given twice, where plain YAML silently keeps the last."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import Config, load_config
+from repaint.config import Config, load_config, override
 from repaint.data.dataset import list_pictures
 from repaint.data.images import decode, encode_png
 from repaint.data.masks import generate_mask, mask_pixels
@@ -112,7 +112,7 @@ class Evaluation:
         conf = CONFS / f"faces64_{'genhalf' if kind == 'box' else kind}.yml"
         data = {"gt_path": pictures, "mask_path": masks, "paths.srs": srs / "pictures", "batch_size": 25}
         unwanted = [f"data.eval.faces.paths.{key}=null" for key in ("lrs", "gts", "gt_keep_masks")]
-        values = [f"data.eval.faces.{key}={value}" for key, value in data.items()] + unwanted
+        values = [override(f"data.eval.faces.{key}", value) for key, value in data.items()] + unwanted
         config = load_config(Config, conf, [*values, f"seed={seed}", *changes, *self.overrides])
         if runner.run(config, self.device) != runner.EXIT_OK:
             raise ConfigError(f"{srs}: not all pictures could be filled; run the same command again")

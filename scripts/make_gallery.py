@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import Config, load_config
+from repaint.config import Config, load_config, override
 from repaint.data.images import decode, encode_png
 from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
@@ -44,7 +44,7 @@ class Painter:
     def fill(self, kind: str, face: int, number: int, folder: Path) -> list[NDArray[np.uint8]]:
         """Truth, masked picture and fill number `number` of a bundled face, uint8 [64, 64, 3] each."""
         keys = ("gts", "lrs", "srs")
-        changes = [f"data.eval.faces.paths.{key}={folder / key}" for key in keys]
+        changes = [override(f"data.eval.faces.paths.{key}", folder / key) for key in keys]
         changes += ["data.eval.faces.paths.gt_keep_masks=null", f"data.eval.faces.offset={face}"]
         changes += ["data.eval.faces.max_len=1", f"seed={number * SEED_STEP}", *self.overrides]
         config = load_config(Config, CONFS / f"faces64_{kind}.yml", changes)

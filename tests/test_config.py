@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repaint.build import build_times
-from repaint.config import Config, TrainConfig, load_config, no_effect_keys
+from repaint.config import Config, TrainConfig, _apply_override, load_config, no_effect_keys, override
 from repaint.errors import ConfigError
 from repaint.schedule import PRESETS
 from tests.tiny import write_config
@@ -236,6 +236,20 @@ def test_every_preset_is_a_key_value(tmp_path: Path) -> None:
         assert load_config(Config, write_config(tmp_path, schedule=name)).schedule == name
     with pytest.raises(ConfigError, match="schedule: input should be 'paper'"):
         load_config(Config, write_config(tmp_path, schedule="slow"))
+
+
+@given(st.text().filter(lambda text: "\0" not in text))
+def test_quoted_overrides_keep_any_path(value: str) -> None:
+    tree: dict = {}
+    _apply_override(tree, override("data.path", Path("out") / value))
+    assert tree == {"data": {"path": str(Path("out") / value)}}
+
+
+def test_quoted_overrides_keep_numbers_and_nothing() -> None:
+    tree: dict = {}
+    for text in (override("a", None), override("b", 25), override("c", "25"), override("d", "out #1: x")):
+        _apply_override(tree, text)
+    assert tree == {"a": None, "b": 25, "c": "25", "d": "out #1: x"}
 
 
 def test_data_set_of_another_name_replaces_the_one_of_the_base(tmp_path: Path) -> None:

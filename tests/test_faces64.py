@@ -43,19 +43,20 @@ def test_evaluation(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         for i in range(3 if copies == 1 else 8 * copies):
             Image.fromarray(np.roll(faces[i % 8], i // 8, axis=1)).save(tmp_path / folder / f"{i:03d}.png")
-    folders = ["--held_out", tmp_path / "held_out", "--reference", tmp_path / "reference", "--out", tmp_path / "out"]
+    out = tmp_path / "out #1: a"
+    folders = ["--held_out", tmp_path / "held_out", "--reference", tmp_path / "reference", "--out", out]
     done = script("evaluate_faces64", *folders, "--kinds", "genhalf", "nn2", "--fills", 2, "--steps", 2)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/tables.md").read_text() in done.stdout
-    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert (out / "tables.md").read_text() in done.stdout
+    results = json.loads((out / "results.json").read_text())
     assert set(results["nn2"]["quality"]) == {"Telea", "biharmonic", "bicubic", "one fill", "mean fill"}
     assert "bicubic" not in results["genhalf"]["quality"]
     assert results["nn2"]["quality"]["bicubic"]["psnr"] > 20
     assert results["genhalf"]["quality"]["mean fill"]["psnr"] > results["genhalf"]["quality"]["one fill"]["psnr"]
     assert 0.02 < results["genhalf"]["mirrored"]["truth"]["difference"] < 0.15
     assert results["genhalf"]["distance"]["Telea"]["kernel"] > results["genhalf"]["distance"]["truth"]["kernel"]
-    assert len(list((tmp_path / "out/unconditional_2/pictures").iterdir())) == 80
-    assert read_pixels(tmp_path / "out/genhalf.png").ndim == 3
+    assert len(list((out / "unconditional_2/pictures").iterdir())) == 80
+    assert read_pixels(out / "genhalf.png").ndim == 3
     again = script("evaluate_faces64", *folders, "--kinds", "genhalf", "nn2", "--fills", 2, "--steps", 2)
     assert "0 pictures filled" in again.stdout
-    assert json.loads((tmp_path / "out/results.json").read_text()) == results
+    assert json.loads((out / "results.json").read_text()) == results
