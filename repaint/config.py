@@ -5,7 +5,7 @@ and the way out. Keys that the published code accepts without using are accepted
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -100,6 +100,7 @@ _REFUSE_CUMULATIVE_NOISE = _refuse_true(
     "cumulative noise is not offered, as no published experiment uses it; set it to false"
 )
 _NO_EFFECT = "no effect"
+_OF_THE_SCHEDULE = ("schedule", "timestep_respacing", "schedule_jump_params")
 
 Text = Annotated[str, BeforeValidator(_to_text)]
 Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
@@ -417,6 +418,8 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
         ConfigError: anything wrong, in one line.
     """
     tree = _read_tree(Path(path), ())
+    if any(override.partition("=")[0].strip() == "schedule" for override in overrides):
+        tree = _without_schedule(tree)
     for override in overrides:
         _apply_override(tree, override)
     try:
@@ -473,7 +476,13 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
-    return _merge(_read_tree(path.parent / base, (*seen, path.resolve())), tree)
+    under = _read_tree(path.parent / base, (*seen, path.resolve()))
+    return _merge(_without_schedule(under) if "schedule" in tree else under, tree)
+
+
+def _without_schedule(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What a preset is laid over: it replaces the schedule of the files below it, not what is set beside it."""
+    return {key: value for key, value in tree.items() if key not in _OF_THE_SCHEDULE}
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -209,6 +209,11 @@ def test_base_and_overrides(tmp_path: Path) -> None:
     assert config.cond_y == [1, 2]
 
 
+def steps_of(config: Config) -> tuple[str, int, int]:
+    params = config.schedule_jump_params
+    return config.timestep_respacing, params.jump_length, params.jump_n_sample
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
@@ -226,9 +231,22 @@ def test_presets_fill_in_what_is_not_said(tmp_path: Path, keys: dict, expected: 
     del tree["timestep_respacing"], tree["schedule_jump_params"]
     path.write_text(yaml.safe_dump(tree | keys))
     config = load_config(Config, path)
-    params = config.schedule_jump_params
-    assert (config.timestep_respacing, params.jump_length, params.jump_n_sample) == expected
+    assert steps_of(config) == expected
     build_times(config)
+
+
+def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) -> None:
+    write_config(tmp_path).rename(tmp_path / "base.yml")
+    path = tmp_path / "top.yml"
+    path.write_text("base: base.yml\nschedule: fast\nschedule_jump_params: {jump_n_sample: 3}\n")
+    assert steps_of(load_config(Config, path)) == ("50", 5, 3)
+    assert steps_of(load_config(Config, path, ["timestep_respacing='40'"])) == ("40", 5, 3)
+    assert steps_of(load_config(Config, path, ["schedule=preview"])) == ("25", 5, 2)
+    assert steps_of(load_config(Config, path, ["schedule_jump_params.jump_length=2", "schedule=paper"])) == (
+        "250",
+        2,
+        10,
+    )
 
 
 def test_every_preset_is_a_key_value(tmp_path: Path) -> None:
