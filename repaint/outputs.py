@@ -20,6 +20,7 @@ from repaint.errors import ConfigError, DataError
 from repaint.sheets import masked_pixels
 
 MANIFEST = "manifest.jsonl"
+CONTACT_SHEET = "contact_sheet.png"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Results:
         self.digest = digest
         self.wanted = wanted
         self.manifest = storage.join(folders.log, MANIFEST)
+        self._inputs_written: set[str] = set()
         for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
             if folder is not None:
                 storage.check_writable(folder)
@@ -99,8 +101,7 @@ class Results:
             canvas: the finished fill.
             record: what else the manifest line tells.
         """
-        if canvas.sample == 0:
-            self._write_inputs(canvas.example)
+        self._write_inputs(canvas.example)
         content = images.encode(canvas.result(), name.rpartition(".")[2])
         storage.write_bytes(storage.join(self.folders.inpainted, name), content)
         line = {"name": name, **self.wanted[name], **record, "config_digest": self.digest}
@@ -108,6 +109,9 @@ class Results:
         self.finished.add(name)
 
     def _write_inputs(self, example: Example) -> None:
+        """Write what the fills of a picture share, with the first of them that is done."""
+        if example.pair.name in self._inputs_written:
+            return
         files = {
             self.folders.masked: masked_pixels(example),
             self.folders.truth: example.pixels,
@@ -116,6 +120,7 @@ class Results:
         for folder, pixels in files.items():
             if folder is not None:
                 storage.write_bytes(storage.join(folder, example.pair.name), images.encode_png(pixels))
+        self._inputs_written.add(example.pair.name)
 
     def read_filled(self, name: str, example: Example) -> NDArray[np.uint8] | None:
         """A finished picture, uint8 [H, W, 3]; None if somebody has changed it since."""
