@@ -7,6 +7,7 @@ from repaint.build.job import (
     build_pairs,
     build_reading,
     check,
+    check_results,
     config_digest,
     describe_mask,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "build_unet_config",
     "check",
     "check_process",
+    "check_results",
     "check_weights",
     "config_digest",
     "describe_mask",

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import torch
 
@@ -22,7 +24,7 @@ from repaint.data.dataset import Pair, Reading, check_ratios, pair_pictures, rea
 from repaint.data.masks import MaskRule, make_generator
 from repaint.errors import ConfigError, DataError
 from repaint.noise import draw_class, picture_seed
-from repaint.outputs import ResultFolders
+from repaint.outputs import CONTACT_SHEET, ResultFolders
 
 
 def check(config: Config) -> None:
@@ -41,35 +43,104 @@ def check(config: Config) -> None:
         )
     if config.use_ddim and config.guided:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
-    if not config.paste_known and config.eval_data.fit != "crop":
-        raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
+    _check_fit(config)
     if config.ddim_eta and not config.use_ddim:
         raise ConfigError("ddim_eta has no meaning without use_ddim: true")
     _check_paths(config)
 
 
+def _check_fit(config: Config) -> None:
+    fit = config.eval_data.fit
+    if not config.paste_known and fit != "crop":
+        raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
+    if not config.inpa_inj_sched_prev and fit != "crop":
+        raise ConfigError(
+            "inpa_inj_sched_prev: false ignores the picture that is to be filled; only fit: crop allows it"
+        )
+    if config.eval_data.drop_last and fit == "window":
+        raise ConfigError("drop_last: how many windows there are, and so the last batch, is not known; leave it out")
+
+
 def _check_paths(config: Config) -> None:
     """Results must not land on the inputs, nor on each other."""
     data = config.eval_data
-    outputs = {f"paths.{key}": path for key, path in data.paths.model_dump(exclude={"log"}).items() if path is not None}
-    for key, path in outputs.items():
-        for source in ("gt_path", "mask_path"):
-            inputs = getattr(data, source)
-            if inputs is not None and storage.contains(inputs, path):
+    inputs = data.model_dump(include={"gt_path", "mask_path"}, exclude_none=True)
+    folders = data.paths.model_dump(exclude={"log"}, exclude_none=True)
+    outputs = {f"paths.{key}": path for key, path in folders.items()}
+    log = build_folders(config).log
+    for key, path in (outputs | {"paths.log": log}).items():
+        for source, place in inputs.items():
+            if storage.contains(place, path):
                 raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
         for other, place in outputs.items():
-            if other != key and storage.contains(place, path) and storage.contains(path, place):
+            if key not in (other, "paths.log") and _same(path, place):
                 raise ConfigError(f"{key} and {other} are the same folder {path}; give each its own")
+    for name in _extras(config):
+        path = storage.join(log, name)
+        for key, place in (inputs | outputs).items():
+            if _same(path, place) or (key in inputs and storage.contains(path, place)):
+                raise ConfigError(f"{name} would go to {path}, where {key} {place} is; give them another paths.log")
+
+
+def _same(path: str, other: str) -> bool:
+    return storage.contains(path, other) and storage.contains(other, path)
+
+
+def _extras(config: Config) -> list[str]:
+    """The folders that a run makes in its log folder."""
+    wanted = {
+        "sheets": config.num_samples_per_image > 1,
+        "animations": config.animation is not None,
+        "snapshots": config.snapshot_interval > 0,
+    }
+    return [name for name, on in wanted.items() if on]
+
+
+def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -> None:
+    """Raise ConfigError if a result would replace a picture or mask of the run, which folders alone do not tell.
+
+    A single file lies in a folder that may well receive results, and names can lead into sub-folders.
+
+    Args:
+        config: of the run.
+        pairs: its pictures and masks.
+        names: of the filled pictures.
+    """
+    folders = build_folders(config)
+    inputs: dict[str, set[str]] = {}
+    for path in (path for pair in pairs for path in (pair.picture, pair.mask) if path is not None):
+        inputs.setdefault(PurePosixPath(path).name, set()).add(path)
+    copies = [pair.name for pair in pairs]
+    written = {folder: copies for folder in (folders.masked, folders.truth, folders.keep_mask) if folder is not None}
+    for folder, results in [*written.items(), (folders.inpainted, names), (folders.log, [CONTACT_SHEET])]:
+        sources = (config.eval_data.gt_path, config.eval_data.mask_path)
+        if not any(storage.contains(folder, source) for source in sources if source is not None):
+            continue
+        for result in (storage.join(folder, name) for name in results):
+            for path in inputs.get(PurePosixPath(result).name, ()):
+                if _same(path, result):
+                    raise ConfigError(f"{path}: a result would replace this input; give the results another folder")
 
 
 def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
-    """Pictures with their masks, and a note about the pairing or None; raises DataError."""
+    """Pictures with their masks, and a note about the pairing or None.
+
+    With `drop_last` the last pictures are left out that would not make full batches with all their fills.
+
+    Raises:
+        DataError: pictures and masks do not fit together.
+        ConfigError: `drop_last` leaves no picture.
+    """
     data = config.eval_data
     pairs, note = pair_pictures(data.gt_path, data.mask_path, data.offset, data.max_len)
     if data.drop_last:
-        pairs = pairs[: len(pairs) // data.batch_size * data.batch_size]
+        group = data.batch_size // math.gcd(data.batch_size, config.num_samples_per_image)
+        pairs = pairs[: len(pairs) // group * group]
         if not pairs:
-            raise ConfigError(f"drop_last: there are fewer pictures than batch_size {data.batch_size}")
+            raise ConfigError(
+                f"drop_last: there are fewer than {group} pictures, which full batches of batch_size {data.batch_size} "
+                f"need; leave it out or lower batch_size"
+            )
     check_ratios(pairs)
     return pairs, note
 
@@ -82,7 +153,7 @@ def build_reading(config: Config) -> Reading:
     """
     data = config.eval_data
     rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
-    reading = Reading(config.image_size, data.fit, data.window_context, rule)
+    reading = Reading(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
     if data.mask is None:
         return reading
     try:
