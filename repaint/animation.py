@@ -1,7 +1,7 @@
 """Seeing a fill come about: the state and the predicted clean picture over the schedule, with the noise level below."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -37,21 +37,24 @@ class Frame:
 
 
 class Recorder:
-    """A sampler callback that keeps frames of a batch.
+    """A sampler callback that keeps frames of a batch for its animations, and hands snapshots on.
 
     Args:
         times: the schedule.
         frames: most frames to keep, spread evenly over the transitions; the last one is always kept.
-        snapshot_interval: keep the state after every so many network calls too, in `snapshots`; 0 for none.
+        snapshot_interval: hand on the state after every so many network calls too; 0 for never.
+        on_snapshot: gets each snapshot at once, as thousands would not fit into memory; it is not kept here.
     """
 
-    def __init__(self, times: Sequence[int], frames: int = 0, snapshot_interval: int = 0) -> None:
+    def __init__(
+        self, times: Sequence[int], frames: int, snapshot_interval: int, on_snapshot: Callable[[Frame], object]
+    ) -> None:
         transitions = len(times) - 1
         self._wanted = set(np.linspace(transitions, 1, min(frames, transitions)).round().astype(int).tolist())
         self._interval = snapshot_interval
+        self._on_snapshot = on_snapshot
         self._transition = 0
         self.frames: list[Frame] = []
-        self.snapshots: list[Frame] = []
 
     def __call__(self, step: Step) -> None:
         """Take note of one transition."""
@@ -64,7 +67,7 @@ class Recorder:
         if animate:
             self.frames.append(frame)
         if snap:
-            self.snapshots.append(frame)
+            self._on_snapshot(frame)
 
 
 def _to_bytes(batch: torch.Tensor) -> Pixels:

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from repaint import build
-from repaint.animation import Recorder, draw_frames, draw_pair, encode_animation
+from repaint.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
 from repaint.config import Config
 from repaint.data import storage
 from repaint.data.canvas import Canvas
@@ -79,11 +79,24 @@ class Target:
 
 @dataclass
 class Tally:
-    """How the pictures of a run fared."""
+    """How a run fared.
+
+    Attributes:
+        done: targets filled.
+        skipped: targets that were finished before.
+        failed: paths of the pictures of which a target could not be filled.
+        flattened: paths of the pictures whose transparency the files of their fills cannot hold.
+    """
 
     done: int = 0
     skipped: int = 0
-    failed: list[str] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+    flattened: set[str] = field(default_factory=set)
+
+
+def counted(config: Config) -> str:
+    """What the targets of a run are called: pictures, or fills if each picture has several."""
+    return "pictures" if config.num_samples_per_image == 1 else "fills"
 
 
 class Filling:
@@ -101,14 +114,14 @@ class Filling:
         self.waiting = len(todo)
         self.queue = self._open(todo)
         self.active: list[tuple[Target, Canvas]] = []
-        self.pictures = len(targets)
+        self.total = f"{len(targets)} {counted(engine.config)}"
 
     def run(self) -> None:
         """Fill all there is to fill."""
         with tqdm(total=self._calls_left(), unit="call", disable=not self.engine.config.show_progress) as bar:
             while self._refill():
                 bar.total = bar.n + self._calls_left()
-                bar.set_postfix_str(f"{self.tally.done + self.tally.skipped}/{self.pictures} pictures")
+                bar.set_postfix_str(f"{self.tally.done + self.tally.skipped}/{self.total}")
                 self._fill_batch(bar.update)
             bar.total = bar.n
             bar.refresh()
@@ -165,7 +178,7 @@ class Filling:
                 continue
             pixels = to_uint8(x)
             if recorder is not None:
-                self._write_film(recorder, number, target, canvas, pixels)
+                self._write_animation(recorder.frames, number, pixels)
             canvas.take(pixels)
             canvas.nfe += self.engine.nfe
             canvas.seconds += share
@@ -180,30 +193,41 @@ class Filling:
         frames = config.animation_frames if config.animation else 0
         if not frames and not config.snapshot_interval:
             return None
-        return Recorder(self.engine.times, frames, config.snapshot_interval)
+        return Recorder(self.engine.times, frames, config.snapshot_interval, self._write_snapshots)
 
-    def _write_film(
-        self, recorder: Recorder, number: int, target: Target, canvas: Canvas, pixels: NDArray[np.uint8]
-    ) -> None:
-        """Animation and snapshots of one window's fill."""
-        config, log = self.engine.config, self.results.folders.log
-        stem = target.name.rpartition(".")[0]
-        if len(canvas.example.windows) > 1:
-            stem = f"{stem}_window{canvas.position}"
-        if config.animation:
-            pages = draw_frames(recorder.frames, number, self.engine.times, pixels)
-            path = storage.join(log, f"animations/{stem}.{config.animation}")
-            storage.write_bytes(path, encode_animation(pages, config.animation))
-        for frame in recorder.snapshots:
-            path = storage.join(log, f"snapshots/{stem}/{frame.nfe:06d}.png")
+    def _write_snapshots(self, frame: Frame) -> None:
+        for number in range(len(self.active)):
+            path = storage.join(self.results.folders.log, f"snapshots/{self._film_name(number)}/{frame.nfe:06d}.png")
             storage.write_bytes(path, encode_png(draw_pair(frame, number)))
+
+    def _write_animation(self, frames: Sequence[Frame], number: int, pixels: NDArray[np.uint8]) -> None:
+        """Animation of window `number` of the batch, ending with its fill."""
+        kind = self.engine.config.animation
+        if kind is not None:
+            pages = draw_frames(frames, number, self.engine.times, pixels)
+            path = storage.join(self.results.folders.log, f"animations/{self._film_name(number)}.{kind}")
+            storage.write_bytes(path, encode_animation(pages, kind))
+
+    def _film_name(self, number: int) -> str:
+        """Name without ending of what shows window `number` of the batch come about.
+
+        Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
+        """
+        target, canvas = self.active[number]
+        stem = target.name.rpartition(".")[0]
+        return f"{stem}/window{canvas.position}" if self.engine.config.eval_data.fit == "window" else stem
 
     def _write(self, target: Target, canvas: Canvas) -> None:
         record = self.record | {"nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
         self.results.write(target.name, canvas, record)
         self.tally.done += 1
+        alpha = canvas.example.photo.alpha
+        if target.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
+            self.tally.flattened.add(target.pair.picture)
 
 
 def _fail(tally: Tally, pair: Pair, message: str) -> None:
-    tally.failed.append(pair.picture)
-    tqdm.write(f"skipped: {message}", file=sys.stderr)
+    """Note and tell that a picture cannot be done, once for all its fills."""
+    if pair.picture not in tally.failed:
+        tally.failed.add(pair.picture)
+        tqdm.write(f"skipped: {message}", file=sys.stderr)

@@ -2,34 +2,25 @@
 
 import sys
 from collections.abc import Sequence
-from itertools import groupby, islice
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
-from numpy.typing import NDArray
 
 from repaint import __version__, build
 from repaint.animation import require_codec
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
-from repaint.data.dataset import Example, Pair, Reading, load_example
-from repaint.data.images import encode_png
-from repaint.errors import DataError
-from repaint.filling import Engine, Filling, Tally, Target
+from repaint.data.dataset import Pair
+from repaint.filling import Engine, Filling, Tally, Target, counted
 from repaint.noise import picture_seed
 from repaint.outputs import Results
+from repaint.overview import write_sheets
 from repaint.schedule import count_network_calls
-from repaint.sheets import contact_sheet, diversity, masked_pixels, picture_sheet
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
-
-CONTACT_SHEET = "contact_sheet.png"
-SHEET_PICTURES = 60  # most pictures on a contact sheet
-SHEET_FILLS = 6  # most fills of each
 
 
 def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
@@ -41,26 +32,26 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     Raises:
         RepaintError: nothing could be started.
     """
-    if config.animation:
-        require_codec(config.animation)
     if config.model != "auto":
-        build.check(config)  # before gigabytes are read
+        _check(config)  # before gigabytes are read
     pairs, pairing_note = build.build_pairs(config)
     weights = build.read_weights(config.model_path)
     config = build.apply_weights_to_config(config, weights)
     if config.model == "auto":
-        build.check(config)  # its flags are known only now
+        _check(config)  # its flags are known only now
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
     engine = _build_engine(config, weights, classifier, device)
     digest = build.config_digest(config, weights, classifier, device)
     targets = _targets(config, pairs)
+    build.check_results(config, pairs, [target.name for target in targets])
     results = Results(build.build_folders(config), digest, _wanted(config, targets, labels), overwrite)
     _say_notes(config, pairing_note, labels_note)
-    print(summary(config, len(targets), engine.times, device))
+    print(summary(config, len(pairs), engine.times, device))
     tally = Tally(skipped=len(results.finished))
     if tally.skipped:
-        print(f"{tally.skipped} of {len(targets)} pictures are finished already (--overwrite does them again)")
+        already = f"{tally.skipped} of {len(targets)} {counted(config)} are finished already"
+        print(f"{already} (--overwrite does them again)")
     try:
         Filling(engine, targets, results, _common_record(engine, weights.digest), tally).run()
         code = EXIT_SOME_FAILED if tally.failed else EXIT_OK
@@ -69,6 +60,13 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
         code = EXIT_INTERRUPTED
     _say_results(config, targets, results, tally)
     return code
+
+
+def _check(config: Config) -> None:
+    """Raise ConfigError for anything in the configuration, or not installed, that keeps it from working."""
+    build.check(config)
+    if config.animation:
+        require_codec(config.animation)
 
 
 def _build_engine(
@@ -120,12 +118,14 @@ def summary(config: Config, pictures: int, times: Sequence[int], device: torch.d
     """The one line printed before a run."""
     params = config.schedule_jump_params
     calls = count_network_calls(times)
-    batches = -(-pictures // config.eval_data.batch_size)
+    fills = config.num_samples_per_image
+    batches = -(-pictures * fills // config.eval_data.batch_size)
     size = f"{config.image_size}x{config.image_size}"
+    each = f", {fills} fills each" if fills > 1 else ""
     if config.eval_data.fit == "window":  # how many there are is known only when the masks are read
-        work, total = f"pictures through windows of {size}, {config.eval_data.batch_size} at a time", "or more"
+        work, total = f"pictures through windows of {size}{each}, {config.eval_data.batch_size} at a time", "or more"
     else:
-        work, total = f"pictures of {size} in {batches} batches", "in all"
+        work, total = f"pictures of {size}{each}{',' if each else ''} in {batches} batches", "in all"
     return (
         f"{config.name or 'inpainting'}: {pictures} {work}, T={max(times) + 1} j={params.jump_length} "
         f"r={params.jump_n_sample}, {calls} network calls a batch ({calls * batches} {total}), on {device}"
@@ -142,65 +142,18 @@ def _say_notes(config: Config, *notes: str | None) -> None:
 
 
 def _say_results(config: Config, targets: Sequence[Target], results: Results, tally: Tally) -> None:
-    sheet = _write_contact_sheet(config, targets, results)
-    if config.num_samples_per_image > 1:
-        _write_fill_sheets(config, targets, results)
-    failed = f", {len(tally.failed)} could not be done" if tally.failed else ""
+    sheet, diversity = write_sheets(build.build_reading(config), targets, results)
+    if diversity is not None:
+        print(f"diversity: two fills of a picture differ by {diversity:.3f} in the hole (0 to 1)")
+    if tally.flattened:
+        print(f"format: jpg has no transparency; that of {len(tally.flattened)} pictures is left out (png keeps it)")
     contact = f", contact sheet {sheet}" if sheet else ""
-    print(f"{tally.done} pictures filled{failed}; results in {results.folders.inpainted}{contact}")
-
-
-def _write_fill_sheets(config: Config, targets: Sequence[Target], results: Results) -> None:
-    """For each finished picture a sheet of all its fills and of where they differ; prints how much they do."""
-    reading = build.build_reading(config)
-    spreads = []
-    for pair, group in groupby(targets, key=lambda target: target.pair):
-        names = [target.name for target in group]
-        example, fills = _read_results(pair, names, reading, results)
-        if example is None:
-            continue
-        spread, where = diversity(fills, example.known)
-        spreads.append(spread)
-        words = ["Truth", "Masked", *(f"Fill {number + 1}" for number in range(len(fills))), "Differences"]
-        pictures = [example.pixels, masked_pixels(example), *fills, where]
-        title = f"{pair.name}: two fills differ by {spread:.3f} on average"
-        path = storage.join(results.folders.log, f"sheets/{pair.name}")
-        storage.write_bytes(path, encode_png(picture_sheet(title, words, pictures)))
-    if spreads:
-        mean = sum(spreads) / len(spreads)
-        print(f"diversity: two fills of a picture differ by {mean:.3f} in the hole (0 to 1)")
-
-
-def _read_results(
-    pair: Pair, names: Sequence[str], reading: Reading, results: Results
-) -> tuple[Example | None, list[NDArray[np.uint8]]]:
-    """A pair with its finished fills; (None, []) if they are not all there, or changed since."""
-    if not results.finished.issuperset(names):
-        return None, []
-    try:
-        example = load_example(pair, reading)
-    except DataError:
-        return None, []
-    fills = [results.read_filled(name, example) for name in names]
-    present = [pixels for pixels in fills if pixels is not None]
-    return (example, present) if len(present) == len(names) else (None, [])
-
-
-def _write_contact_sheet(config: Config, targets: Sequence[Target], results: Results) -> str | None:
-    """Write truth, masked picture and fills of the first finished pictures; the path, or None if there are none."""
-    reading = build.build_reading(config)
-    shown = min(config.num_samples_per_image, SHEET_FILLS)
-    rows = []
-    for pair, group in islice(groupby(targets, key=lambda target: target.pair), SHEET_PICTURES):
-        example, fills = _read_results(pair, [target.name for target in group][:shown], reading, results)
-        if example is not None:
-            rows.append((pair.name, [example.pixels, masked_pixels(example), *fills]))
-    if not rows:
-        return None
-    words = ["Filled"] if shown == 1 else [f"Fill {number + 1}" for number in range(shown)]
-    path = storage.join(results.folders.log, CONTACT_SHEET)
-    storage.write_bytes(path, encode_png(contact_sheet(rows, ["Truth", "Masked", *words])))
-    return path
+    failures = len(tally.failed)
+    if config.num_samples_per_image == 1:
+        done, failed = f"{tally.done} pictures filled", f", {failures} could not be done"
+    else:
+        done, failed = f"{tally.done} fills made", f", {failures} pictures could not be done in full"
+    print(f"{done}{failed if failures else ''}; results in {results.folders.inpainted}{contact}")
 
 
 def dry_run(config: Config, device: torch.device) -> int:
@@ -209,11 +162,11 @@ def dry_run(config: Config, device: torch.device) -> int:
     inputs = [config.model_path, config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
     missing = [path for path in inputs if path and not storage.exists(path)]
     if config.model_path in missing:
-        build.check(config)
+        _check(config)
     else:
         weights = build.read_weights(config.model_path)
         config = build.apply_weights_to_config(config, weights)
-        build.check(config)
+        _check(config)
         build.check_weights(config, weights)
     print(yaml.safe_dump(config.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True).rstrip())
     pairs: list[Pair] = []
@@ -222,11 +175,12 @@ def dry_run(config: Config, device: torch.device) -> int:
         pairs, pairing_note = build.build_pairs(config)
         notes = [pairing_note, build.build_labels(config, pairs)[1]]
     targets = _targets(config, pairs)
+    build.check_results(config, pairs, [target.name for target in targets])
     for target in targets:
         mask = target.pair.mask or build.describe_mask(config)
         print(f"{target.pair.picture} + {mask} -> {storage.join(data.paths.srs, target.name)}")
     _say_notes(config, *notes)
-    print(summary(config, len(targets), build.build_times(config), device))
+    print(summary(config, len(pairs), build.build_times(config), device))
     parameters, activations = build.estimate_memory(config)
     print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ Pixels = NDArray[np.uint8]
 LEAST, MOST = 128, 256  # sides of a picture on a sheet
 CAPTION = 20  # height of a line of text
 GAP = 4
+CHUNK = 2**22  # values that `spread` sorts at once
 
 
 def masked_pixels(example: Example) -> Pixels:
@@ -93,35 +93,56 @@ def picture_sheet(title: str, words: Sequence[str], pictures: Sequence[Pixels], 
     return np.concatenate([_caption(title, rows[0].shape[1], muted=True), *rows])
 
 
-def diversity(fills: Sequence[Pixels], known: Mask) -> tuple[float, Pixels]:
-    """How much the fills of one picture differ.
+def spread(fills: Sequence[Pixels]) -> NDArray[np.float32]:
+    """How much the fills of one picture differ, pixel by pixel.
+
+    Sorted, the value at place i of k is the larger one in i pairs and the smaller one in k - 1 - i: that gives the sum
+    over all pairs without going through them.
 
     Args:
-        fills: uint8 [H, W, 3] each, at least two.
-        known: bool [H, W], True = known.
+        fills: the same n pixels of each fill, uint8 [n, 3], at least two.
 
     Returns:
-        (mean absolute difference of two different fills over the hole, from 0 to 1; 0 without a hole,
-        its map over the picture, uint8 [H, W, 3], white for the largest value).
+        float32 [n]: mean absolute difference of two different fills, from 0 to 1.
     """
-    if known.all():
-        return 0.0, np.zeros((*known.shape, 3), np.uint8)
-    total = np.zeros(known.shape)
-    for first, second in combinations(fills, 2):
-        total += np.abs(first.astype(np.int16) - second).mean(axis=2) / 255
-    mean = total / math.comb(len(fills), 2)
-    grey = 255 * mean / max(mean.max(), 1 / 255)
-    return float(mean[~known].mean()), grey.round().astype(np.uint8)[..., None].repeat(3, axis=2)
+    count = len(fills)
+    weights = 2.0 * np.arange(count) - (count - 1)
+    total = np.empty(fills[0].size, np.float32)
+    flat = [pixels.reshape(-1) for pixels in fills]
+    step = max(1, CHUNK // count)
+    for first in range(0, len(total), step):
+        values = np.sort(np.stack([pixels[first : first + step] for pixels in flat], axis=1), axis=1)
+        total[first : first + step] = values @ weights
+    differences: NDArray[np.float32] = total.reshape(-1, 3).mean(axis=1) / (255 * math.comb(count, 2))
+    return differences
+
+
+def spread_map(differences: NDArray[np.float32], known: Mask) -> Pixels:
+    """`spread` of a picture's hole as a picture, uint8 [H, W, 3]: white is the largest value, black is none, or known.
+
+    Args:
+        differences: float32 [n] for the n pixels of the hole, in the order of `picture[~known]`.
+        known: bool [H, W], True = known.
+    """
+    grey = np.zeros(known.shape, np.uint8)
+    grey[~known] = (255 * differences / max(differences.max(initial=0), 1 / 255)).round()
+    return grey[..., None].repeat(3, axis=2)
+
+
+def shrink(pixels: Pixels, side: int = MOST) -> Pixels:
+    """A picture [H, W, 3] whose longer side is at most `side`; by default as small as sheets show it anyhow."""
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest <= side:
+        return pixels
+    size = max(1, round(width * side / longest)), max(1, round(height * side / longest))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 
 def fit_square(pixels: Pixels, side: int) -> Pixels:
     """A picture on a white square, uint8 [side, side, 3]: reduced if larger, repeated if less than half as large."""
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest > side:
-        size = max(1, round(width * side / longest)), max(1, round(height * side / longest))
-        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-    factor = max(1, side // longest)
+    pixels = shrink(pixels, side)
+    factor = max(1, side // max(pixels.shape[:2]))
     pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
     square = np.full((side, side, 3), 255, np.uint8)
     top, left = (side - pixels.shape[0]) // 2, (side - pixels.shape[1]) // 2

@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from repaint.animation import FRAME_SECONDS, Recorder, draw_frames, encode_animation, require_codec
+from repaint.animation import FRAME_SECONDS, Frame, Recorder, draw_frames, encode_animation, require_codec
 from repaint.errors import ConfigError
 from repaint.sampler import Step
 from repaint.schedule import count_network_calls, get_schedule_jump
@@ -16,11 +17,14 @@ from repaint.schedule import count_network_calls, get_schedule_jump
 TIMES = get_schedule_jump(8, jump_length=2, jump_n_sample=3)
 
 
-def record(frames: int, interval: int = 0, times: list[int] = TIMES) -> Recorder:
+def ignore(_: Frame) -> None: ...
+
+
+def record(frames: int, interval: int = 0, on_snapshot: Callable[[Frame], None] = ignore) -> Recorder:
     """A run whose state has the transition's number in all its pixels, as grey level."""
-    recorder = Recorder(times, frames, interval)
+    recorder = Recorder(TIMES, frames, interval, on_snapshot)
     nfe = 0
-    for i, (t, s) in enumerate(pairwise(times), 1):
+    for i, (t, s) in enumerate(pairwise(TIMES), 1):
         nfe += s < t
         x = torch.full((2, 3, 16, 16), i / 127.5 - 1)
         recorder(Step(t, s, nfe, x, -x))
@@ -38,13 +42,15 @@ def test_frames_are_thinned_evenly_and_end_with_the_last(count: int) -> None:
 
 
 def test_nothing_is_kept_when_off() -> None:
-    recorder = record(0)
-    assert recorder.frames == recorder.snapshots == []
+    snapshots: list[Frame] = []
+    assert record(0, 0, snapshots.append).frames == snapshots == []
 
 
 def test_snapshots_follow_network_calls() -> None:
     calls = count_network_calls(TIMES)
-    assert [frame.nfe for frame in record(0, interval=4).snapshots] == list(range(4, calls + 1, 4))
+    snapshots: list[Frame] = []
+    assert record(0, 4, snapshots.append).frames == []
+    assert [frame.nfe for frame in snapshots] == list(range(4, calls + 1, 4))
 
 
 def test_a_page_shows_state_prediction_and_where_in_the_schedule() -> None:

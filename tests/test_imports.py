@@ -93,7 +93,8 @@ ALLOWED = {
     "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
     "filling": "animation build config data diffusion errors noise outputs sampler schedule",
-    "runner": "animation build config data errors filling noise outputs schedule sheets",
+    "overview": "data errors filling outputs sheets",
+    "runner": "animation build config data filling noise outputs overview schedule",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner training",
 }

@@ -1,7 +1,24 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from repaint.sheets import CAPTION, GAP, contact_sheet, diversity, enlarge, fit_square, picture_sheet, tile
+from repaint import sheets
+from repaint.sheets import (
+    CAPTION,
+    GAP,
+    contact_sheet,
+    enlarge,
+    fit_square,
+    picture_sheet,
+    shrink,
+    spread,
+    spread_map,
+    tile,
+)
 
 
 def test_tile_and_enlarge() -> None:
@@ -57,12 +74,35 @@ def test_a_sheet_of_fills_wraps_under_its_title() -> None:
     assert (sheet[-GAP - 128 : -GAP, -128:] == 255).all()
 
 
-def test_diversity_is_the_mean_difference_in_the_hole() -> None:
+def test_reduced_while_reading_or_not_a_sheet_is_the_same() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (*size, 3), np.uint8) for size in ((700, 333), (40, 60), (256, 200))]
+    rows = [("name", pictures)] * 2
+    reduced = [(name, [shrink(pixels) for pixels in row]) for name, row in rows]
+    assert max(max(pixels.shape) for _, row in reduced for pixels in row) == 256
+    words = ["a", "b", "c"]
+    np.testing.assert_array_equal(contact_sheet(reduced, words), contact_sheet(rows, words))
+    np.testing.assert_array_equal(picture_sheet("t", words, reduced[0][1]), picture_sheet("t", words, pictures))
+
+
+@given(
+    arrays(np.uint8, st.tuples(st.integers(2, 9), st.integers(0, 7), st.just(3))),
+    st.integers(1, 60),
+)
+def test_spread_is_the_mean_difference_of_all_pairs(fills: np.ndarray, chunk: int) -> None:
+    pairs = [np.abs(one.astype(int) - two).mean(axis=1) / 255 for one, two in combinations(fills, 2)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheets, "CHUNK", chunk)
+        found = spread(list(fills))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.mean(pairs, axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_the_map_of_differences_is_black_where_known_and_white_where_they_are_largest() -> None:
     known = np.tile(np.arange(4) < 2, (4, 1))
-    fills = [np.where(known[..., None], 7, value).astype(np.uint8).repeat(3, axis=2) for value in (0, 51, 102)]
-    spread, where = diversity(fills, known)
-    assert spread == pytest.approx((0.2 + 0.4 + 0.2) / 3)
+    differences = np.linspace(0.1, 0.4, 8, dtype=np.float32)
+    where = spread_map(differences, known)
     assert (where[known] == 0).all()
-    assert (where[~known] == 255).all()
-    assert diversity([fills[0]] * 2, known)[0] == 0
-    assert diversity(fills, np.ones_like(known))[0] == 0
+    np.testing.assert_array_equal(where[~known], (255 * differences / 0.4).round()[:, None].repeat(3, axis=1))
+    assert (spread_map(np.zeros(8, np.float32), known) == 0).all()
+    assert (spread_map(np.zeros(0, np.float32), np.ones_like(known)) == 0).all()
