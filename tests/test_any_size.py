@@ -7,14 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image, ImageCms
 
+from repaint import filling, overview
 from repaint.cli import inpaint_main
+from repaint.data.dataset import Example, Pair, Reading, load_example
+from repaint.data.masks import generate_mask
+from repaint.sampler import Callback, Step
+from repaint.sheets import contact_sheet
 from tests.tiny import make_run, read_pixels, write_config
 
 RNG = np.random.default_rng(7)
-TOP_LEVEL = {"num_samples_per_image", "seed", "paste_known", "animation", "animation_frames", "snapshot_interval"}
+TOP_LEVEL = {
+    "num_samples_per_image", "seed", "paste_known", "inpa_inj_sched_prev", "animation", "animation_frames",
+    "snapshot_interval",
+}  # fmt: skip
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -109,7 +118,39 @@ def test_a_picture_does_not_depend_on_the_batch_its_windows_share(tmp_path: Path
         assert np.abs(one - four).max() <= 1
 
 
+def test_context_is_what_the_network_sees_around_a_hole(tmp_path: Path) -> None:
+    known = np.ones((120, 120), bool)
+    known[45:75, 45:75] = False
+    near, far = smooth(120, 120), smooth(120, 120)
+    far[22:28] = 255 - far[22:28]  # within 1.5 times the hole, not within 0.2 times
+    fills = {}
+    for context in (0.2, 1.5):
+        for name, pixels in (("near", near), ("far", far)):
+            folder = tmp_path / f"{name}{context}"
+            prepare(folder, known)
+            Image.fromarray(pixels).save(folder / "gt/a.png")
+            out = run(folder, fit="window", mask_path=str(folder / "mask.png"), window_context=context)
+            fills[name, context] = read_pixels(out / "a.png")[~known]
+    np.testing.assert_array_equal(fills["near", 0.2], fills["far", 0.2])
+    assert (fills["near", 1.5] != fills["far", 1.5]).any()
+    assert (fills["near", 1.5] != fills["near", 0.2]).any()
+
+
 # Masks from elsewhere
+
+
+@pytest.mark.parametrize("mask", [{"kind": "box", "width": 0.5}, {"kind": "text", "text": "Hi", "seed": 2}])
+def test_boxes_and_letters_from_the_configuration(tmp_path: Path, mask: dict) -> None:
+    prepare(tmp_path)
+    pixels = smooth(40, 60)
+    Image.fromarray(pixels).save(tmp_path / "gt/a.png")
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=None, mask=mask) / "a.png")
+    options = {key: value for key, value in mask.items() if key not in ("kind", "seed")}
+    known = generate_mask(mask["kind"], (40, 60), mask.get("seed", 0), **options)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt_keep_mask/a.png"), np.where(known, 255, 0))
+    np.testing.assert_array_equal(filled[known], pixels[known])
+    assert (filled[~known] != pixels[~known]).any(axis=1).mean() > 0.9
+    assert 0.02 < (~known).mean() < 0.6
 
 
 def test_masks_by_rule_need_no_file(tmp_path: Path) -> None:
@@ -181,6 +222,10 @@ def test_a_painted_colour_is_the_hole_in_the_picture_or_in_a_copy(tmp_path: Path
         ),
         ({"mask_color": "blurple"}, "a colour such as '#00f'"),
         ({"fit": "window", "paste_known": False}, "only fit: crop can show it"),
+        ({"fit": "window", "inpa_inj_sched_prev": False}, "inpa_inj_sched_prev: false ignores the picture"),
+        ({"fit": "pad", "inpa_inj_sched_prev": False}, "only fit: crop allows it"),
+        ({"fit": "window", "drop_last": True}, "drop_last: how many windows there are"),
+        ({"batch_size": 5, "drop_last": True}, "drop_last: there are fewer than 5 pictures, which full batches of"),
         ({"fit": "stretch"}, "fit: input should be 'crop', 'window', 'pad' or 'resize'"),
     ],
 )
@@ -260,6 +305,25 @@ def test_jpeg_results_are_near(tmp_path: Path) -> None:
     assert manifest(tmp_path)[0]["name"] == "a.jpg"
 
 
+def test_transparency_that_jpeg_files_cannot_hold_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path, two_holes(40, 50))
+    for name, opacity in (("clear", 99), ("clearer", 9), ("opaque", 255)):
+        Image.fromarray(np.dstack([smooth(40, 50), np.full((40, 50), opacity, np.uint8)])).save(
+            tmp_path / f"gt/{name}.png"
+        )
+    for ending, notes in (("jpg", 1), ("png", 0)):
+        paths = {"srs": str(tmp_path / ending / "inpainted")}
+        run(
+            tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), format=ending, paths=paths,
+            num_samples_per_image=2,
+        )  # fmt: skip
+        printed = capsys.readouterr().out
+        assert printed.count("has no transparency") == notes
+        assert printed.count("format: jpg has no transparency; that of 2 pictures is left out (png keeps it)") == notes
+
+
 def test_a_cmyk_profile_is_used(tmp_path: Path) -> None:
     """Without a real CMYK profile at hand: a broken one must not stop the picture."""
     known = two_holes(40, 50)
@@ -280,6 +344,10 @@ def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number
 ) -> None:
     make_run(tmp_path, 2)
     out = run(tmp_path, num_samples_per_image=3, batch_size=4)
+    printed = capsys.readouterr().out
+    assert "tiny: 2 pictures of 16x16, 3 fills each, in 2 batches," in printed
+    assert "6 fills made; results in" in printed
+    assert "diversity: two fills of a picture differ by 0." in printed
     names = [f"0{i}_{k}.png" for i in range(2) for k in range(3)]
     assert sorted(path.name for path in out.iterdir()) == names
     fills = {name: read_pixels(out / name) for name in names}
@@ -287,11 +355,64 @@ def test_several_fills_have_seeds_of_their_own_and_do_not_depend_on_their_number
     seeds = {line["name"]: line["seed"] for line in manifest(tmp_path)}
     assert seeds == {f"0{i}_{k}.png": i + k * 1_000_003 for i in range(2) for k in range(3)}
     assert sorted(path.name for path in (tmp_path / "out/sheets").iterdir()) == ["00.png", "01.png"]
-    assert "diversity: two fills of a picture differ by 0." in capsys.readouterr().out
     single = tmp_path / "single"
     make_run(single, 2)
     alone = read_pixels(run(single, seed=1_000_003) / "00.png").astype(int)
     assert np.abs(alone - fills["00_1.png"]).max() <= 1
+
+
+def test_a_failing_fill_costs_itself_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path, 2)
+    (tmp_path / "gt/01.png").write_bytes(b"damaged")
+    real, calls = filling.p_sample_loop, []
+
+    def once_broken(*arguments: Any, **options: Any) -> torch.Tensor:
+        calls.append(1)
+        return real(*arguments, **options) * (float("nan") if len(calls) == 1 else 1)
+
+    monkeypatch.setattr(filling, "p_sample_loop", once_broken)
+    out = run(tmp_path, code=3, num_samples_per_image=3, batch_size=1)
+    captured = capsys.readouterr()
+    assert captured.err.count("skipped: ") == 2  # one line for each of the pictures, not for each of the fills
+    assert "2 fills made, 2 pictures could not be done in full; results in" in captured.out
+    assert sorted(path.name for path in out.iterdir()) == ["00_1.png", "00_2.png"]
+    for folder in ("gt", "gt_masked", "gt_keep_mask"):
+        assert [path.name for path in (tmp_path / "out" / folder).iterdir()] == ["00.png"]
+
+
+def test_drop_last_keeps_pictures_whose_fills_make_full_batches(tmp_path: Path) -> None:
+    for fills, batch_size, kept in ((3, 2, 4), (4, 2, 5), (2, 4, 4), (1, 3, 3)):
+        folder = tmp_path / f"{fills}_{batch_size}"
+        make_run(folder, 5)
+        run(folder, num_samples_per_image=fills, batch_size=batch_size, drop_last=True)
+        names = {line["name"] for line in manifest(folder)}
+        assert len(names) == kept * fills
+        assert {name[:2] for name in names} == {f"0{i}" for i in range(kept)}
+
+
+def test_sheets_read_each_picture_once_and_hold_it_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(tmp_path, two_holes(500, 400))
+    for name in ("a", "b"):
+        Image.fromarray(smooth(500, 400)).save(tmp_path / f"gt/{name}.png")
+    read, rows = [], []
+
+    def spy_read(pair: Pair, reading: Reading) -> Example:
+        read.append(pair.name)
+        return load_example(pair, reading)
+
+    def spy_sheet(shown: list, columns: list) -> np.ndarray:
+        rows.extend(shown)
+        return contact_sheet(shown, columns)
+
+    monkeypatch.setattr(overview, "load_example", spy_read)
+    monkeypatch.setattr(overview, "contact_sheet", spy_sheet)
+    run(tmp_path, fit="pad", mask_path=str(tmp_path / "mask.png"), num_samples_per_image=2)
+    assert read == ["a.png", "b.png"]
+    assert [name for name, _ in rows] == ["a.png", "b.png"]
+    assert {pixels.shape for _, pictures in rows for pixels in pictures} == {(256, 205, 3)}
+    assert len(list((tmp_path / "out/sheets").iterdir())) == 2
 
 
 def test_interrupted_samples_are_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -300,7 +421,9 @@ def test_interrupted_samples_are_completed(tmp_path: Path, capsys: pytest.Captur
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     (out / "01_1.png").unlink()
     run(tmp_path)
-    assert "1 pictures filled" in capsys.readouterr().out
+    out_text = capsys.readouterr().out
+    assert "3 of 4 fills are finished already" in out_text
+    assert "1 fills made; results in" in out_text
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -326,5 +449,40 @@ def test_every_window_has_its_animation(tmp_path: Path) -> None:
     prepare(tmp_path, known)
     Image.fromarray(smooth(90, 60)).save(tmp_path / "gt/a.png")
     run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), animation="gif", animation_frames=3)
-    names = sorted(path.name for path in (tmp_path / "out/animations").iterdir())
-    assert names == ["a_window0.gif", "a_window1.gif"]
+    films = tmp_path / "out/animations"
+    names = sorted(str(path.relative_to(films)) for path in films.rglob("*.gif"))
+    assert names == ["a/window0.gif", "a/window1.gif"]
+
+
+def test_films_of_pictures_named_like_windows_do_not_replace_each_other(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    places = {"a": two_holes(90, 60), "a_window0": two_holes(30, 30), "a/window0": two_holes(30, 30)}
+    for name, known in places.items():
+        for folder, pixels in (("gt", smooth(*known.shape)), ("masks", np.where(known, 255, 0).astype(np.uint8))):
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    run(tmp_path, fit="window", animation="gif", animation_frames=2, snapshot_interval=7)
+    calls = sum(line["nfe"] for line in manifest(tmp_path))
+    assert calls >= (2 + 1 + 1) * 7
+    assert len(list((tmp_path / "out/animations").rglob("*.gif"))) == calls // 7
+    assert len(list((tmp_path / "out/snapshots").rglob("*.png"))) == calls // 7
+
+
+def test_snapshots_are_on_disk_when_a_run_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, 2)
+    real = filling.p_sample_loop
+
+    def interrupted(*arguments: Any, callback: Callback, **options: Any) -> torch.Tensor:
+        def watch(step: Step) -> None:
+            callback(step)
+            if step.nfe == 5:
+                raise KeyboardInterrupt
+
+        return real(*arguments, callback=watch, **options)
+
+    monkeypatch.setattr(filling, "p_sample_loop", interrupted)
+    run(tmp_path, code=130, snapshot_interval=2)
+    for name in ("00", "01"):
+        shots = sorted(path.name for path in (tmp_path / "out/snapshots" / name).iterdir())
+        assert shots == ["000002.png", "000004.png"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from repaint import cli, filling
 from repaint.cli import inpaint_main
 from repaint.models.checkpoint import encode_checkpoint
 from repaint.models.unet import UNet
+from repaint.schedule import count_network_calls, get_schedule_jump
 from tests.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet, write_masks, write_pictures
 
 ROOT = Path(__file__).parents[1]
@@ -448,6 +450,8 @@ def test_keys_without_effect_are_listed_once(tmp_path: Path, capsys: pytest.Capt
         ("srs", "gt", "paths.srs {}/gt is or lies inside gt_path"),
         ("lrs", "masks/x", "paths.lrs {}/masks/x is or lies inside mask_path"),
         ("gts", "out/inpainted", "paths.srs and paths.gts are the same folder"),
+        ("log", "gt", "paths.log {}/gt is or lies inside gt_path"),
+        ("log", "masks/x", "paths.log {}/masks/x is or lies inside mask_path"),
     ],
 )
 def test_results_never_land_on_inputs_or_each_other(
@@ -457,6 +461,89 @@ def test_results_never_land_on_inputs_or_each_other(
     before = (tmp_path / "gt/00.png").read_bytes()
     user_error(capsys, run(conf, "--set", f"data.eval.tiny.paths.{key}={tmp_path}/{place}"), says.format(tmp_path))
     assert (tmp_path / "gt/00.png").read_bytes() == before
+
+
+EXTRAS = [
+    ("sheets", "num_samples_per_image=2"),
+    ("animations", "animation=gif"),
+    ("snapshots", "snapshot_interval=3"),
+]
+
+
+@pytest.mark.parametrize(("extra", "setting"), EXTRAS)
+def test_what_a_run_adds_to_its_log_folder_lands_on_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: str, setting: str
+) -> None:
+    place = tmp_path / "out" / extra
+    conf = make_run(tmp_path)
+    shutil.copytree(tmp_path / "gt", place)
+    for setup, key in ((f"gt_path={place}", "gt_path"), (f"gt_path={place}/00.png", "gt_path"),
+                       (f"paths.lrs={place}", "paths.lrs")):  # fmt: skip
+        arguments = ("--set", f"data.eval.tiny.{setup}", "--set", "data.eval.tiny.paths.gts=null")
+        for mode in ([], ["--dry_run"]):
+            code = run(conf, *arguments, "--set", setting, *mode)
+            user_error(capsys, code, f"{extra} would go to {place}, where {key} {place}", "another paths.log")
+        assert run(conf, *arguments, "--dry_run") == 0  # without the feature nothing goes there
+        capsys.readouterr()
+    for path in (tmp_path / "gt").iterdir():
+        assert (place / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "victim"),
+    [
+        (["gt_path={}/gt/00.png", "paths.srs={}/gt", "mask_path={}/masks/00.png"], "gt/00.png"),
+        (["mask_path={}/masks/00.png", "paths.lrs={}/masks"], "masks/00.png"),
+        (["gt_path={}/gt/contact_sheet.png", "paths.log={}/gt", "mask_path={}/masks/00.png"], "gt/contact_sheet.png"),
+        (["gt_path={}/gt", "paths.gts={}"], "gt/00.png"),
+    ],
+)
+def test_no_result_replaces_a_single_file_or_one_in_a_sub_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], victim: str
+) -> None:
+    conf = make_run(tmp_path)
+    for folder in ("gt", "masks"):
+        (tmp_path / folder / "gt").mkdir()
+        shutil.copy(tmp_path / folder / "00.png", tmp_path / folder / "gt/00.png")
+    shutil.copy(tmp_path / "gt/00.png", tmp_path / "gt/contact_sheet.png")
+    shutil.copy(tmp_path / "masks/00.png", tmp_path / "masks/contact_sheet.png")
+    before = (tmp_path / victim).read_bytes()
+    arguments = [part for each in settings for part in ("--set", f"data.eval.tiny.{each.format(tmp_path)}")]
+    for mode in ([], ["--dry_run"]):
+        user_error(capsys, run(conf, *arguments, *mode), f"{victim}: a result would replace this input")
+    assert (tmp_path / victim).read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_may_stand_beside_the_pictures(tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    places = {"srs": "inpainted", "lrs": "masked", "gts": "truth", "gt_keep_masks": "mask"}
+    sets = [
+        part for key, place in places.items() for part in ("--set", f"data.eval.tiny.paths.{key}={tmp_path}/{place}")
+    ]
+    assert run(conf, *sets, "--set", "num_samples_per_image=2") == 0
+    assert {"gt", "masks", "inpainted", "contact_sheet.png", "sheets"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, 1)
+    assert run(conf, "--set", "schedule=preview") == 0
+    times = get_schedule_jump(25, jump_length=5, jump_n_sample=2)
+    calls = count_network_calls(times)
+    assert f"T=25 j=5 r=2, {calls} network calls a batch ({calls} in all)" in capsys.readouterr().out
+    (line,) = manifest(tmp_path)
+    assert line["nfe"] == calls
+    assert {"t_T": 25, "jump_length": 5, "jump_n_sample": 2}.items() <= line["schedule"].items()
+
+
+@pytest.mark.parametrize("mode", [[], ["--dry_run"]])
+def test_a_missing_codec_is_told_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mode: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    conf = make_run(tmp_path)
+    user_error(capsys, run(conf, "--set", "animation=mp4", *mode), "an mp4 animation needs PyAV: pip install")
+    assert not (tmp_path / "out").exists()
 
 
 def test_results_that_are_not_finite_are_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -585,6 +672,52 @@ def test_masks_from_the_script(tmp_path: Path) -> None:
         [*command[:3], "--size", "0", "--out", str(out)], cwd=ROOT, capture_output=True, env=environment
     )
     assert done.returncode == 2
+
+
+def make_masks(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["make_masks.py", *map(str, arguments)])
+    code = runpy.run_path(str(ROOT / "scripts/make_masks.py"))["main"]()
+    assert isinstance(code, int)
+    return code
+
+
+def test_a_mask_for_each_picture_has_its_size_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(tmp_path / "gt", 2, size=(30, 20), suffix=".jpg")
+    arguments = ("genhalf", "--width", 0.1, "--pictures", tmp_path / "gt", "--out", tmp_path / "masks")
+    assert make_masks(monkeypatch, *arguments) == 0
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["00.png", "01.png"]
+    mask = read_pixels(tmp_path / "masks/00.png")
+    np.testing.assert_array_equal(mask, np.tile(np.where(np.arange(30) < 27, 255, 0), (20, 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["box", "--pictures", "{}/gt", "--out", "{}/gt"], "00.png would lie among the pictures in {}/gt"),
+        (["box", "--pictures", "{}/gt", "--out", "{}/gt/masks"], "00.png would lie among the pictures"),
+        (["box", "--pictures", "{}/gt", "--out", "{}"], "gt/00.png would lie among the pictures"),
+        (["box", "--pictures", "{}/twins", "--out", "{}/masks"], "00.jpg and 00.png would share the mask 00.png"),
+        (["box", "--pictures", "{}/gt", "--size", "64", "--out", "{}/masks"], "--size and --count are those of the"),
+        (["box", "--pictures", "{}/gt", "--count", "1", "--out", "{}/masks"], "--size and --count are those of the"),
+        (["genhalf", "--width", "0.01", "--size", "16", "--out", "{}/masks"], "genhalf has no hole at 16x16"),
+        (["box", "--width", "0.01", "--pictures", "{}/gt", "--out", "{}/masks"], "box has no hole at 16x16"),
+    ],
+)
+def test_masks_that_would_be_useless_or_replace_pictures(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
+) -> None:
+    write_pictures(tmp_path / "gt", 1)
+    write_pictures(tmp_path / "gt/gt", 1)
+    for suffix in (".png", ".jpg"):
+        write_pictures(tmp_path / "twins", 1, suffix=suffix)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    code = make_masks(monkeypatch, *(argument.format(tmp_path) for argument in arguments))
+    user_error(capsys, code, says.format(tmp_path))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 def test_kinds_of_path_that_nobody_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
