@@ -82,7 +82,7 @@ def test_windows_on_a_turned_jpeg_leave_every_known_pixel_alone(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fit", ["window", "pad", "resize"])
-@pytest.mark.parametrize("size", [(70, 50), (9, 13), (16, 16), (200, 10)])
+@pytest.mark.parametrize("size", [(70, 50), (9, 13), (16, 16), (200, 40)])
 def test_any_size_comes_back_with_only_the_hole_changed(tmp_path: Path, fit: str, size: tuple[int, int]) -> None:
     height, width = size
     known = np.ones(size, bool)
@@ -93,6 +93,20 @@ def test_any_size_comes_back_with_only_the_hole_changed(tmp_path: Path, fit: str
     filled = read_pixels(run(tmp_path, fit=fit, mask_path=str(tmp_path / "mask.png")) / "a.png")
     np.testing.assert_array_equal(filled[known], pixels[known])
     assert (filled[~known] != pixels[~known]).any()
+
+
+def test_a_strip_goes_through_windows_but_is_too_thin_for_a_square(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = np.ones((200, 10), bool)
+    known[60:70, :5] = False
+    prepare(tmp_path, known)
+    Image.fromarray(smooth(200, 10)).save(tmp_path / "gt/a.png")
+    filled = read_pixels(run(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png")) / "a.png")
+    np.testing.assert_array_equal(filled[known], smooth(200, 10)[known])
+    capsys.readouterr()
+    run(tmp_path, code=3, fit="pad", paths={"srs": str(tmp_path / "pad/inpainted")})
+    assert "with fit: pad nothing known is left at 16x16 pixels; use fit: window" in capsys.readouterr().err
 
 
 def test_what_is_in_the_hole_does_not_matter(tmp_path: Path) -> None:
