@@ -247,6 +247,8 @@ class EvalDataConfig(_Strict):
         in_picture = self.mask_channel == "alpha" or self.mask_color is not None
         if self.mask is not None and (in_picture or self.mask_path is not None):
             raise ValueError("the masks come from 'mask' and from elsewhere too; leave all but one out")
+        if "mask_color" in self.model_fields_set and self.mask_color is None:
+            raise ValueError('mask_color is empty; in YAML a colour needs quotes, as # begins a comment: "#00f"')
         if self.mask_channel == "alpha" and self.mask_color is not None:
             raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
         if self.mask_polarity == "hole_white" and (self.mask is not None or in_picture):
@@ -319,9 +321,10 @@ class Config(NetworkConfig, ProcessConfig):
     @classmethod
     def _expand_preset(cls, tree: object) -> object:
         """Let `schedule` fill in what `timestep_respacing` and `schedule_jump_params` leave open."""
-        if not isinstance(tree, dict) or tree.get("schedule") not in PRESETS:
+        preset = tree.get("schedule") if isinstance(tree, dict) else None
+        if not isinstance(tree, dict) or not isinstance(preset, str) or preset not in PRESETS:
             return tree
-        steps, length, samples = PRESETS[tree["schedule"]]
+        steps, length, samples = PRESETS[preset]
         params = tree.get("schedule_jump_params", {})
         if not isinstance(params, dict):
             return tree
@@ -418,10 +421,13 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
         ConfigError: anything wrong, in one line.
     """
     tree = _read_tree(Path(path), ())
-    if any(override.partition("=")[0].strip() == "schedule" for override in overrides):
+    said: dict[str, Any] = {}
+    for text in overrides:
+        _apply_override(said, text)
+    if said.get("schedule") is not None:
         tree = _without_schedule(tree)
-    for override in overrides:
-        _apply_override(tree, override)
+    for text in overrides:
+        _apply_override(tree, text)
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
@@ -477,7 +483,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
     under = _read_tree(path.parent / base, (*seen, path.resolve()))
-    return _merge(_without_schedule(under) if "schedule" in tree else under, tree)
+    return _merge(under if tree.get("schedule") is None else _without_schedule(under), tree)
 
 
 def _without_schedule(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -249,6 +249,27 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     )
 
 
+def test_no_preset_leaves_the_schedule_below_alone(tmp_path: Path) -> None:
+    write_config(tmp_path).rename(tmp_path / "base.yml")
+    path = tmp_path / "top.yml"
+    path.write_text("base: base.yml\nschedule: null\n")
+    expected = steps_of(load_config(Config, tmp_path / "base.yml"))
+    assert expected != ("250", 10, 10)
+    assert steps_of(load_config(Config, path)) == expected
+    assert steps_of(load_config(Config, path, ["schedule=null"])) == expected
+
+
+@pytest.mark.parametrize("value", [["paper"], {"paper": 1}, 3])
+def test_a_preset_is_a_word(tmp_path: Path, value: object) -> None:
+    with pytest.raises(ConfigError, match="schedule: input should be 'paper'"):
+        load_config(Config, write_config(tmp_path, schedule=value))
+
+
+def test_an_unquoted_colour_is_noticed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="mask_color is empty; in YAML a colour needs quotes"):
+        load_config(Config, write_config(tmp_path), ["data.eval.tiny.mask_color=#00f"])
+
+
 def test_every_preset_is_a_key_value(tmp_path: Path) -> None:
     for name in PRESETS:
         assert load_config(Config, write_config(tmp_path, schedule=name)).schedule == name

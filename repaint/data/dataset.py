@@ -46,6 +46,7 @@ class Reading:
         context: of windows, see `windows.around_holes`.
         rule: how to read masks.
         generator: makes the masks instead, picture number i's from `mask_seed + i`.
+        file_format: of the results, a key of `images.SAVE_OPTIONS`.
     """
 
     size: int
@@ -54,6 +55,7 @@ class Reading:
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: masks.MaskGenerator | None = None
     mask_seed: int = 0
+    file_format: str = "png"
 
 
 @dataclass(frozen=True)
@@ -201,13 +203,35 @@ def load_example(pair: Pair, reading: Reading) -> Example:
     if reading.fit == "crop":
         photo = images.Photo(images.crop_to_array(picture, reading.size))
         return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
+    _check_largest_side(pair, picture, reading)
     photo = images.to_photo(picture)
     if reading.rule.channel == "alpha" and photo.alpha is not None and pair.mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
+    return Example(pair, photo, known, _plan(pair, photo.pixels, known, reading))
+
+
+def _check_largest_side(pair: Pair, picture: Image.Image, reading: Reading) -> None:
+    largest = images.LARGEST_SIDE.get(reading.file_format)
+    if largest is not None and max(picture.size) > largest:
+        raise DataError(
+            f"{pair.picture}: {picture.width}x{picture.height} is more than format: {reading.file_format} can hold "
+            f"({largest} pixels a side); use format: png"
+        )
+
+
+def _plan(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Reading) -> tuple[Window, ...]:
+    """The windows of a picture in full resolution."""
+    if known.all():
+        return ()
     if reading.fit == "window":
-        return Example(pair, photo, known, tuple(windows.around_holes(known, reading.size, reading.context)))
-    cover = windows.padded if reading.fit == "pad" else windows.whole
-    return Example(pair, photo, known, () if known.all() else (cover(*known.shape),))
+        return tuple(windows.around_holes(known, reading.size, reading.context))
+    cover = (windows.padded if reading.fit == "pad" else windows.whole)(*known.shape)
+    if known.any() and not windows.cut_out(pixels, known, cover, reading.size)[1].any():
+        raise DataError(
+            f"{pair.mask or pair.picture}: the mask is so fine that with fit: {reading.fit} nothing known is left at "
+            f"{reading.size}x{reading.size} pixels; use fit: window"
+        )
+    return (cover,)
 
 
 def _known(pair: Pair, picture: Image.Image, reading: Reading) -> masks.Mask:
@@ -217,9 +241,9 @@ def _known(pair: Pair, picture: Image.Image, reading: Reading) -> masks.Mask:
         return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
     if pair.mask is None:
         mask = reading.rule.read(picture, pair.picture)
-    else:
-        mask = reading.rule.read(images.decode(pair.mask), pair.mask)
-        masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
+        return masks.crop_painted(mask, reading.size) if crop else masks.scale_mask(mask, picture.size)
+    mask = reading.rule.read(images.decode(pair.mask), pair.mask)
+    masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
     return masks.crop_mask(mask, picture.size, reading.size) if crop else masks.scale_mask(mask, picture.size)
 
 

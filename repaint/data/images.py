@@ -27,7 +27,7 @@ def decode(path: str) -> Image.Image:
     """Read and fully decode a picture file in its own mode, turned upright as its EXIF data say.
 
     Raises:
-        DataError: missing, damaged, or absurdly large.
+        DataError: missing, damaged, absurdly large, or of floating-point pixels.
     """
     content = storage.read_bytes(path)
     try:
@@ -35,11 +35,14 @@ def decode(path: str) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(content))
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            upright = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
         raise DataError(f"{path}: not a readable picture ({type(error).__name__}: {error})") from None
+    if upright.mode == "F":
+        raise DataError(f"{path}: its pixels are floats, whose range nobody knows; save it with 8 or 16 bits a channel")
+    return upright
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:
@@ -148,6 +151,7 @@ def to_uint8(x: Tensor) -> NDArray[np.uint8]:
     return array
 
 
+LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG has room for more than memory
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "png": {},
     "jpg": {"quality": 95, "subsampling": 0},

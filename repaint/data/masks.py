@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont
 from scipy.ndimage import binary_dilation
 
-from repaint.data.images import center_crop_like, has_alpha, to_eight_bits
+from repaint.data.images import center_crop, center_crop_like, has_alpha, to_eight_bits, to_rgb
 from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
@@ -20,6 +20,8 @@ Shape = tuple[int, int]  # height, width
 MaskGenerator = Callable[[Shape, np.random.Generator], Mask]
 
 THRESHOLD = 128
+LEAK = 1e-3  # share of a pixel that may come from the hole without being seen
+TRIES = 1000  # random masks to draw before giving up
 
 
 def to_grey(mask: Image.Image) -> Image.Image:
@@ -59,6 +61,21 @@ def crop_mask(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Ma
         bool [size, size], True = known.
     """
     return np.asarray(center_crop_like(mask, picture_size, size)) >= THRESHOLD
+
+
+def crop_painted(mask: Image.Image, size: int) -> Mask:
+    """A mask that is part of the picture itself, cut with it: known is what nothing of the hole's content mixes into.
+
+    Args:
+        mask: 8-bit grey, of the picture's size.
+        size: height and width of the result.
+
+    Returns:
+        bool [size, size], True = known.
+    """
+    hole = Image.fromarray((np.asarray(mask) < THRESHOLD).astype(np.float32))
+    known: Mask = np.abs(np.asarray(center_crop(hole, size))) < LEAK
+    return known
 
 
 def scale_mask(mask: Image.Image, picture_size: tuple[int, int]) -> Mask:
@@ -172,12 +189,17 @@ class LamaMasks:
     margin: int = 0
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
-        """A mask with at most half a hole: bool [H, W], True = known. Lengths follow the shorter side."""
-        while True:
+        """A mask with at most half a hole: bool [H, W], True = known. Lengths follow the shorter side.
+
+        Raises:
+            DataError: the picture is too small for such holes.
+        """
+        for _ in range(TRIES):
             boxes = rng.random() < self.box_weight / (1 + self.box_weight)
             hole = self._draw_boxes(shape, rng) if boxes else self._draw_strokes(shape, rng)
             if hole.mean() <= 0.5:
                 return ~hole
+        raise DataError(f"a picture of {shape[1]}x{shape[0]} pixels is too small for strokes and boxes; leave it out")
 
     def _draw_strokes(self, shape: Shape, rng: np.random.Generator) -> Mask:
         scale = min(shape) / 256
@@ -275,7 +297,7 @@ class MaskRule:
     Attributes:
         hole_white: white marks the hole instead of the known part.
         channel: "grey", or "alpha": what is transparent is the hole.
-        color: what is painted in this colour (any of Pillow's notations) is the hole; wins over the channel.
+        color: what is painted in this colour (any of Pillow's notations) is the hole, whatever the channel says.
     """
 
     hole_white: bool = False
@@ -304,7 +326,7 @@ EDGE = 2  # pixels around a painted part, where brushes mix it with the picture
 
 def _painted(picture: Image.Image, color: str) -> Mask:
     wanted = np.array(ImageColor.getcolor(color, "RGB"), np.int16)
-    pixels = np.asarray(to_eight_bits(picture).convert("RGB"), np.int16)
+    pixels = np.asarray(to_rgb(picture), np.int16)
     painted = (np.abs(pixels - wanted) <= COLOR_TOLERANCE).all(axis=2)
     hole: Mask = binary_dilation(painted, iterations=EDGE) if painted.any() else painted
     return hole

@@ -4,7 +4,7 @@ A window that is larger than the network's size is shown to it reduced. So windo
 blob gets one window around it, with context; thin holes that stretch far (scratches, text) are covered piece by piece.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ Floats = NDArray[np.float32]
 
 CONTEXT = 0.5  # known surroundings of a hole, relative to its longer side
 DEPTH = 6  # side of a piece, in the largest distance of a hole's pixel to the known part, if above the network's size
+BREADTH = 3  # a piece is not longer than so many times the picture's shorter side: of a panorama it shows a part
 MEDIAN_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
 LEAST_GRAIN = 0.7  # in grey levels; below it is rounding
 MARGIN = 0.125  # border of a piece that is left to its neighbours, relative to its side
@@ -72,25 +73,49 @@ def around_holes(known: Mask, size: int, context: float = CONTEXT) -> list[Windo
 
     Args:
         known: bool [H, W], True = known.
-        size: of the network; no window is smaller, unless the picture is.
+        size: of the network; no window is smaller, unless the picture is on its longer side.
         context: known surroundings of a hole, relative to its longer side.
     """
     if not known.any():
         return [padded(*known.shape)]
     depth = distance_transform_edt(~known)
     windows: list[Window] = []
-    for box in _hole_boxes(~known, max(1, size // 8)):
+    for box in sorted(_hole_boxes(~known, max(1, size // 8)), key=_area):  # a hole inside a ring comes first
         top, bottom, left, right = box
         wanted = round(max(bottom - top, right - left) * (1 + context))
-        enough = round(max(size, DEPTH * depth[top:bottom, left:right].max()))
+        deep = min(DEPTH * depth[top:bottom, left:right].max(), BREADTH * min(known.shape))
+        enough = round(max(size, deep))
         if wanted <= enough:
             windows.append(_square(known.shape, box, max(wanted, size)))
         else:
-            windows += _pieces(known, box, enough)
-    return windows
+            windows += sorted(_pieces(known.shape, box, enough), key=lambda piece: _distance(depth, piece))
+    return list(_needed(windows, known))
+
+
+def _needed(windows: Sequence[Window], known: Mask) -> Iterator[Window]:
+    """The windows that still find a hole when those before them are filled."""
+    rest = ~known
+    for window in windows:
+        top, bottom, left, right = window.fill
+        if rest[top:bottom, left:right].any():
+            yield window
+        rest[top:bottom, left:right] = False
 
 
 Box = tuple[int, int, int, int]  # top, bottom, left, right, end exclusive
+
+
+def _distance(depth: NDArray[np.float64], window: Window) -> float:
+    """How far what a window fills is from the known part; pieces near to it come first."""
+    top, bottom, left, right = window.fill
+    part = depth[top:bottom, left:right]
+    nearest: float = part.min(where=part > 0, initial=np.inf)
+    return nearest
+
+
+def _area(box: Box) -> int:
+    top, bottom, left, right = box
+    return (bottom - top) * (right - left)
 
 
 def _hole_boxes(hole: Mask, cell: int) -> list[Box]:
@@ -113,10 +138,10 @@ def _hole_boxes(hole: Mask, cell: int) -> list[Box]:
 
 
 def _square(shape: tuple[int, ...], box: Box, side: int) -> Window:
-    """A square around a box, moved into the picture as far as it fits, and shrunk to the picture if the box does."""
+    """A square around a box, moved into the picture as far as it fits, no larger than box and picture ask for."""
     top, bottom, left, right = box
     longest = max(bottom - top, right - left)
-    side = max(longest, min(side, *shape))
+    side = max(longest, min(side, max(shape)))
     starts = [
         _place((first + last - side) // 2, side, length)
         for first, last, length in ((top, bottom, shape[0]), (left, right, shape[1]))
@@ -130,16 +155,14 @@ def _place(start: int, side: int, length: int) -> int:
     return min(max(start, 0), length - side)
 
 
-def _pieces(known: Mask, box: Box, side: int) -> Iterator[Window]:
-    """Overlapping squares over a box, row by row, without those that have nothing to fill."""
-    side = min(side, *known.shape)
+def _pieces(shape: tuple[int, ...], box: Box, side: int) -> Iterator[Window]:
+    """Overlapping squares over a box, row by row."""
+    side = min(side, max(shape))
     step = max(1, side - 2 * round(MARGIN * side))
     top, bottom, left, right = box
     for y in range(top, bottom, step):
         for x in range(left, right, step):
-            fill = (y, min(y + step, bottom), x, min(x + step, right))
-            if not known[fill[0] : fill[1], fill[2] : fill[3]].all():
-                yield _square(known.shape, fill, side)
+            yield _square(shape, (y, min(y + step, bottom), x, min(x + step, right)), side)
 
 
 def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pixels, Mask]:
@@ -182,7 +205,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     inside, part = _cut(known, window), _cut(pixels, window).astype(np.float32)
     scale = max(window.height / filled.shape[0], window.width / filled.shape[1])
     if scale > 1:
-        fill += _border_correction(part - fill, inside, 1.5 * scale) + _grain(part, inside)[..., None]
+        fill += _border_correction(part - fill, inside, 1.5 * scale) + _missing_grain(part, inside, fill)[..., None]
     result = pixels.copy()
     top, bottom, left, right = window.fill
     area = result[top:bottom, left:right]
@@ -200,20 +223,30 @@ def _border_correction(difference: Floats, inside: Mask, sigma: float) -> Floats
     return correction
 
 
-def _grain(part: Floats, inside: Mask) -> Floats:
-    """Noise as fine and as strong as that of the known pixels: float32 [H, W], the same whenever it is asked for.
+def _missing_grain(part: Floats, inside: Mask, fill: Floats) -> Floats:
+    """Noise that brings the fill's grain to that of the known pixels: float32 [H, W], the same at every call.
 
-    Its strength is the median of what a pixel differs from the mean of its 3x3 neighbourhood, which edges hardly touch.
+    In all channels alike, as most of a photo's grain is in its brightness.
     """
-    grey = part.mean(axis=2)
-    surrounded = binary_erosion(inside, np.ones((3, 3)))
-    if not surrounded.any():
-        return np.zeros(inside.shape, np.float32)
-    differences = np.abs(grey - uniform_filter(grey, 3))[surrounded]
-    spread = float(np.median(differences)) / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
+    wanted = _grain(part, binary_erosion(inside, np.ones((3, 3))))
+    own = _grain(fill, np.ones_like(inside))
+    spread = max(0.0, wanted**2 - own**2) ** 0.5
     if spread < LEAST_GRAIN:
         return np.zeros(inside.shape, np.float32)
     return np.random.default_rng(0).normal(0, spread, inside.shape).astype(np.float32)
+
+
+def _grain(pixels: Floats, where: Mask) -> float:
+    """Standard deviation of the fine noise of [H, W, 3] in grey levels.
+
+    From the median of what a pixel differs from the mean of its 3x3 neighbourhood, which edges hardly touch.
+    """
+    if not where.any():
+        return 0.0
+    grey = pixels.mean(axis=2)
+    difference = np.abs(grey - uniform_filter(grey, 3))[where]
+    spread: float = np.median(difference).item() / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
+    return spread
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from repaint.data.dataset import (
     pair_pictures,
     read_labels,
 )
-from repaint.data.masks import MaskRule
+from repaint.data.masks import MaskRule, make_generator
 from repaint.errors import DataError
 from tests.tiny import write_masks, write_pictures
 
@@ -146,3 +148,29 @@ def test_training_pictures(tmp_path: Path) -> None:
     assert dataset[1].shape == (3, 16, 16)
     expected = np.asarray(Image.open(tmp_path / "01.png"))[2:18, 12:28].mean()
     assert abs(dataset[1].float().mean() - expected) < 10
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_a_mask_too_fine_to_be_seen_reduced(tmp_path: Path, fit: Literal["pad", "resize"]) -> None:
+    write_pictures(tmp_path / "gt", 1, size=(64, 64))
+    (pair,), _ = pair_pictures(str(tmp_path / "gt"), None)
+    reading = Reading(16, fit, generator=make_generator("ev2li"))
+    with pytest.raises(DataError, match=rf"00\.png: the mask is so fine that with fit: {fit} nothing known is left"):
+        load_example(pair, reading)
+    assert load_example(pair, replace(reading, fit="window")).windows
+
+
+@pytest.mark.parametrize(("file_format", "side"), [("webp", 16_384), ("jpg", 65_501)])
+def test_pictures_that_the_format_cannot_hold(tmp_path: Path, file_format: str, side: int) -> None:
+    Image.new("RGB", (side, 2)).save(tmp_path / "long.png")
+    (pair,), _ = pair_pictures(str(tmp_path), None)
+    reading = Reading(16, "window", generator=make_generator("box"), file_format=file_format)
+    with pytest.raises(DataError, match=rf"{side}x2 is more than format: {file_format} can hold .*; use format: png"):
+        load_example(pair, reading)
+
+
+def test_floats_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "depth.tif")
+    (pair,), _ = pair_pictures(str(tmp_path), None)
+    with pytest.raises(DataError, match=r"depth\.tif: its pixels are floats"):
+        load_example(pair, Reading(16, generator=make_generator("box")))

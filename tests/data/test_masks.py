@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from repaint.data.masks import GENERATORS, MaskRule, check_ratio, crop_mask, generate_mask, scale_mask, to_grey
+from repaint.data.images import crop_to_array
+from repaint.data.masks import (
+    GENERATORS,
+    MaskRule,
+    check_ratio,
+    crop_mask,
+    crop_painted,
+    generate_mask,
+    scale_mask,
+    to_grey,
+)
 from repaint.errors import DataError
 
 
@@ -43,6 +53,12 @@ def test_random_masks_have_the_released_shares_of_hole(kind: str, mean: float, l
     assert most - 0.05 < max(holes) <= 0.5
 
 
+@pytest.mark.parametrize("kind", ["thin", "medium", "thick"])
+def test_pictures_too_small_for_random_masks(kind: str) -> None:
+    with pytest.raises(DataError, match="a picture of 1x1 pixels is too small"):
+        generate_mask(kind, 1, 0)
+
+
 def test_unknown_kind() -> None:
     with pytest.raises(DataError, match="unknown kind of mask 'blob'; known are thin"):
         generate_mask("blob", 64, 0)
@@ -54,6 +70,17 @@ def test_grey_levels_are_cut_at_128_and_polarity_flips() -> None:
     np.testing.assert_array_equal(known[0], [False, False, True, True])
     np.testing.assert_array_equal(crop_mask(MaskRule(hole_white=True).read(mask, "m"), (4, 4), 4), ~known)
     np.testing.assert_array_equal(scale_mask(to_grey(mask), (8, 4))[0].reshape(4, 2)[:, 0], known[0])
+
+
+@pytest.mark.parametrize("side", [64, 100, 128, 500, 3000])
+def test_nothing_of_a_hole_in_the_picture_itself_leaks_into_the_known_part(side: int) -> None:
+    mask = np.full((side, side), 255, np.uint8)
+    mask[side // 4 : side // 2, side // 3 : 2 * side // 3] = 0
+    painted = np.where(mask[..., None] == 0, [0, 0, 255], 128).astype(np.uint8)
+    known = crop_painted(Image.fromarray(mask), 64)
+    seen = crop_to_array(Image.fromarray(painted), 64)
+    assert (seen[known] == 128).all()
+    assert abs((~known).mean() - 1 / 12) < 0.05
 
 
 def test_small_mask_is_resized_by_nearest_neighbour() -> None:

@@ -68,9 +68,40 @@ def test_a_blob_larger_than_the_network_has_context_around() -> None:
 def test_windows_stay_inside_while_the_hole_fits() -> None:
     (corner,) = around_holes(holes(400, 500, [(0, 50, 450, 500)]), 64)
     assert (corner.top, corner.left + corner.width) == (0, 500)
-    (wide,) = around_holes(holes(100, 300, [(0, 100, 0, 250)]), 16)
-    assert wide.width == 250
-    assert wide.rows == (-75, 175)
+    (wide,) = around_holes(holes(100, 300, [(0, 100, 0, 200)]), 16)
+    assert wide.columns == (0, 300)
+    assert wide.rows == (-100, 200)
+
+
+@settings(max_examples=150, deadline=None)
+@given(masks(), st.sampled_from([8, 16, 32]))
+def test_every_window_has_something_to_fill_and_something_to_go_by(known: np.ndarray, size: int) -> None:
+    rest = known.copy()
+    for window in around_holes(known, size) if known.any() else []:
+        (top, bottom), (left, right) = window.rows, window.columns
+        assert rest[max(top, 0) : bottom, max(left, 0) : right].any()
+        top, bottom, left, right = window.fill
+        assert not rest[top:bottom, left:right].all()
+        rest[top:bottom, left:right] = True
+
+
+@pytest.mark.parametrize("shape", [(200, 400), (200, 600), (64, 1000), (1000, 1778)])
+def test_half_of_a_long_picture_is_filled_in_sight_of_the_other(shape: tuple[int, int]) -> None:
+    known = generate_mask("genhalf", shape, 0)
+    for turned in (known, known.T):
+        window = around_holes(turned, 64)[0]
+        _, seen = cut_out(np.zeros((*turned.shape, 3), np.uint8), turned, window, 64)
+        assert seen.mean() > 0.03
+        assert window.height <= 3 * min(shape)
+
+
+def test_a_hole_inside_a_ring_is_filled_on_its_own() -> None:
+    known = holes(300, 300, [(50, 250, 50, 250)])
+    known[90:210, 90:210] = True
+    known[145:155, 145:155] = False
+    first, *others = around_holes(known, 64)
+    assert first.fill == (145, 155, 145, 155)
+    assert others
 
 
 def test_long_thin_holes_are_covered_in_pieces_at_full_resolution() -> None:
@@ -135,6 +166,17 @@ def test_an_enlarged_fill_meets_the_known_colours_at_the_border() -> None:
     assert step < 5
     middle = np.abs(result[120:136, 120:136].astype(int) - pixels[120:136, 120:136]).mean()
     assert middle == pytest.approx(20, abs=1.5)
+
+
+@pytest.mark.parametrize("side", [65, 70, 80, 96])
+def test_a_fill_with_grain_of_its_own_gets_no_more_than_is_missing(side: int) -> None:
+    pixels = (128 + RNG.normal(0, 8, (side, side, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
+    margin = side // 5
+    fill = (margin, side - margin, margin, side - margin)
+    known = holes(side, side, [fill])
+    grainy = (128 + RNG.normal(0, 8, (64, 64, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
+    result = paste(pixels, known, Window(0, 0, side, side, fill), grainy)
+    assert result[~known].std() == pytest.approx(8, rel=0.15)
 
 
 @pytest.mark.parametrize("spread", [0, 3, 8])
