@@ -181,8 +181,8 @@ class OutputPaths(_Strict):
     Attributes:
         srs: filled pictures.
         lrs: pictures with the hole painted over.
-        gts: pictures as the network saw them.
-        gt_keep_masks: masks as the network saw them, 255 = known.
+        gts: pictures as read: cropped to the network's size with `fit: crop`, else upright in full resolution.
+        gt_keep_masks: their masks, 255 = known.
         log: contact sheet and manifest (default: the folder that holds `srs`).
     """
 
