@@ -1,3 +1,9 @@
 """RePaint: inpainting with unconditional diffusion models (Lugmayr et al., CVPR 2022)."""
 
+import os
+
 __version__ = "0.1.0"
+
+# MKL's matrix products then give the same bits with any number of threads, so that a picture does not depend on how
+# many processes share a machine's cores. It is read when MKL is first used, so it must be set early.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

@@ -4,11 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-import torch
-
 from repaint import distributed, runner
 from repaint.config import Config, TrainConfig, load_config
-from repaint.errors import RepaintError
+from repaint.errors import RepaintError, is_out_of_memory
+from repaint.team import join_team
 from repaint.training import Trainer
 
 QUICKSTART = "confs/quickstart.yml"
@@ -27,10 +26,9 @@ def inpaint_main(arguments: Sequence[str] | None = None) -> int:
 
 def _inpaint(args: argparse.Namespace) -> int:
     config = load_config(Config, args.conf_path, args.set)
-    device = distributed.pick_device(args.device)
     if args.dry_run:
-        return runner.dry_run(config, device)
-    return runner.run(config, device, args.overwrite)
+        return runner.dry_run(config, distributed.pick_device(args.device))
+    return runner.run(config, join_team(args.device), args.overwrite)
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
@@ -83,8 +81,8 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        if debug:
+    except (MemoryError, RuntimeError) as error:
+        if debug or not is_out_of_memory(error):
             raise
         detail = str(error).partition("\n")[0] or type(error).__name__
         print(f"error: out of memory; lower batch_size ({detail})", file=sys.stderr)

@@ -228,7 +228,7 @@ class EvalDataConfig(_Strict):
     format: Literal["png", "jpg", "webp"] = "png"
     paths: OutputPaths
     image_size: Size | None = None
-    batch_size: Width = 1
+    batch_size: Width | Literal["auto"] = 1
     offset: NotNegative = 0
     max_len: Positive | None = None
     drop_last: bool = False

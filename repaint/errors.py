@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+import torch
+
 
 class RepaintError(Exception):
     """Base of all errors that the command line prints as one line (exit code 2)."""
@@ -29,3 +31,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: "; did you mean 'x'?", or nothing if no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device's or the host's memory is used up."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # PyTorch's allocator for the host has no error class of its own.
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

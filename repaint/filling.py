@@ -1,8 +1,9 @@
 """Filling pictures: windows of many pictures and samples go through the sampler together."""
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -20,11 +21,14 @@ from repaint.data.canvas import Canvas
 from repaint.data.dataset import Pair, load_example
 from repaint.data.images import encode_png, to_tensor, to_uint8, to_unit
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
-from repaint.errors import DataError
+from repaint.errors import ConfigError, DataError, is_out_of_memory
 from repaint.noise import PictureNoise, picture_seed
 from repaint.outputs import Results
+from repaint.progress import Progress
 from repaint.sampler import Callback, Step, p_sample_loop
 from repaint.schedule import count_network_calls
+from repaint.team import Team
+from repaint.watch import FiniteWatch
 
 
 @dataclass(frozen=True)
@@ -43,29 +47,44 @@ class Engine:
         """Network calls per batch."""
         return count_network_calls(self.times)
 
-    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], callback: Callback) -> Tensor:
-        """Fill the next window of each canvas: float32 [B, 3, size, size]."""
+    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], size: int, callback: Callback) -> Tensor:
+        """Fill the next window of each canvas.
+
+        Args:
+            canvases: at least one and at most `size`.
+            labels: a class for each, or None.
+            size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen for
+                another shape gives other last bits; what is missing is filled up with the last canvas.
+            callback: sees the whole batch.
+
+        Returns:
+            float32 [len(canvases), 3, image_size, image_size].
+        """
         config = self.config
+        missing = size - len(canvases)
         views = [canvas.look(config.image_size) for canvas in canvases]
-        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
         seeds = [
             picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
         ]
-        return p_sample_loop(
+        views, seeds = views + views[-1:] * missing, seeds + seeds[-1:] * missing
+        classes = None if None in labels else [*labels, *[labels[-1]] * missing]
+        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
+        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
+        filled = p_sample_loop(
             self.model,
             self.diffusion,
             x0,
             keep_mask,
             self.times,
             PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
-            y=None if None in labels else torch.tensor(labels, device=self.device),
+            y=None if classes is None else torch.tensor(classes, device=self.device),
             cond_fn=self.cond_fn,
             ddim_eta=config.ddim_eta if config.use_ddim else None,
             inject=config.inpa_inj_sched_prev,
             paste_known=config.paste_known,
             callback=callback,
         )
+        return filled[: len(canvases)]
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,21 @@ class Tally:
     failed: set[str] = field(default_factory=set)
     flattened: set[str] = field(default_factory=set)
 
+    def to_json(self) -> str:
+        """For another process."""
+        return json.dumps([self.done, self.skipped, sorted(self.failed), sorted(self.flattened)])
+
+    @classmethod
+    def merge(cls, texts: Sequence[str]) -> "Tally":
+        """How all processes fared, from what each of them told; what was skipped is known to all alike."""
+        merged = cls()
+        for done, skipped, failed, flattened in map(json.loads, texts):
+            merged.done += done
+            merged.skipped = skipped
+            merged.failed |= set(failed)
+            merged.flattened |= set(flattened)
+        return merged
+
 
 def counted(config: Config) -> str:
     """What the targets of a run are called: pictures, or fills if each picture has several."""
@@ -100,55 +134,61 @@ def counted(config: Config) -> str:
 
 
 class Filling:
-    """A run in progress: canvases come in one by one, are filled together window by window, and go out when done.
+    """One process's share of a run: canvases come in one by one, are filled together window by window, and go out.
 
     A batch takes windows of any pictures and samples, so it is full as long as there is enough to do.
+
+    Args:
+        engine: fills batches.
+        targets: of the whole run; the processes take the next one whenever they have room.
+        results: takes what is done.
+        record: what all manifest lines tell.
+        batch_size: most windows at a time, and the size of every batch.
+        team: of the run.
     """
 
     def __init__(
-        self, engine: Engine, targets: Sequence[Target], results: Results, record: dict[str, object], tally: Tally
+        self,
+        engine: Engine,
+        targets: Sequence[Target],
+        results: Results,
+        record: Mapping[str, object],
+        batch_size: int,
+        team: Team,
     ) -> None:
-        self.engine, self.results, self.record, self.tally = engine, results, record, tally
-        self.batch_size = engine.config.eval_data.batch_size
-        todo = [target for target in targets if target.name not in results.finished]
-        self.waiting = len(todo)
-        self.queue = self._open(todo)
+        self.engine, self.results, self.record, self.batch_size = engine, results, record, batch_size
+        self.tally = Tally(skipped=len(results.finished))
+        calls = engine.nfe * (len(targets) - self.tally.skipped)
+        pictures = f"{len(targets)} {counted(engine.config)}"
+        self.progress = Progress(team, calls, pictures, self.tally.skipped, engine.config.show_progress)
+        todo = (targets[number] for number in team.claim(len(targets)))
+        self.queue = self._open(target for target in todo if target.name not in results.finished)
         self.active: list[tuple[Target, Canvas]] = []
-        self.total = f"{len(targets)} {counted(engine.config)}"
+        self.postponed: list[tuple[Target, Canvas]] = []
 
     def run(self) -> None:
-        """Fill all there is to fill."""
-        with tqdm(total=self._calls_left(), unit="call", disable=not self.engine.config.show_progress) as bar:
-            while self._refill():
-                bar.total = bar.n + self._calls_left()
-                bar.set_postfix_str(f"{self.tally.done + self.tally.skipped}/{self.total}")
-                self._fill_batch(bar.update)
-            bar.total = bar.n
-            bar.refresh()
+        """Fill until there is nothing left to take."""
+        while self._refill():
+            self._fill_batch()
 
-    def _calls_left(self) -> int:
-        """Network calls still to come, as far as is known: a picture that is not read yet counts as one window."""
-        windows = self.waiting + sum(len(canvas.example.windows) - canvas.position for _, canvas in self.active)
-        return -(-windows // self.batch_size) * self.engine.nfe
-
-    def _open(self, targets: Sequence[Target]) -> Iterator[tuple[Target, Canvas]]:
+    def _open(self, targets: Iterator[Target]) -> Iterator[tuple[Target, Canvas]]:
         """Canvases of the readable pictures; each picture is read once for all its samples."""
         reading = build.build_reading(self.engine.config)
         for pair, group in groupby(targets, key=lambda target: target.pair):
-            samples = list(group)
-            self.waiting -= len(samples)
             try:
                 example = load_example(pair, reading)
             except DataError as error:
-                _fail(self.tally, pair, str(error))
+                for _ in group:
+                    self._fail(pair, str(error))
                 continue
-            for target in samples:
+            for target in group:
+                self.progress.plan((len(example.windows) - 1) * self.engine.nfe)
                 yield target, Canvas(example, target.sample)
 
     def _refill(self) -> bool:
         """Top the batch up; False when nothing is left. A picture without a hole is written as it is."""
         while len(self.active) < self.batch_size:
-            entry = next(self.queue, None)
+            entry = self.postponed.pop(0) if self.postponed else next(self.queue, None)
             if entry is None:
                 break
             if self.engine.config.inpa_inj_sched_prev and entry[1].example.known.all():
@@ -157,24 +197,19 @@ class Filling:
                 self.active.append(entry)
         return bool(self.active)
 
-    def _fill_batch(self, on_call: Callable[[], object]) -> None:
-        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
+    def _fill_batch(self) -> None:
         started = time.perf_counter()
-        recorder = self._recorder()
-
-        def watch(step: Step) -> None:
-            if step.s < step.t:
-                on_call()
-            if recorder is not None:
-                recorder(step)
-
-        filled = self.engine.fill([canvas for _, canvas in self.active], labels, watch)
+        recorder, watch = self._recorder(), FiniteWatch()
+        filled = self._sample(recorder, watch)
+        if filled is None:
+            return
         share = (time.perf_counter() - started) / len(self.active)
         unfinished = []
         for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
-            if not x.isfinite().all():
-                reason = "the result is not finite; if use_fp16 is on, switch it off, else look at the weights"
-                _fail(self.tally, target.pair, f"{target.pair.picture}: {reason}")
+            trouble = watch.report(number)
+            if trouble is not None:
+                hint = "; use_fp16: true overflows easily, set it to false" if self.engine.config.use_fp16 else ""
+                self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}")
                 continue
             pixels = to_uint8(x)
             if recorder is not None:
@@ -187,6 +222,50 @@ class Filling:
             else:
                 unfinished.append((target, canvas))
         self.active = unfinished
+
+    def _sample(self, recorder: Recorder | None, watch: FiniteWatch) -> Tensor | None:
+        """The fills of the active windows; None if memory was too small, and the batch has become smaller."""
+        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
+        calls = 0
+
+        def callback(step: Step) -> None:
+            nonlocal calls
+            if step.s < step.t:
+                calls += 1
+                self.progress.called(len(self.active))
+            watch(step)
+            if recorder is not None:
+                recorder(step)
+
+        try:
+            return self.engine.fill([canvas for _, canvas in self.active], labels, self.batch_size, callback)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error).partition("\n")[0] or type(error).__name__
+        # Only here, when the error no longer holds the batch's tensors, can their memory be given back.
+        self.progress.called(-calls * len(self.active))
+        self._halve(reason)
+        return None
+
+    def _halve(self, reason: str) -> None:
+        """Go on with half as many pictures at a time; the others of the batch wait."""
+        if self.batch_size == 1:
+            raise ConfigError(
+                f"out of memory with one picture at a time ({reason}); it takes a smaller network, use_fp16: true on a "
+                f"GPU, or a device with more memory"
+            )
+        smaller = -(-self.batch_size // 2)
+        tqdm.write(
+            f"out of memory with batches of {self.batch_size}: going on with {smaller} (pictures may differ by a grey "
+            f"level from those of other sizes; batch_size: {smaller} starts so)",
+            file=sys.stderr,
+        )
+        if self.engine.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.batch_size = smaller
+        self.postponed = self.active[smaller:] + self.postponed
+        self.active = self.active[:smaller]
 
     def _recorder(self) -> Recorder | None:
         config = self.engine.config
@@ -218,16 +297,17 @@ class Filling:
         return f"{stem}/window{canvas.position}" if self.engine.config.eval_data.fit == "window" else stem
 
     def _write(self, target: Target, canvas: Canvas) -> None:
-        record = self.record | {"nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
+        record = {**self.record, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
         self.results.write(target.name, canvas, record)
         self.tally.done += 1
+        self.progress.done()
         alpha = canvas.example.photo.alpha
         if target.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(target.pair.picture)
 
-
-def _fail(tally: Tally, pair: Pair, message: str) -> None:
-    """Note and tell that a picture cannot be done, once for all its fills."""
-    if pair.picture not in tally.failed:
-        tally.failed.add(pair.picture)
-        tqdm.write(f"skipped: {message}", file=sys.stderr)
+    def _fail(self, pair: Pair, message: str) -> None:
+        """Note that a fill cannot be made, and tell it once for all fills of the picture."""
+        self.progress.plan(-self.engine.nfe)
+        if pair.picture not in self.tally.failed:
+            self.tally.failed.add(pair.picture)
+            tqdm.write(f"skipped: {message}", file=sys.stderr)

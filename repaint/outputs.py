@@ -5,8 +5,8 @@ that whatever a crash leaves behind is done again.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from repaint.errors import ConfigError, DataError
 from repaint.sheets import masked_pixels
 
 MANIFEST = "manifest.jsonl"
+PARTS = "manifest_parts"  # folder of the lines of each of several processes
 CONTACT_SHEET = "contact_sheet.png"
 
 
@@ -34,64 +35,25 @@ class ResultFolders:
     keep_mask: str | None = None
 
 
+@dataclass
 class Results:
-    """The results of one run, resumable.
+    """The results of a run, as one of its processes sees and writes them.
 
-    Args:
+    Attributes:
         folders: where to write.
-        digest: fingerprint of what all pictures share; results of another one are not mixed in.
+        digest: fingerprint of what all pictures share.
         wanted: for each picture of the run, by its name, what else determines it (its files, its seed ...); it goes
-            into the manifest line, and a line that tells otherwise is done again.
-        overwrite: do all of `wanted` again.
-
-    Raises:
-        DataError: a folder cannot be written to.
-        ConfigError: the folder holds results of another configuration, and `overwrite` is off.
+            into the manifest line.
+        finished: names of the pictures that are done.
+        manifest: file that takes the lines of this process.
     """
 
-    def __init__(
-        self,
-        folders: ResultFolders,
-        digest: str,
-        wanted: Mapping[str, Mapping[str, Any]],
-        overwrite: bool = False,
-    ) -> None:
-        self.folders = folders
-        self.digest = digest
-        self.wanted = wanted
-        self.manifest = storage.join(folders.log, MANIFEST)
-        self._inputs_written: set[str] = set()
-        for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
-            if folder is not None:
-                storage.check_writable(folder)
-        lines = self._valid_lines(overwrite)
-        self.finished = set(lines) & set(wanted)
-        text = "".join(json.dumps(line) + "\n" for line in lines.values())
-        if not storage.exists(self.manifest) or storage.read_bytes(self.manifest) != text.encode():
-            storage.write_bytes(self.manifest, text.encode())
-
-    def _valid_lines(self, overwrite: bool) -> dict[str, Mapping[str, Any]]:
-        """Manifest lines by picture name: whole, as wanted now, and with the picture still there."""
-        if not storage.exists(self.manifest):
-            return {}
-        lines: dict[str, Mapping[str, Any]] = {}
-        for text in storage.read_bytes(self.manifest).decode(errors="replace").splitlines():
-            line = _parse_line(text)
-            if line is None:
-                continue
-            if line["config_digest"] != self.digest:
-                if overwrite:
-                    continue
-                raise ConfigError(
-                    f"{self.manifest}: tells of results of another configuration, seed or checkpoint; "
-                    f"give other paths (paths.log for this file), or --overwrite"
-                )
-            name = line["name"]
-            wanted = self.wanted.get(name)
-            stale = wanted is not None and (overwrite or any(line.get(key) != wanted[key] for key in wanted))
-            if not stale and storage.exists(storage.join(self.folders.inpainted, name)):
-                lines[name] = line
-        return lines
+    folders: ResultFolders
+    digest: str
+    wanted: Mapping[str, Mapping[str, Any]]
+    finished: set[str]
+    manifest: str
+    _inputs_written: set[str] = field(default_factory=set)
 
     def write(self, name: str, canvas: Canvas, record: Mapping[str, Any]) -> None:
         """Write all files of one filled picture, then its manifest line.
@@ -132,11 +94,83 @@ class Results:
         return pixels if pixels.shape == example.pixels.shape else None
 
 
-def _parse_line(text: str) -> dict[str, Any] | None:
-    """A whole manifest line; None for what a crash cut off: its picture is done again."""
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    whole = isinstance(line, dict) and isinstance(line.get("name"), str) and "config_digest" in line
-    return line if whole else None
+def manifest_path(folders: ResultFolders, rank: int | None = None) -> str:
+    """The manifest, or the part of it that process `rank` writes while several are at work."""
+    name = MANIFEST if rank is None else f"{PARTS}/{rank:05d}.jsonl"
+    return storage.join(folders.log, name)
+
+
+def check_writable(folders: ResultFolders) -> None:
+    """Raise DataError if results cannot be written to one of the folders, which are made if needed."""
+    for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
+        if folder is not None:
+            storage.check_writable(folder)
+
+
+def collect(
+    folders: ResultFolders, digest: str, wanted: Mapping[str, Mapping[str, Any]], overwrite: bool = False
+) -> set[str]:
+    """Put the manifest in order, with one line for each picture that is done, and take in the parts of processes.
+
+    A line counts if it is whole, tells what is wanted now, and its picture is still there.
+
+    Args:
+        folders: of the results.
+        digest: fingerprint of what all pictures share; results of another one are not mixed in.
+        wanted: see `Results`.
+        overwrite: do all of `wanted` again.
+
+    Returns:
+        Names of the wanted pictures that are done.
+
+    Raises:
+        ConfigError: the folder holds results of another configuration, and `overwrite` is off.
+        DataError: the manifest cannot be read or written.
+    """
+    manifest, parts = manifest_path(folders), storage.join(folders.log, PARTS)
+    part_files = [storage.join(parts, name) for name in storage.list_files(parts)] if storage.exists(parts) else []
+    lines: dict[str, Mapping[str, Any]] = {}
+    for path in [manifest, *part_files]:
+        for line in _read_lines(path):
+            if _counts(line, path, folders, digest, wanted, overwrite):
+                lines[line["name"]] = line
+    text = "".join(json.dumps(line) + "\n" for line in lines.values()).encode()
+    if not storage.exists(manifest) or storage.read_bytes(manifest) != text:
+        storage.write_bytes(manifest, text)
+    for path in part_files:  # only now, as whatever is in them stands in the manifest
+        storage.remove(path)
+    return lines.keys() & wanted.keys()
+
+
+def _read_lines(path: str) -> Iterator[dict[str, Any]]:
+    """The whole lines of a manifest; what a crash cut off is left out, so that its picture is done again."""
+    if not storage.exists(path):
+        return
+    for text in storage.read_bytes(path).decode(errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("name"), str) and "config_digest" in line:
+            yield line
+
+
+def _counts(
+    line: Mapping[str, Any],
+    path: str,
+    folders: ResultFolders,
+    digest: str,
+    wanted: Mapping[str, Mapping[str, Any]],
+    overwrite: bool,
+) -> bool:
+    if line["config_digest"] != digest:
+        if overwrite:
+            return False
+        raise ConfigError(
+            f"{path}: tells of results of another configuration, seed or checkpoint; "
+            f"give other paths (paths.log for this file), or --overwrite"
+        )
+    own = wanted.get(line["name"])
+    if own is not None and (overwrite or any(line.get(key) != own[key] for key in own)):
+        return False
+    return storage.exists(storage.join(folders.inpainted, line["name"]))

@@ -1,37 +1,86 @@
 """The main job: pictures and masks in, filled pictures out."""
 
+import hashlib
+import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 import yaml
 
 from repaint import __version__, build
 from repaint.animation import require_codec
+from repaint.batching import largest_batch
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
 from repaint.data.dataset import Pair
+from repaint.errors import DataError
 from repaint.filling import Engine, Filling, Tally, Target, counted
 from repaint.noise import picture_seed
-from repaint.outputs import Results
+from repaint.outputs import ResultFolders, Results, check_writable, collect, manifest_path
 from repaint.overview import write_sheets
 from repaint.schedule import count_network_calls
+from repaint.team import Team
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 
 
-def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
-    """Inpaint all pictures of a configuration.
+@dataclass(frozen=True)
+class _Job:
+    """All of a run that every process knows by itself."""
+
+    config: Config
+    engine: Engine
+    targets: list[Target]
+    wanted: dict[str, dict[str, Any]]
+    digest: str
+    record: dict[str, object]
+    notes: list[str | None]
+
+
+def run(config: Config, team: Team, overwrite: bool = False) -> int:
+    """Inpaint all pictures of a configuration, together with the other processes of the team.
 
     Returns:
-        Exit code: 0, 3 if some pictures could not be done, 130 after Ctrl-C.
+        Exit code: 0, 3 if some pictures could not be done, 130 after Ctrl-C. All but the main process return 0, but
+        after Ctrl-C: what it knows concerns all.
 
     Raises:
-        RepaintError: nothing could be started.
+        RepaintError: nothing could be started, or a result cannot be written.
     """
+    job = _prepare(config, team.device)
+    folders = build.build_folders(job.config)
+    finished, batch_size = _plan(job, folders, team, overwrite)
+    manifest = manifest_path(folders, team.rank if team.world_size > 1 else None)
+    results = Results(folders, job.digest, job.wanted, finished, manifest)
+    if team.is_main:
+        _say_plan(job, len(finished), batch_size, team)
+    filling = Filling(job.engine, job.targets, results, job.record, batch_size, team)
+    code = EXIT_OK
+    try:
+        filling.run()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    tallies = team.gather("tally", filling.tally.to_json(), filling.progress.refresh)
+    filling.progress.close()
+    if tallies is None:
+        return code
+    tally = Tally.merge(tallies)
+    if team.world_size > 1:
+        results.finished = collect(folders, job.digest, job.wanted)
+    if code == EXIT_INTERRUPTED:
+        print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
+    elif tally.failed or _is_incomplete(job, results, tally):
+        code = EXIT_SOME_FAILED
+    _say_results(job.config, job.targets, results, tally)
+    return code
+
+
+def _prepare(config: Config, device: torch.device) -> _Job:
     if config.model != "auto":
         _check(config)  # before gigabytes are read
     pairs, pairing_note = build.build_pairs(config)
@@ -42,24 +91,46 @@ def run(config: Config, device: torch.device, overwrite: bool = False) -> int:
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
     engine = _build_engine(config, weights, classifier, device)
-    digest = build.config_digest(config, weights, classifier, device)
     targets = _targets(config, pairs)
     build.check_results(config, pairs, [target.name for target in targets])
-    results = Results(build.build_folders(config), digest, _wanted(config, targets, labels), overwrite)
-    _say_notes(config, pairing_note, labels_note)
-    print(summary(config, len(pairs), engine.times, device))
-    tally = Tally(skipped=len(results.finished))
-    if tally.skipped:
-        already = f"{tally.skipped} of {len(targets)} {counted(config)} are finished already"
-        print(f"{already} (--overwrite does them again)")
-    try:
-        Filling(engine, targets, results, _common_record(engine, weights.digest), tally).run()
-        code = EXIT_SOME_FAILED if tally.failed else EXIT_OK
-    except KeyboardInterrupt:
-        print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
-        code = EXIT_INTERRUPTED
-    _say_results(config, targets, results, tally)
-    return code
+    return _Job(
+        config,
+        engine,
+        targets,
+        _wanted(config, targets, labels),
+        build.config_digest(config, weights, classifier, device),
+        _common_record(engine, weights.digest),
+        [pairing_note, labels_note],
+    )
+
+
+def _plan(job: _Job, folders: ResultFolders, team: Team, overwrite: bool) -> tuple[set[str], int]:
+    """What is done already, and the size of all batches; the main process finds out and tells the others.
+
+    Raises:
+        RepaintError: the results cannot go where they should.
+    """
+    names = hashlib.sha256("\n".join(job.wanted).encode()).hexdigest()
+    if team.is_main:
+        check_writable(folders)
+        # A restart goes on with what the attempts before it have overwritten.
+        finished = collect(folders, job.digest, job.wanted, overwrite and team.attempt == 0)
+        wanted, count = job.config.eval_data.batch_size, len(job.targets)
+        batch_size = largest_batch(job.engine, count) if wanted == "auto" else min(wanted, count)
+        team.tell("plan", json.dumps([names, sorted(finished), batch_size]))
+        return finished, batch_size
+    told_names, finished_names, batch_size = json.loads(team.hear("plan"))
+    if told_names != names:
+        raise DataError(f"{job.config.eval_data.gt_path}: the processes of this run see different pictures there")
+    return set(finished_names), batch_size
+
+
+def _is_incomplete(job: _Job, results: Results, tally: Tally) -> bool:
+    """Whether a picture was neither done nor reported, because the process that took it is gone; tells how many."""
+    lost = [t for t in job.targets if t.name not in results.finished and t.pair.picture not in tally.failed]
+    if lost:
+        print(f"{len(lost)} {counted(job.config)} are still missing; the same command does them", file=sys.stderr)
+    return bool(lost)
 
 
 def _check(config: Config) -> None:
@@ -114,22 +185,41 @@ def _common_record(engine: Engine, digest: str) -> dict[str, object]:
     }
 
 
-def summary(config: Config, pictures: int, times: Sequence[int], device: torch.device | str) -> str:
+def summary(
+    config: Config, pictures: int, times: Sequence[int], device: torch.device | str, batch_size: int | Literal["auto"]
+) -> str:
     """The one line printed before a run."""
     params = config.schedule_jump_params
     calls = count_network_calls(times)
     fills = config.num_samples_per_image
-    batches = -(-pictures * fills // config.eval_data.batch_size)
     size = f"{config.image_size}x{config.image_size}"
     each = f", {fills} fills each" if fills > 1 else ""
-    if config.eval_data.fit == "window":  # how many there are is known only when the masks are read
-        work, total = f"pictures through windows of {size}{each}, {config.eval_data.batch_size} at a time", "or more"
+    total = ""
+    if batch_size == "auto" or config.eval_data.fit == "window":  # windows are counted only when the masks are read
+        through = " through windows" if config.eval_data.fit == "window" else ""
+        work = f"pictures{through} of {size}{each}, {batch_size} at a time"
+        if batch_size != "auto":
+            total = f" ({calls * -(-pictures * fills // batch_size)} or more)"
     else:
-        work, total = f"pictures of {size}{each}{',' if each else ''} in {batches} batches", "in all"
+        batches = -(-pictures * fills // batch_size)
+        work, total = (
+            f"pictures of {size}{each}{',' if each else ''} in {batches} batches",
+            f" ({calls * batches} in all)",
+        )
     return (
         f"{config.name or 'inpainting'}: {pictures} {work}, T={max(times) + 1} j={params.jump_length} "
-        f"r={params.jump_n_sample}, {calls} network calls a batch ({calls * batches} {total}), on {device}"
+        f"r={params.jump_n_sample}, {calls} network calls a batch{total}, on {device}"
     )
+
+
+def _say_plan(job: _Job, finished: int, batch_size: int, team: Team) -> None:
+    _say_notes(job.config, *job.notes)
+    pictures = len(job.targets) // job.config.num_samples_per_image
+    where = f"{team.world_size} x {team.device.type}" if team.world_size > 1 else team.device
+    print(summary(job.config, pictures, job.engine.times, str(where), batch_size))
+    if finished:
+        already = f"{finished} of {len(job.targets)} {counted(job.config)} are finished already"
+        print(f"{already} (--overwrite does them again)")
 
 
 def _say_notes(config: Config, *notes: str | None) -> None:
@@ -180,8 +270,9 @@ def dry_run(config: Config, device: torch.device) -> int:
         mask = target.pair.mask or build.describe_mask(config)
         print(f"{target.pair.picture} + {mask} -> {storage.join(data.paths.srs, target.name)}")
     _say_notes(config, *notes)
-    print(summary(config, len(pairs), build.build_times(config), device))
-    parameters, activations = build.estimate_memory(config)
+    batch_size = data.batch_size if data.batch_size == "auto" else max(1, min(data.batch_size, len(targets)))
+    print(summary(config, len(pairs), build.build_times(config), device, batch_size))
+    parameters, activations = build.estimate_memory(config, 1 if batch_size == "auto" else batch_size)
     print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:
         print(f"missing: {path}")

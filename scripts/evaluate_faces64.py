@@ -30,6 +30,7 @@ from repaint.evaluation.distances import Features, FeatureSpace, frechet_distanc
 from repaint.evaluation.metrics import mirrored_half_difference
 from repaint.evaluation.report import markdown_table, mean_fill, score
 from repaint.sheets import enlarge, tile
+from repaint.team import stand_alone
 
 Pictures = list[NDArray[np.uint8]]
 Results = dict[str, dict[str, dict[str, float]]]  # part, method, measure
@@ -115,7 +116,7 @@ class Evaluation:
         unwanted = [f"data.eval.faces.paths.{key}=null" for key in ("lrs", "gts", "gt_keep_masks")]
         values = [override(f"data.eval.faces.{key}", value) for key, value in data.items()] + unwanted
         config = load_config(Config, conf, [*values, f"seed={seed}", *changes, *self.overrides])
-        if runner.run(config, self.device) != runner.EXIT_OK:
+        if runner.run(config, stand_alone(self.device)) != runner.EXIT_OK:
             raise ConfigError(f"{srs}: not all pictures could be filled; run the same command again")
 
 

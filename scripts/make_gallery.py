@@ -20,6 +20,7 @@ from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
 from repaint.errors import DataError
 from repaint.sheets import contact_sheet
+from repaint.team import stand_alone
 
 KINDS = {  # as the paper calls them
     "genhalf": "Half",
@@ -48,7 +49,7 @@ class Painter:
         changes += ["data.eval.faces.paths.gt_keep_masks=null", f"data.eval.faces.offset={face}"]
         changes += ["data.eval.faces.max_len=1", f"seed={number * SEED_STEP}", *self.overrides]
         config = load_config(Config, CONFS / f"faces64_{kind}.yml", changes)
-        if runner.run(config, self.device) != runner.EXIT_OK:
+        if runner.run(config, stand_alone(self.device)) != runner.EXIT_OK:
             raise DataError(f"{kind}: the face could not be filled")
         return [np.asarray(decode(str(next((folder / key).glob("*.png"))))) for key in keys]
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_run_from_the_shell(tmp_path: Path) -> None:
         "tiny: 3 pictures of 16x16 in 2 batches, T=4 j=1 r=2, 7 network calls a batch (14 in all), on cpu"
     )
     assert result.startswith(f"3 pictures filled; results in {tmp_path}/out/inpainted, contact sheet")
-    assert "14/14" in done.stderr
+    assert "21/21" in done.stderr  # three pictures, seven calls each
     assert "call" in done.stderr
     for name in ("00.png", "01.png", "02.png"):
         truth, filled = read_pixels(tmp_path / "gt" / name), read_pixels(tmp_path / "out/inpainted" / name)
@@ -553,7 +554,7 @@ def test_results_that_are_not_finite_are_not_written(tmp_path: Path, capsys: pyt
     (tmp_path / "model.safetensors").write_bytes(encode_checkpoint(state, {}))
     assert run(conf) == 3
     captured = capsys.readouterr()
-    assert "00.png: the result is not finite; if use_fp16 is on, switch it off" in captured.err
+    assert "00.png: not finite from transition 1 on (network call 1, t=3): 100.0% of its values" in captured.err
     assert "0 pictures filled, 3 could not be done" in captured.out
     assert manifest(tmp_path) == []
 
@@ -597,6 +598,7 @@ def test_metadata_tells_of_heads_that_shapes_do_not_show(tmp_path: Path, capsys:
     [
         (torch.OutOfMemoryError("CUDA out of memory.\nMore details"), "CUDA out of memory."),
         (MemoryError(), "MemoryError"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), "[enforce fail"),
     ],
 )
 def test_out_of_memory_is_one_line(
@@ -606,7 +608,30 @@ def test_out_of_memory_is_one_line(
         raise error
 
     monkeypatch.setattr(filling, "p_sample_loop", full)
-    user_error(capsys, run(make_run(tmp_path)), f"out of memory; lower batch_size ({detail})")
+    assert run(make_run(tmp_path)) == 2
+    halved, error_line = capsys.readouterr().err.splitlines()
+    assert "out of memory with batches of 2: going on with 1" in halved
+    assert error_line.startswith("error: out of memory with one picture at a time")
+    assert detail in error_line
+
+
+def test_out_of_memory_halves_the_batch_and_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, sizes = filling.p_sample_loop, []
+
+    def small(model: Any, diffusion: Any, x0: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
+        sizes.append(len(x0))
+        if len(x0) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return loop(model, diffusion, x0, *arguments, **options)
+
+    monkeypatch.setattr(filling, "p_sample_loop", small)
+    conf = make_run(tmp_path, 6)
+    assert run(conf, "--set", "data.eval.tiny.batch_size=6") == 0
+    assert sizes == [6, 3, 2, 2, 2]
+    assert "batches of 3: going on with 2" in capsys.readouterr().err
+    assert [line["name"] for line in manifest(tmp_path)] == [f"{i:02d}.png" for i in range(6)]
 
 
 def test_ctrl_c_keeps_what_is_finished(

@@ -84,7 +84,10 @@ ALLOWED = {
     "models": "errors",
     "data": "errors",
     "distributed": "errors",
+    "team": "distributed",
+    "progress": "team",
     "sampler": "diffusion",
+    "watch": "sampler",
     "plotting": "errors schedule",
     "config": "errors schedule",
     "sheets": "data",
@@ -92,11 +95,12 @@ ALLOWED = {
     "outputs": "data errors sheets",
     "evaluation": "data errors",
     "build": "config data diffusion errors models noise outputs schedule",
-    "filling": "animation build config data diffusion errors noise outputs sampler schedule",
+    "filling": "animation build config data diffusion errors noise outputs progress sampler schedule team watch",
+    "batching": "build errors filling",
     "overview": "data errors filling outputs sheets",
-    "runner": "animation build config data filling noise outputs overview schedule",
+    "runner": "animation batching build config data errors filling noise outputs overview schedule team",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
-    "cli": "config distributed errors runner training",
+    "cli": "config distributed errors runner team training",
 }
 
 

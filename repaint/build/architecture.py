@@ -114,9 +114,8 @@ def build_classifier(config: UNetConfig) -> Classifier:
         raise ConfigError(f"classifier: {error}") from None
 
 
-def estimate_memory(config: Config) -> tuple[int, int]:
-    """Bytes of (weights, activations) that a run needs on its device, without the framework's own."""
-    batch = config.eval_data.batch_size
+def estimate_memory(config: Config, batch: int) -> tuple[int, int]:
+    """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own."""
     with torch.device("meta"):
         x = torch.empty(batch, 3, config.image_size, config.image_size)
         t = torch.empty(batch)

@@ -43,6 +43,8 @@ def check(config: Config) -> None:
         )
     if config.use_ddim and config.guided:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
+    if config.eval_data.drop_last and config.eval_data.batch_size == "auto":
+        raise ConfigError("drop_last needs to know the batch_size; give a number instead of auto, or leave it out")
     _check_fit(config)
     if config.ddim_eta and not config.use_ddim:
         raise ConfigError("ddim_eta has no meaning without use_ddim: true")
@@ -133,7 +135,7 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
     """
     data = config.eval_data
     pairs, note = pair_pictures(data.gt_path, data.mask_path, data.offset, data.max_len)
-    if data.drop_last:
+    if data.drop_last and isinstance(data.batch_size, int):
         group = data.batch_size // math.gcd(data.batch_size, config.num_samples_per_image)
         pairs = pairs[: len(pairs) // group * group]
         if not pairs:

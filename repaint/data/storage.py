@@ -141,6 +141,16 @@ def append_line(path: str, line: str) -> None:
             os.fsync(file.fileno())
 
 
+def remove(path: str) -> None:
+    """Delete a file.
+
+    Raises:
+        DataError: it cannot be deleted.
+    """
+    with _one_line(path, "cannot be deleted"):
+        bf.remove(path)
+
+
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name is short, as the name itself may be as long as names can be.

@@ -31,6 +31,38 @@ class GroupNorm32(nn.GroupNorm):
         return super().forward(x.float()).to(x.dtype)
 
 
+class PointwiseConv1d(nn.Conv1d):
+    """A convolution of width 1, see `_pointwise`."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pointwise(x, self.weight, self.bias) if x.device.type == "cpu" else super().forward(x)
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution, see `_pointwise`."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _pointwise(x, self.weight, self.bias) if x.device.type == "cpu" else super().forward(x)
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution of kernel size 1 as a matrix product: [B, C, ...] -> [B, O, ...], in x's memory layout.
+
+    On CPUs the convolution's own kernel adds up in another order for every number of threads, so the same picture
+    would differ in its last bits; matrix products need not (see `repaint/__init__.py`).
+    """
+    if x.is_contiguous():
+        out = weight.flatten(1) @ x.flatten(2)
+        return (out if bias is None else out + bias[:, None]).reshape(*out.shape[:2], *x.shape[2:])
+    return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
+
+
 def zero_init(module: nn.Module) -> nn.Module:
     """Start a module at zero, so that a fresh residual branch adds nothing."""
     for parameter in module.parameters():
@@ -104,7 +136,7 @@ class ResBlock(nn.Module):
             nn.Dropout(dropout),
             zero_init(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )
-        self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
+        self.skip_connection = nn.Identity() if channels == out_channels else PointwiseConv2d(channels, out_channels)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """x [B, channels, H, W], emb [B, emb_channels] -> [B, out_channels, H', W']."""
@@ -162,8 +194,8 @@ class AttentionBlock(nn.Module):
         self.num_heads = head_count(channels, num_heads, num_head_channels)
         self.use_new_attention_order = use_new_attention_order
         self.norm = GroupNorm32(channels)
-        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
-        self.proj_out = zero_init(nn.Conv1d(channels, channels, 1))
+        self.qkv = PointwiseConv1d(channels, 3 * channels)
+        self.proj_out = zero_init(PointwiseConv1d(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)
@@ -197,8 +229,8 @@ class AttentionPool2d(nn.Module):
         super().__init__()
         self.num_heads = head_count(channels, -1, num_head_channels)
         self.positional_embedding = nn.Parameter(torch.randn(channels, size**2 + 1) / channels**0.5)
-        self.qkv_proj = nn.Conv1d(channels, 3 * channels, 1)
-        self.c_proj = nn.Conv1d(channels, out_channels, 1)
+        self.qkv_proj = PointwiseConv1d(channels, 3 * channels)
+        self.c_proj = PointwiseConv1d(channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, channels, size, size] -> [B, out_channels]."""

@@ -1,0 +1,61 @@
+"""How many pictures fit into a batch."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from repaint import build
+from repaint.errors import is_out_of_memory
+from repaint.filling import Engine
+
+HOST_SHARE = 0.6  # of the host's free memory; the rest is for pictures, the allocator's slack and other programs
+
+
+def largest_batch(engine: Engine, most: int) -> int:
+    """The largest power of two of pictures, at most `most`, whose batch fits into the memory of the engine's device.
+
+    On a GPU found by trying one step; on the host, where trying too much could end other programs, by estimating.
+    """
+    fits = _fits_device if engine.device.type == "cuda" else _fits_host
+    return _last_doubling(lambda batch: fits(engine, batch), most)
+
+
+def _last_doubling(fits: Callable[[int], bool], most: int) -> int:
+    batch = 1
+    while 2 * batch <= most and fits(2 * batch):
+        batch *= 2
+    return batch
+
+
+def _fits_device(engine: Engine, batch: int) -> bool:
+    size = engine.config.image_size
+    try:
+        x = torch.zeros(batch, 3, size, size, device=engine.device)
+        y = torch.zeros(batch, dtype=torch.int64, device=engine.device) if engine.config.needs_class else None
+        with torch.no_grad():
+            engine.diffusion.p_sample(engine.model, x, 0, x, y, engine.cond_fn)
+        torch.cuda.synchronize(engine.device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        torch.cuda.empty_cache()
+    return True
+
+
+def _fits_host(engine: Engine, batch: int) -> bool:
+    _, activations = build.estimate_memory(engine.config, batch)
+    return activations <= HOST_SHARE * _free_host_memory()
+
+
+def _free_host_memory() -> int:
+    """Bytes that programs can still take without swapping."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
