@@ -1,7 +1,9 @@
 """The command lines: arguments in, exit code out. User errors become one line and exit code 2."""
 
 import argparse
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from repaint import distributed, runner
@@ -12,6 +14,7 @@ from repaint.training import Trainer
 
 QUICKSTART = "confs/quickstart.yml"
 EXIT_USER_ERROR = 2
+GRACE_SECONDS = 10
 
 
 def inpaint_main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +82,8 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
     except RepaintError as error:
         if debug:
             raise
+        if os.environ.get("RANK", "0") != "0":
+            time.sleep(GRACE_SECONDS)  # if all fail alike, the main process tells it and ends the others
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except (MemoryError, RuntimeError) as error:
