@@ -100,6 +100,7 @@ _REFUSE_CUMULATIVE_NOISE = _refuse_true(
     "cumulative noise is not offered, as no published experiment uses it; set it to false"
 )
 _NO_EFFECT = "no effect"
+MOST_VALUES = 100_000  # of a configuration file
 _OF_THE_SCHEDULE = ("schedule", "timestep_respacing", "schedule_jump_params")
 
 Text = Annotated[str, BeforeValidator(_to_text)]
@@ -475,6 +476,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    _check_size(path, tree)
     if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
         raise ConfigError(f"{path}: a configuration is a list of 'key: value' lines, this file is not")
     base = tree.pop("base", None)
@@ -484,6 +486,20 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
     under = _read_tree(path.parent / base, (*seen, path.resolve()))
     return _merge(under if tree.get("schedule") is None else _without_schedule(under), tree)
+
+
+def _check_size(path: Path, tree: object) -> None:
+    """Raise ConfigError if aliases blow a small file up to something that cannot be gone through."""
+    count, rest = 0, [tree]
+    while rest:
+        value = rest.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise ConfigError(f"{path}: more than {MOST_VALUES:,} values; an alias is repeated too often")
+        if isinstance(value, dict):
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
 
 
 def _without_schedule(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from repaint.data import images, masks, storage, windows
 from repaint.data.windows import Window
 from repaint.errors import DataError
 
+MOST_LABEL_BYTES = 2**26
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -256,7 +258,7 @@ def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
         DataError: unreadable file, malformed line, a name given twice, or a picture without a label.
     """
     try:
-        lines = storage.read_bytes(path).decode("utf-8-sig").splitlines()
+        lines = storage.read_bytes(path, MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{path}: not a text file with lines 'name,label'") from None
     labels: dict[str, int] = {}

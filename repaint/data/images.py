@@ -18,6 +18,11 @@ from repaint.errors import DataError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
+MOST_BYTES = (
+    2**30
+)  # of a picture file; PNG files of the largest pictures that Pillow opens without a warning are smaller
+
+
 def is_picture(name: str) -> bool:
     """Whether a file name ends like a picture's."""
     return name.lower().endswith(EXTENSIONS)
@@ -29,7 +34,7 @@ def decode(path: str) -> Image.Image:
     Raises:
         DataError: missing, damaged, absurdly large, or of floating-point pixels.
     """
-    content = storage.read_bytes(path)
+    content = storage.read_bytes(path, MOST_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -5,6 +5,7 @@ Writes are atomic: a reader sees the old file or the whole new one, never a part
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -91,14 +92,22 @@ def _walk_local(folder: Path) -> Iterator[str]:
         yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, most: int | None = None) -> bytes:
     """Content of a file.
 
+    Args:
+        path: of a regular file, or a link to one: a pipe or a device could keep a reader waiting for ever.
+        most: bytes that are plausible for it.
+
     Raises:
-        DataError: it is missing or cannot be read.
+        DataError: it is missing, cannot be read, or is larger.
     """
     with _one_line(path, "cannot be read"):
         try:
+            if not is_remote(path) and not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
+                raise DataError(f"{path}: not a regular file")
+            if most is not None and (size := bf.stat(path).size) > most:
+                raise DataError(f"{path}: {size:,} bytes are more than such a file can need ({most:,})")
             with bf.BlobFile(path, "rb") as file:
                 return bytes(file.read())
         except FileNotFoundError:

@@ -46,6 +46,8 @@ def read_checkpoint(path: str, content: bytes | None = None) -> tuple[State, Fla
 
 def _read_head(path: str) -> bytes:
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise CheckpointError(f"{path}: not a regular file")
         with Path(path).open("rb") as file:
             return file.read(64)
     except FileNotFoundError:
