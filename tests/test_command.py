@@ -750,3 +750,40 @@ def test_kinds_of_path_that_nobody_reads(tmp_path: Path, capsys: pytest.CaptureF
     for setting in ("model_path=ftp://host/model.pt", "data.eval.tiny.gt_path=s3://bucket/x"):
         for mode in ([], ["--dry_run"]):
             user_error(capsys, run(conf, "--set", setting, *mode), "://", "cannot be read")
+
+
+def test_a_full_disk_ends_with_a_message_and_nothing_is_lost(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: a write fails in the middle in the same way."""
+    conf = make_run(tmp_path, 4)
+    assert run(conf) == 0
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()}
+    shutil.rmtree(tmp_path / "out")
+    command = [sys.executable, "test.py", "--conf_path", str(conf), "--device", "cpu"]
+    limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", *command]  # 1024 bytes: less than a manifest's lines
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "cannot be written (File too large)" in line
+    assert "Traceback" not in done.stderr
+    for path in (tmp_path / "out/inpainted").iterdir():
+        assert path.read_bytes() == expected[path.name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()} == expected
+    assert [line["name"] for line in manifest(tmp_path)] == [f"{i:02d}.png" for i in range(4)]
+
+
+def test_a_picture_deleted_while_running_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = make_run(tmp_path, 4)
+    load = filling.load_example
+
+    def load_and_delete(pair: Any, reading: Any) -> Any:
+        (tmp_path / "gt/03.png").unlink(missing_ok=True)
+        return load(pair, reading)
+
+    monkeypatch.setattr(filling, "load_example", load_and_delete)
+    assert run(conf) == 3
+    assert "skipped: " in capsys.readouterr().err
+    assert len(manifest(tmp_path)) == 3

@@ -334,3 +334,12 @@ def test_training_configuration() -> None:
     config = load_config(TrainConfig, CONFS / "train_faces64.yml")
     assert config.lr == 4e-4  # YAML reads 4e-4 as a text
     assert config.learn_sigma
+
+
+def test_a_small_file_that_aliases_make_huge(tmp_path: Path) -> None:
+    rows = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    path = tmp_path / "bomb.yml"
+    path.write_text("\n".join(rows))
+    with pytest.raises(ConfigError, match=r"bomb\.yml: more than 100,000 values; an alias is repeated too often"):
+        load_config(Config, path)

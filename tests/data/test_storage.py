@@ -144,3 +144,28 @@ def test_names_as_long_as_names_can_be(tmp_path: Path) -> None:
     name = "n" * 251 + ".png"
     storage.write_bytes(str(tmp_path / name), b"x")
     assert (tmp_path / name).read_bytes() == b"x"
+
+
+def test_what_could_keep_a_reader_waiting_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "device.png"):
+        with pytest.raises(DataError, match=rf"{name}: not a regular file"):
+            storage.read_bytes(str(tmp_path / name))
+
+
+def test_files_larger_than_they_can_need_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"12345")
+    assert storage.read_bytes(str(path), 5) == b"12345"
+    with pytest.raises(DataError, match=r"large: 5 bytes are more than such a file can need \(4\)"):
+        storage.read_bytes(str(path), 4)
+
+
+def test_remove(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    storage.remove(str(path))
+    assert not path.exists()
+    with pytest.raises(DataError, match="cannot be deleted"):
+        storage.remove(str(path))
