@@ -76,8 +76,8 @@ def main() -> int:
     """Parse the command line and paint; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="gallery.png", help="PNG file (default: gallery.png)")
-    parser.add_argument("--faces", type=int, nargs=len(KINDS), default=list(range(len(KINDS))), metavar="N",
-                        help="which bundled face each line shows, 0 to 7")  # fmt: skip
+    parser.add_argument("--faces", type=int, nargs=len(KINDS), default=[2, 4, 1, 7, 6, 3], metavar="N",
+                        help="which bundled face each line shows, 0 to 7 (default: %(default)s)")  # fmt: skip
     add_run_options(parser)
     args = parser.parse_args()
     return guard(lambda: paint(Painter(pick_device(args.device), args.set), args.faces, args.out), args.debug)
