@@ -336,8 +336,8 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
         ConfigError: anything wrong, in one line.
     """
     tree = _read_tree(Path(path), ())
-    for override in overrides:
-        _apply_override(tree, override)
+    for text in overrides:
+        _apply_override(tree, text)
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
