@@ -120,6 +120,8 @@ def test_dry_run_resolves_every_configuration(
     if conf.stem == "quickstart" or conf.stem.startswith("faces64_"):
         assert "missing" not in out
         assert "8 pictures of 64x64" in out
+    elif conf.stem == "wall":
+        assert "1 pictures through windows of 64x64" in out
     else:
         assert "T=250 j=10 r=10, 2410 network calls a batch" in out
 
@@ -128,7 +130,7 @@ def test_all_masks_of_the_paper_have_their_configurations() -> None:
     kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
     families = {"test_c256", "test_inet256", "test_p256", "faces64"}
     names = {f"{family}_{kind}" for family in families for kind in kinds}
-    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example"}
+    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example", "wall"}
 
 
 def user_error(capsys: pytest.CaptureFixture[str], code: int, *says: str) -> None:

@@ -218,10 +218,10 @@ def steps_of(config: Config) -> tuple[str, int, int]:
     ("keys", "expected"),
     [
         ({"schedule": "paper"}, ("250", 10, 10)),
-        ({"schedule": "fast"}, ("50", 5, 5)),
-        ({"schedule": "fast", "timestep_respacing": "ddim20"}, ("ddim20", 5, 5)),
-        ({"schedule": "fast", "schedule_jump_params": {"jump_n_sample": 2}}, ("50", 5, 2)),
-        ({"schedule": "fast", "schedule_jump_params": {"t_T": 30, "jump_length": 3}}, ("30", 3, 5)),
+        ({"schedule": "fast"}, ("50", 1, 4)),
+        ({"schedule": "fast", "timestep_respacing": "ddim20"}, ("ddim20", 1, 4)),
+        ({"schedule": "fast", "schedule_jump_params": {"jump_n_sample": 2}}, ("50", 1, 2)),
+        ({"schedule": "fast", "schedule_jump_params": {"t_T": 30, "jump_length": 3}}, ("30", 3, 4)),
         ({}, ("250", 10, 10)),
     ],
 )
@@ -239,8 +239,8 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     write_config(tmp_path).rename(tmp_path / "base.yml")
     path = tmp_path / "top.yml"
     path.write_text("base: base.yml\nschedule: fast\nschedule_jump_params: {jump_n_sample: 3}\n")
-    assert steps_of(load_config(Config, path)) == ("50", 5, 3)
-    assert steps_of(load_config(Config, path, ["timestep_respacing='40'"])) == ("40", 5, 3)
+    assert steps_of(load_config(Config, path)) == ("50", 1, 3)
+    assert steps_of(load_config(Config, path, ["timestep_respacing='40'"])) == ("40", 1, 3)
     assert steps_of(load_config(Config, path, ["schedule=preview"])) == ("25", 5, 2)
     assert steps_of(load_config(Config, path, ["schedule_jump_params.jump_length=2", "schedule=paper"])) == (
         "250",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.tiny import read_pixels
 
@@ -18,6 +18,26 @@ QUICK += ["--set", "show_progress=false"]
 def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, f"scripts/{name}.py", *map(str, arguments), *QUICK]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def test_painted_photograph(tmp_path: Path) -> None:
+    changes = ["--set", "data.eval.wall.format=png", "--set", f"data.eval.wall.paths.srs={tmp_path / 'out'}"]
+    command = [sys.executable, "test.py", "--conf_path", "confs/wall.yml", *changes, *QUICK]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    before = np.asarray(ImageOps.exif_transpose(Image.open(ROOT / "examples/wall.jpg")))
+    after = read_pixels(tmp_path / "out/wall.png")
+    assert after.shape == before.shape == (600, 900, 3)
+    changed = (after != before).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    faces = [(90, 70, 128), (566, 96, 128), (612, 352, 144)]
+    on_faces = [
+        (abs(columns - x - size / 2) < size / 2) & (abs(rows - y - size / 2) < size / 2) for x, y, size in faces
+    ]
+    assert np.any(on_faces, axis=0).all()
+    assert all(inside.sum() > 1000 for inside in on_faces)
+    blue = after.astype(int) @ (-1, -1, 2)
+    assert blue[changed].max() < 300  # 510 is the paint
 
 
 def test_gallery(tmp_path: Path) -> None:
