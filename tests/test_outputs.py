@@ -10,7 +10,7 @@ from repaint.data.dataset import Example, Pair
 from repaint.data.images import Photo
 from repaint.data.windows import whole
 from repaint.errors import ConfigError, DataError
-from repaint.outputs import MANIFEST, ResultFolders, Results
+from repaint.outputs import MANIFEST, PARTS, ResultFolders, Results, check_writable, collect, manifest_path
 from tests.tiny import read_pixels
 
 
@@ -33,13 +33,21 @@ def folders(tmp_path: Path) -> ResultFolders:
     return ResultFolders(*(str(tmp_path / name) for name in ("inpainted", "log", "masked", "gt", "mask")))
 
 
+def begin(
+    places: ResultFolders, digest: str, wanted: dict, rank: int | None = None, overwrite: bool = False
+) -> Results:
+    check_writable(places)
+    finished = collect(places, digest, wanted, overwrite)
+    return Results(places, digest, wanted, finished, manifest_path(places, rank))
+
+
 def manifest(tmp_path: Path) -> list[dict]:
     return [json.loads(line) for line in (tmp_path / "log" / MANIFEST).read_text().splitlines()]
 
 
 def test_a_picture_is_written_to_all_folders(tmp_path: Path) -> None:
     one = example()
-    write(Results(folders(tmp_path), "d1", WANTED), "a/b.png", 255 - one.pixels, nfe=3)
+    write(begin(folders(tmp_path), "d1", WANTED), "a/b.png", 255 - one.pixels, nfe=3)
     np.testing.assert_array_equal(read_pixels(tmp_path / "inpainted/a/b.png"), 255 - one.pixels)
     np.testing.assert_array_equal(read_pixels(tmp_path / "gt/a/b.png"), one.pixels)
     np.testing.assert_array_equal(read_pixels(tmp_path / "mask/a/b.png"), np.eye(8) * 255)
@@ -48,44 +56,44 @@ def test_a_picture_is_written_to_all_folders(tmp_path: Path) -> None:
 
 
 def test_only_the_results_folder_is_needed(tmp_path: Path) -> None:
-    results = Results(ResultFolders(str(tmp_path / "out"), str(tmp_path)), "d", WANTED)
+    results = begin(ResultFolders(str(tmp_path / "out"), str(tmp_path)), "d", WANTED)
     write(results, "a/b.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == [MANIFEST, "out"]
 
 
 def test_finished_pictures_are_known_again_unless_file_or_line_is_gone(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d1", WANTED)
+    results = begin(folders(tmp_path), "d1", WANTED)
     for name in ("a.png", "b.png", "c.png"):
         write(results, name)
-    assert Results(folders(tmp_path), "d1", WANTED).finished == {"a.png", "b.png", "c.png"}
+    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png", "b.png", "c.png"}
     (tmp_path / "inpainted/b.png").unlink()
     path = tmp_path / "log" / MANIFEST
     path.write_text(path.read_text()[:-30])  # a crash while the last line was written
-    assert Results(folders(tmp_path), "d1", WANTED).finished == {"a.png"}
+    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png"}
     assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
 
 
 def test_other_configuration_is_refused_or_overwritten(tmp_path: Path) -> None:
-    write(Results(folders(tmp_path), "d1", WANTED), "a/b.png")
+    write(begin(folders(tmp_path), "d1", WANTED), "a/b.png")
     with pytest.raises(ConfigError, match="another configuration, seed or checkpoint; give other paths"):
-        Results(folders(tmp_path), "d2", WANTED)
-    assert Results(folders(tmp_path), "d2", WANTED, overwrite=True).finished == set()
+        begin(folders(tmp_path), "d2", WANTED)
+    assert begin(folders(tmp_path), "d2", WANTED, overwrite=True).finished == set()
     assert manifest(tmp_path) == []
 
 
 def test_a_line_that_tells_of_another_seed_is_done_again(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d", WANTED)
+    results = begin(folders(tmp_path), "d", WANTED)
     for name in ("a.png", "b.png"):
         write(results, name)
-    assert Results(folders(tmp_path), "d", WANTED | {"b.png": {"seed": 2}}).finished == {"a.png"}
+    assert begin(folders(tmp_path), "d", WANTED | {"b.png": {"seed": 2}}).finished == {"a.png"}
     assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
 
 
 def test_overwriting_some_keeps_the_lines_of_others(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d", WANTED)
+    results = begin(folders(tmp_path), "d", WANTED)
     for name in ("a.png", "b.png"):
         write(results, name)
-    assert Results(folders(tmp_path), "d", {"a.png": {"seed": 1}}, overwrite=True).finished == set()
+    assert begin(folders(tmp_path), "d", {"a.png": {"seed": 1}}, overwrite=True).finished == set()
     assert [line["name"] for line in manifest(tmp_path)] == ["b.png"]
 
 
@@ -93,12 +101,12 @@ def test_overwriting_some_keeps_the_lines_of_others(tmp_path: Path) -> None:
 def test_lines_of_another_hand_are_dropped(tmp_path: Path, line: str) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / MANIFEST).write_bytes(line.encode(errors="surrogateescape") + b"\n")
-    assert Results(folders(tmp_path), "d", WANTED).finished == set()
+    assert begin(folders(tmp_path), "d", WANTED).finished == set()
     assert manifest(tmp_path) == []
 
 
 def test_results_changed_by_others_are_not_shown(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d", WANTED)
+    results = begin(folders(tmp_path), "d", WANTED)
     for name in ("a.png", "b.png"):
         write(results, name)
     np.testing.assert_array_equal(results.read_filled("a.png", example()), example().pixels)
@@ -111,11 +119,11 @@ def test_results_changed_by_others_are_not_shown(tmp_path: Path) -> None:
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "inpainted").touch()
     with pytest.raises(DataError, match="inpainted: results cannot be written there"):
-        Results(folders(tmp_path), "d", WANTED)
+        begin(folders(tmp_path), "d", WANTED)
 
 
 def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> None:
-    results = Results(folders(tmp_path), "d", {"a_0.png": {}, "a_1.png": {}})
+    results = begin(folders(tmp_path), "d", {"a_0.png": {}, "a_1.png": {}})
     for sample in (1, 0):  # 0 may come later, or never
         canvas = Canvas(example("a.png"), sample)
         canvas.take(example().pixels)
@@ -124,3 +132,24 @@ def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> 
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
             (tmp_path / folder / "a.png").unlink(missing_ok=True)
     assert sorted(path.name for path in (tmp_path / "inpainted").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_lines_of_processes_are_taken_into_the_manifest(tmp_path: Path) -> None:
+    results = [begin(folders(tmp_path), "d", WANTED, rank) for rank in (0, 1)]
+    write(results[0], "b.png")
+    write(results[1], "a.png")
+    parts = tmp_path / "log" / PARTS
+    assert manifest(tmp_path) == []
+    assert sorted(path.name for path in parts.iterdir()) == ["00000.jsonl", "00001.jsonl"]
+    assert begin(folders(tmp_path), "d", WANTED).finished == {"a.png", "b.png"}
+    assert sorted(line["name"] for line in manifest(tmp_path)) == ["a.png", "b.png"]
+    assert list(parts.iterdir()) == []
+    write(begin(folders(tmp_path), "d", WANTED, 1), "c.png")
+    assert begin(folders(tmp_path), "d", WANTED).finished == {"a.png", "b.png", "c.png"}
+
+
+def test_parts_of_another_configuration_are_refused_and_kept(tmp_path: Path) -> None:
+    write(begin(folders(tmp_path), "d1", WANTED, 3), "a.png")
+    with pytest.raises(ConfigError, match=f"{PARTS}/00003.jsonl: tells of results of another configuration"):
+        begin(folders(tmp_path), "d2", WANTED)
+    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png"}
