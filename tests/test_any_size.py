@@ -15,6 +15,7 @@ from repaint import filling, overview
 from repaint.cli import inpaint_main
 from repaint.data.dataset import Example, Pair, Reading, load_example
 from repaint.data.masks import generate_mask
+from repaint.diffusion.gaussian import Model
 from repaint.sampler import Callback, Step
 from repaint.sheets import contact_sheet
 from tests.tiny import make_run, read_pixels, write_config
@@ -382,9 +383,10 @@ def test_a_failing_fill_costs_itself_alone(
     (tmp_path / "gt/01.png").write_bytes(b"damaged")
     real, calls = filling.p_sample_loop, []
 
-    def once_broken(*arguments: Any, **options: Any) -> torch.Tensor:
+    def once_broken(model: Model, *arguments: Any, **options: Any) -> torch.Tensor:
         calls.append(1)
-        return real(*arguments, **options) * (float("nan") if len(calls) == 1 else 1)
+        factor = float("nan") if len(calls) == 1 else 1
+        return real(lambda *inputs: model(*inputs) * factor, *arguments, **options)
 
     monkeypatch.setattr(filling, "p_sample_loop", once_broken)
     out = run(tmp_path, code=3, num_samples_per_image=3, batch_size=1)
