@@ -250,6 +250,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 FOLDERS = ("gts", "gt_keep_masks")
+MAX_BYTES = 2**31  # the real one has some MB
 
 
 class Refused(Exception):
@@ -278,6 +279,9 @@ def extract(archive, temp):
     missing = set(FOLDERS) - {target.parts[0] for _, target in targets if target}
     if missing:
         raise Refused(f"it lacks datasets/{min(missing)}")
+    size = sum(info.file_size for info, target in targets if target)  # more than this is not read of a member
+    if size > MAX_BYTES:
+        raise Refused(f"it would unpack to {size} bytes")
     for info, target in targets:
         if target:
             (temp / target).parent.mkdir(parents=True, exist_ok=True)

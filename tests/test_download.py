@@ -601,6 +601,16 @@ def test_malicious_archive_is_refused(place: Place, member: str | zipfile.ZipInf
     assert not list(place.root.rglob("outside.png"))
 
 
+def test_archive_that_would_fill_the_disk_is_refused(place: Place) -> None:
+    buffer = io.BytesIO(zipped(EXAMPLE))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("data/datasets/gts/bomb.png", b"0" * 100, zipfile.ZIP_DEFLATED)
+        archive.infolist()[-1].file_size = 2**31
+    place.put_on_drive("data.zip", buffer.getvalue())
+    assert "refused: it would unpack to 21474" in place.run("example", status=1)
+    assert place.files() == set()
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
