@@ -5,7 +5,7 @@ that whatever a crash leaves behind is done again.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,14 @@ def check_writable(folders: ResultFolders) -> None:
     for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
         if folder is not None:
             storage.check_writable(folder)
+
+
+def remove_leftovers(folders: ResultFolders, names: Iterable[str]) -> None:
+    """Delete the unfinished files that killed processes have left where the pictures of these names go."""
+    roots = [folders.inpainted, folders.masked, folders.truth, folders.keep_mask]
+    pictures = (storage.join(root, name) for root in roots if root is not None for name in names)
+    for folder in {folders.log, *map(storage.parent, pictures)}:
+        storage.remove_leftovers(folder)
 
 
 def collect(

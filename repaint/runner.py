@@ -19,7 +19,7 @@ from repaint.data.dataset import Pair
 from repaint.errors import DataError
 from repaint.filling import Engine, Filling, Tally, Target, counted
 from repaint.noise import picture_seed
-from repaint.outputs import ResultFolders, Results, check_writable, collect, manifest_path
+from repaint.outputs import ResultFolders, Results, check_writable, collect, manifest_path, remove_leftovers
 from repaint.overview import write_sheets
 from repaint.schedule import count_network_calls
 from repaint.team import Team
@@ -113,6 +113,7 @@ def _plan(job: _Job, folders: ResultFolders, team: Team, overwrite: bool) -> tup
     names = hashlib.sha256("\n".join(job.wanted).encode()).hexdigest()
     if team.is_main:
         check_writable(folders)
+        remove_leftovers(folders, job.wanted)
         # A restart goes on with what the attempts before it have overwritten.
         finished = collect(folders, job.digest, job.wanted, overwrite and team.attempt == 0)
         wanted, count = job.config.eval_data.batch_size, len(job.targets)

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,16 @@ from repaint.data.dataset import Example, Pair
 from repaint.data.images import Photo
 from repaint.data.windows import whole
 from repaint.errors import ConfigError, DataError
-from repaint.outputs import MANIFEST, PARTS, ResultFolders, Results, check_writable, collect, manifest_path
+from repaint.outputs import (
+    MANIFEST,
+    PARTS,
+    ResultFolders,
+    Results,
+    check_writable,
+    collect,
+    manifest_path,
+    remove_leftovers,
+)
 from tests.tiny import read_pixels
 
 
@@ -132,6 +142,19 @@ def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> 
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
             (tmp_path / folder / "a.png").unlink(missing_ok=True)
     assert sorted(path.name for path in (tmp_path / "inpainted").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    names = ["a/b.png", "c.png"]
+    young, foreign = tmp_path / "gt/a/.repaint-1.part", tmp_path / "gt/.other.part"
+    old = [tmp_path / folder / ".repaint-0.part" for folder in ("log", "inpainted", "inpainted/a", "mask/a", "masked")]
+    for path in (young, foreign, *old):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for path in (foreign, *old):
+        os.utime(path, (0, 0))
+    remove_leftovers(folders(tmp_path), names)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {young, foreign}
 
 
 def test_lines_of_processes_are_taken_into_the_manifest(tmp_path: Path) -> None:

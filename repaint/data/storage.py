@@ -4,9 +4,11 @@ Writes are atomic: a reader sees the old file or the whole new one, never a part
 """
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -14,6 +16,9 @@ from typing import BinaryIO
 import blobfile as bf
 
 from repaint.errors import DataError
+
+_UNFINISHED = (".repaint-", ".part")  # how the names of files begin and end that are being written
+_LEFTOVER_SECONDS = 60  # after which an unfinished file is nobody's: writing takes a moment
 
 
 def is_remote(path: str) -> bool:
@@ -146,7 +151,10 @@ def append_line(path: str, line: str) -> None:
     with _one_line(path, "cannot be written"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("ab", buffering=0) as file:
-            file.write(content)
+            before = file.seek(0, os.SEEK_END)
+            if file.write(content) < len(content):  # what fits on a full disk is written without an error
+                file.truncate(before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
 
 
@@ -160,10 +168,20 @@ def remove(path: str) -> None:
         bf.remove(path)
 
 
+def remove_leftovers(folder: str) -> None:
+    """Delete the unfinished files that processes killed while writing have left in a folder (not below it)."""
+    if is_remote(folder):
+        return  # there a file appears when it is complete
+    with contextlib.suppress(OSError):  # perhaps another user's, or gone meanwhile
+        for path in Path(folder).glob("*".join(_UNFINISHED)):
+            if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                path.unlink()
+
+
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name is short, as the name itself may be as long as names can be.
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_UNFINISHED[0], suffix=_UNFINISHED[1], dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

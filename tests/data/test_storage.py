@@ -1,6 +1,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,20 @@ def test_unwritable_place(tmp_path: Path) -> None:
         storage.write_bytes(str(tmp_path / "file/x.png"), b"")
     with pytest.raises(DataError, match="cannot be written"):
         storage.append_line(str(tmp_path / "file/x.txt"), "")
+
+
+def test_a_line_that_does_not_fit_leaves_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    storage.append_line(str(path), "first")
+    program = (
+        "import resource, signal, sys; from repaint.data import storage; from repaint.errors import DataError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "try: storage.append_line(sys.argv[1], 'second')\n"
+        "except DataError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert "lines.txt: cannot be written (No space left on device)" in done.stdout
+    assert path.read_text() == "first\n"
 
 
 def test_append(tmp_path: Path) -> None:
