@@ -48,7 +48,7 @@ def test_generators_are_pure_and_leave_half_known_if_random(kind: str, size: int
 def test_random_masks_have_the_released_shares_of_hole(kind: str, mean: float, least: float, most: float) -> None:
     """Mean and range of the 100 released masks of each kind; a larger set reaches a little further."""
     holes = [1 - generate_mask(kind, 256, seed).mean() for seed in range(500)]
-    assert np.mean(holes) == pytest.approx(mean, abs=0.03)
+    assert np.mean(holes) == pytest.approx(mean, abs=0.015 if kind == "thin" else 0.03)
     assert 0 < min(holes) < least + 0.02
     assert most - 0.05 < max(holes) <= 0.5
 
