@@ -11,6 +11,7 @@ from repaint import build
 from repaint.errors import is_out_of_memory
 from repaint.filling import Engine
 
+CONTAINER = Path("/sys/fs/cgroup")
 HOST_SHARE = 0.6  # of the host's free memory; the rest is for pictures, the allocator's slack and other programs
 
 
@@ -49,11 +50,20 @@ def _fits_device(engine: Engine, batch: int) -> bool:
 
 def _fits_host(engine: Engine, batch: int) -> bool:
     _, activations = build.estimate_memory(engine.config, batch)
-    return activations <= HOST_SHARE * _free_host_memory()
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of this run on this machine
+    return activations <= HOST_SHARE * _free_host_memory() / processes
 
 
 def _free_host_memory() -> int:
-    """Bytes that programs can still take without swapping."""
+    """Bytes that programs can still take without swapping, and without passing the limit of their container."""
+    free = _free_of_machine()
+    with contextlib.suppress(OSError, ValueError):  # no limit: no file, or the word "max" in it
+        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, limit - used)
+    return free
+
+
+def _free_of_machine() -> int:
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):

@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from torch.distributed import DistError
+
 from repaint import distributed, runner
 from repaint.config import Config, TrainConfig, load_config
 from repaint.errors import RepaintError, is_out_of_memory
+from repaint.runner import VERDICT
 from repaint.team import join_team
 from repaint.training import Trainer
 
@@ -28,10 +31,20 @@ def inpaint_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _inpaint(args: argparse.Namespace) -> int:
-    config = load_config(Config, args.conf_path, args.set)
     if args.dry_run:
-        return runner.dry_run(config, distributed.pick_device(args.device))
-    return runner.run(config, join_team(args.device), args.overwrite)
+        if not _is_main_process():
+            return 0
+        return runner.dry_run(load_config(Config, args.conf_path, args.set), distributed.pick_device(args.device))
+    team = join_team(args.device)
+    verdict = team.recall(VERDICT)
+    if verdict is not None:  # trying again would end like it
+        return int(verdict)
+    try:
+        return runner.run(load_config(Config, args.conf_path, args.set), team, args.overwrite)
+    except RepaintError:
+        if team.is_main:
+            team.remember(VERDICT, str(EXIT_USER_ERROR))
+        raise
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
@@ -78,20 +91,33 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def guard(job: Callable[[], int], debug: bool = False) -> int:
     """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
     try:
-        return job()
-    except RepaintError as error:
-        if debug:
-            raise
-        if os.environ.get("RANK", "0") != "0":
-            time.sleep(GRACE_SECONDS)  # if all fail alike, the main process tells it and ends the others
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except (MemoryError, RuntimeError) as error:
-        if debug or not is_out_of_memory(error):
-            raise
-        detail = str(error).partition("\n")[0] or type(error).__name__
-        print(f"error: out of memory; lower batch_size ({detail})", file=sys.stderr)
-        return EXIT_USER_ERROR
+        try:
+            return job()
+        except (RepaintError, MemoryError, RuntimeError) as error:
+            message = _told(error)
+            if debug or message is None:
+                raise
+            if not _is_main_process():
+                time.sleep(GRACE_SECONDS)  # if all fail alike, the main process tells it and ends the others
+            print(f"error: {message}", file=sys.stderr)
+            return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if _is_main_process():
+            print("interrupted", file=sys.stderr)
         return runner.EXIT_INTERRUPTED
+
+
+def _told(error: Exception) -> str | None:
+    """The line that tells a user of an error; None for a defect of the program, which deserves its traceback."""
+    if isinstance(error, RepaintError):
+        return str(error)
+    detail = str(error).partition("\n")[0] or type(error).__name__
+    if is_out_of_memory(error):
+        return f"out of memory; lower batch_size ({detail})"
+    if isinstance(error, DistError):
+        return f"the other processes of this run cannot be reached any more; the same command goes on ({detail})"
+    return None
+
+
+def _is_main_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"

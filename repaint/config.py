@@ -62,6 +62,12 @@ def _check_sizes(text: str) -> str:
     return text
 
 
+def _check_batch_size(value: object) -> object:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65_536):
+        raise ValueError(f"should be a number from 1 to 65536, or auto, not {value!r}")
+    return value
+
+
 def _check_head_width(value: int) -> int:
     if value == 0:
         raise ValueError("0 heads or channels make no attention; -1 leaves the choice to num_heads")
@@ -115,6 +121,7 @@ Depth = Annotated[int, Field(ge=1, le=100)]
 Seed = Annotated[int, Field(ge=0, le=2**62)]
 Size = Annotated[int, Field(ge=8, le=65_536)]
 HeadWidth = Annotated[int, Field(ge=-1, le=65_536), AfterValidator(_check_head_width)]
+BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_check_batch_size)]
 Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
 Ignored = Annotated[Any, _NO_EFFECT]  # read by nothing in the published code, or by nothing that changes a picture
 
@@ -229,7 +236,7 @@ class EvalDataConfig(_Strict):
     format: Literal["png", "jpg", "webp"] = "png"
     paths: OutputPaths
     image_size: Size | None = None
-    batch_size: Width | Literal["auto"] = 1
+    batch_size: BatchSize = 1
     offset: NotNegative = 0
     max_len: Positive | None = None
     drop_last: bool = False
@@ -455,6 +462,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(None, None, "a key must be a word", key_node.start_mark)
+            if key_node.tag == "tag:yaml.org,2002:merge":  # chains of them grow without bounds
+                raise yaml.MarkedYAMLError(None, None, "merge keys (<<) are not read; use base:", key_node.start_mark)
             if key_node.value in seen:
                 raise yaml.MarkedYAMLError(None, None, f"key {key_node.value!r} is given twice", key_node.start_mark)
             seen.add(key_node.value)

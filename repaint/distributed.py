@@ -50,14 +50,28 @@ def _is_there(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
+def pick_own_device(name: str | None) -> torch.device:
+    """The device of this process: of several GPUs the one of its number on this machine.
+
+    Raises:
+        ConfigError: like `pick_device`, or there are more processes than GPUs.
+    """
+    device = pick_device(name)
+    if device.type != "cuda" or device.index is not None or "RANK" not in os.environ:
+        return device
+    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= count:
+        raise ConfigError(f"process {number} of this machine has no GPU of its own; start {count} (--nproc_per_node)")
+    device = torch.device("cuda", number)
+    torch.cuda.set_device(device)
+    return device
+
+
 def start(device_name: str | None) -> Process:
     """Join the group that `torchrun` started (nccl on GPUs, gloo otherwise), or stand alone without one."""
-    device = pick_device(device_name)
+    device = pick_own_device(device_name)
     if "RANK" not in os.environ:
         return Process(0, 1, device)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Process(distributed.get_rank(), distributed.get_world_size(), device)
 

@@ -102,27 +102,24 @@ class Tally:
 
     Attributes:
         done: targets filled.
-        skipped: targets that were finished before.
         failed: paths of the pictures of which a target could not be filled.
         flattened: paths of the pictures whose transparency the files of their fills cannot hold.
     """
 
     done: int = 0
-    skipped: int = 0
     failed: set[str] = field(default_factory=set)
     flattened: set[str] = field(default_factory=set)
 
     def to_json(self) -> str:
         """For another process."""
-        return json.dumps([self.done, self.skipped, sorted(self.failed), sorted(self.flattened)])
+        return json.dumps([self.done, sorted(self.failed), sorted(self.flattened)])
 
     @classmethod
     def merge(cls, texts: Sequence[str]) -> "Tally":
-        """How all processes fared, from what each of them told; what was skipped is known to all alike."""
+        """How all processes fared, from what each of them told."""
         merged = cls()
-        for done, skipped, failed, flattened in map(json.loads, texts):
+        for done, failed, flattened in map(json.loads, texts):
             merged.done += done
-            merged.skipped = skipped
             merged.failed |= set(failed)
             merged.flattened |= set(flattened)
         return merged
@@ -157,10 +154,11 @@ class Filling:
         team: Team,
     ) -> None:
         self.engine, self.results, self.record, self.batch_size = engine, results, record, batch_size
-        self.tally = Tally(skipped=len(results.finished))
-        calls = engine.nfe * (len(targets) - self.tally.skipped)
+        self.tally = Tally()
+        skipped = len(results.finished)
+        calls = engine.nfe * (len(targets) - skipped)
         pictures = f"{len(targets)} {counted(engine.config)}"
-        self.progress = Progress(team, calls, pictures, self.tally.skipped, engine.config.show_progress)
+        self.progress = Progress(team, calls, pictures, skipped, engine.config.show_progress)
         todo = (targets[number] for number in team.claim(len(targets)))
         self.queue = self._open(target for target in todo if target.name not in results.finished)
         self.active: list[tuple[Target, Canvas]] = []
@@ -179,7 +177,7 @@ class Filling:
                 example = load_example(pair, reading)
             except DataError as error:
                 for _ in group:
-                    self._fail(pair, str(error))
+                    self._fail(pair, str(error), 1)
                 continue
             for target in group:
                 self.progress.plan((len(example.windows) - 1) * self.engine.nfe)
@@ -192,6 +190,7 @@ class Filling:
             if entry is None:
                 break
             if self.engine.config.inpa_inj_sched_prev and entry[1].example.known.all():
+                self.progress.plan(-len(entry[1].example.windows) * self.engine.nfe)
                 self._write(*entry)
             else:
                 self.active.append(entry)
@@ -209,7 +208,8 @@ class Filling:
             trouble = watch.report(number)
             if trouble is not None:
                 hint = "; use_fp16: true overflows easily, set it to false" if self.engine.config.use_fp16 else ""
-                self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}")
+                windows_left = len(canvas.example.windows) - canvas.position - 1
+                self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}", windows_left)
                 continue
             pixels = to_uint8(x)
             if recorder is not None:
@@ -297,7 +297,7 @@ class Filling:
         return f"{stem}/window{canvas.position}" if self.engine.config.eval_data.fit == "window" else stem
 
     def _write(self, target: Target, canvas: Canvas) -> None:
-        record = {**self.record, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
+        record = {**self.record, "batch_size": self.batch_size, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
         self.results.write(target.name, canvas, record)
         self.tally.done += 1
         self.progress.done()
@@ -305,9 +305,9 @@ class Filling:
         if target.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(target.pair.picture)
 
-    def _fail(self, pair: Pair, message: str) -> None:
-        """Note that a fill cannot be made, and tell it once for all fills of the picture."""
-        self.progress.plan(-self.engine.nfe)
+    def _fail(self, pair: Pair, message: str, windows_left: int) -> None:
+        """Note that a fill cannot be made, which saves some windows; tell it once for all fills of the picture."""
+        self.progress.plan(-windows_left * self.engine.nfe)
         if pair.picture not in self.tally.failed:
             self.tally.failed.add(pair.picture)
             tqdm.write(f"skipped: {message}", file=sys.stderr)

@@ -5,6 +5,7 @@ that whatever a crash leaves behind is done again.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from repaint.errors import ConfigError, DataError
 from repaint.sheets import masked_pixels
 
 MANIFEST = "manifest.jsonl"
+_PART_NAME = re.compile(r"\d{5}\.jsonl")
 PARTS = "manifest_parts"  # folder of the lines of each of several processes
 CONTACT_SHEET = "contact_sheet.png"
 
@@ -136,7 +138,8 @@ def collect(
         DataError: the manifest cannot be read or written.
     """
     manifest, parts = manifest_path(folders), storage.join(folders.log, PARTS)
-    part_files = [storage.join(parts, name) for name in storage.list_files(parts)] if storage.exists(parts) else []
+    names = storage.list_files(parts) if storage.exists(parts) else []
+    part_files = [storage.join(parts, name) for name in names if _PART_NAME.fullmatch(name)]
     lines: dict[str, Mapping[str, Any]] = {}
     for path in [manifest, *part_files]:
         for line in _read_lines(path):
@@ -150,6 +153,12 @@ def collect(
     return lines.keys() & wanted.keys()
 
 
+def batch_size_before(folders: ResultFolders) -> int | None:
+    """The size of the batches of the last result in the manifest, if there is one."""
+    sizes = [line.get("batch_size") for line in _read_lines(manifest_path(folders))]
+    return sizes[-1] if sizes and isinstance(sizes[-1], int) and sizes[-1] > 0 else None
+
+
 def _read_lines(path: str) -> Iterator[dict[str, Any]]:
     """The whole lines of a manifest; what a crash cut off is left out, so that its picture is done again."""
     if not storage.exists(path):
@@ -157,7 +166,7 @@ def _read_lines(path: str) -> Iterator[dict[str, Any]]:
     for text in storage.read_bytes(path).decode(errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict) and isinstance(line.get("name"), str) and "config_digest" in line:
             yield line

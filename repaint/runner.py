@@ -19,7 +19,15 @@ from repaint.data.dataset import Pair
 from repaint.errors import DataError
 from repaint.filling import Engine, Filling, Tally, Target, counted
 from repaint.noise import picture_seed
-from repaint.outputs import ResultFolders, Results, check_writable, collect, manifest_path, remove_leftovers
+from repaint.outputs import (
+    ResultFolders,
+    Results,
+    batch_size_before,
+    check_writable,
+    collect,
+    manifest_path,
+    remove_leftovers,
+)
 from repaint.overview import write_sheets
 from repaint.schedule import count_network_calls
 from repaint.team import Team
@@ -27,6 +35,8 @@ from repaint.team import Team
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
+VERDICT = "verdict"  # what the team remembers as the exit code of the whole job, restarts included
+OVERWRITTEN = "overwritten"  # what it remembers when `--overwrite` has been obeyed
 
 
 @dataclass(frozen=True)
@@ -60,24 +70,39 @@ def run(config: Config, team: Team, overwrite: bool = False) -> int:
     if team.is_main:
         _say_plan(job, len(finished), batch_size, team)
     filling = Filling(job.engine, job.targets, results, job.record, batch_size, team)
-    code = EXIT_OK
+    interrupted = False
     try:
-        filling.run()
-    except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
-    tallies = team.gather("tally", filling.tally.to_json(), filling.progress.refresh)
-    filling.progress.close()
+        try:
+            filling.run()
+        except KeyboardInterrupt:
+            interrupted = True
+        tallies = team.gather("tally", filling.tally.to_json(), filling.progress.refresh)
+    finally:
+        filling.progress.close()
     if tallies is None:
-        return code
+        # A machine whose processes end long before the others' would take the job's rendezvous with it.
+        team.hear("end")
+        return EXIT_INTERRUPTED if interrupted else EXIT_OK
     tally = Tally.merge(tallies)
     if team.world_size > 1:
         results.finished = collect(folders, job.digest, job.wanted)
-    if code == EXIT_INTERRUPTED:
-        print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
-    elif tally.failed or _is_incomplete(job, results, tally):
-        code = EXIT_SOME_FAILED
+    code = _conclude(job, results, tally, interrupted, team)
     _say_results(job.config, job.targets, results, tally)
+    team.tell("end", "")
     return code
+
+
+def _conclude(job: _Job, results: Results, tally: Tally, interrupted: bool, team: Team) -> int:
+    """The exit code. What a restart of the processes would not mend is remembered for it."""
+    if interrupted:
+        print("\ninterrupted: the pictures finished so far are kept, the same command does the rest", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if _is_incomplete(job, results, tally):
+        return EXIT_SOME_FAILED
+    if tally.failed:
+        team.remember(VERDICT, str(EXIT_SOME_FAILED))
+        return EXIT_SOME_FAILED
+    return EXIT_OK
 
 
 def _prepare(config: Config, device: torch.device) -> _Job:
@@ -110,20 +135,32 @@ def _plan(job: _Job, folders: ResultFolders, team: Team, overwrite: bool) -> tup
     Raises:
         RepaintError: the results cannot go where they should.
     """
-    names = hashlib.sha256("\n".join(job.wanted).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps([job.digest, job.wanted]).encode()).hexdigest()
     if team.is_main:
         check_writable(folders)
         remove_leftovers(folders, job.wanted)
-        # A restart goes on with what the attempts before it have overwritten.
-        finished = collect(folders, job.digest, job.wanted, overwrite and team.attempt == 0)
-        wanted, count = job.config.eval_data.batch_size, len(job.targets)
-        batch_size = largest_batch(job.engine, count) if wanted == "auto" else min(wanted, count)
-        team.tell("plan", json.dumps([names, sorted(finished), batch_size]))
+        # A restart goes on with what was done since the results before it were given up.
+        finished = collect(folders, job.digest, job.wanted, overwrite and team.recall(OVERWRITTEN) is None)
+        team.remember(OVERWRITTEN, "")
+        batch_size = _batch_size(job, folders, team)
+        team.tell("plan", json.dumps([fingerprint, sorted(finished), batch_size]))
         return finished, batch_size
-    told_names, finished_names, batch_size = json.loads(team.hear("plan"))
-    if told_names != names:
-        raise DataError(f"{job.config.eval_data.gt_path}: the processes of this run see different pictures there")
+    told, finished_names, batch_size = json.loads(team.hear("plan"))
+    if told != fingerprint:
+        raise DataError(
+            f"process {team.rank} differs from the main process in pictures, masks, weights, configuration or kind of "
+            f"device; give all machines the same"
+        )
     return set(finished_names), batch_size
+
+
+def _batch_size(job: _Job, folders: ResultFolders, team: Team) -> int:
+    """How many pictures all processes take at a time; `auto` goes on with the size of the results there are."""
+    wanted, most = job.config.eval_data.batch_size, -(-len(job.targets) // team.world_size)
+    if wanted != "auto":
+        return min(wanted, len(job.targets))
+    earlier = batch_size_before(folders)
+    return earlier if earlier is not None else largest_batch(job.engine, most)
 
 
 def _is_incomplete(job: _Job, results: Results, tally: Tally) -> bool:

@@ -7,6 +7,7 @@ result (0), a one-line error (2) or a skipped picture (3), in time and without a
 import argparse
 import contextlib
 import io
+import json
 import random
 import signal
 import sys
@@ -21,6 +22,7 @@ import torch
 from PIL import Image
 
 from repaint.cli import inpaint_main
+from repaint.outputs import MANIFEST
 from tests.tiny import make_run, tiny_unet
 
 KINDS = ("png", "jpg", "webp", "mask", "pt", "safetensors", "yaml", "labels", "manifest")
@@ -111,7 +113,8 @@ def defect_of(setup: Setup, content: bytes) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), time_limit(SECONDS):
-            code = inpaint_main(["--conf_path", "conf.yml", "--device", "cpu", "--overwrite"])
+            resuming = setup.victim.name == MANIFEST
+            code = inpaint_main(["--conf_path", "conf.yml", "--device", "cpu", *([] if resuming else ["--overwrite"])])
     except TooSlow:
         return "too slow", f"not done in {SECONDS} s"
     except BaseException:  # noqa: BLE001 - whatever comes out is what is looked for
@@ -119,6 +122,8 @@ def defect_of(setup: Setup, content: bytes) -> tuple[str, str]:
     errors = [line for line in err.getvalue().splitlines() if line.startswith("error: ")]
     if code not in REGULAR_ENDS or (code == 2) != (len(errors) == 1) or "Traceback" in err.getvalue():
         return "wrong end", f"exit code {code}\n{out.getvalue()}{err.getvalue()}"
+    if resuming and code == 0 and [json.loads(line)["name"] for line in setup.victim.open()] != ["00.png"]:
+        return "wrong manifest", setup.victim.read_text()
     return REGULAR_ENDS[code], ""
 
 

@@ -6,7 +6,7 @@ import torch
 
 from repaint import batching
 from repaint.batching import largest_batch
-from tests.test_command import run
+from tests.test_command import manifest, run
 from tests.tiny import make_run, read_pixels
 
 
@@ -20,10 +20,34 @@ def test_the_largest_power_of_two_that_fits(
     monkeypatch.setattr(batching.build, "estimate_memory", lambda _config, batch: (0, 1000 * batch))
     monkeypatch.setattr(batching, "_free_host_memory", lambda: int(1000 * fitting / batching.HOST_SHARE) + 1)
     assert largest_batch(engine, most) == expected  # type: ignore[arg-type]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # as many processes share the memory
+    assert largest_batch(engine, most) == min(expected, 16 if fitting == 99 else 1)  # type: ignore[arg-type]
 
 
 def test_free_memory_of_this_machine_is_plausible() -> None:
     assert 2**26 < batching._free_host_memory() < 2**45
+
+
+def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "CONTAINER", tmp_path)
+    free = batching._free_host_memory()
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("100\n")
+    assert batching._free_host_memory() == pytest.approx(free, rel=0.2)
+    (tmp_path / "memory.max").write_text("1100\n")
+    assert batching._free_host_memory() == 1000
+
+
+def test_auto_goes_on_with_the_size_of_earlier_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = make_run(tmp_path, 5)
+    assert run(conf, "--set", "data.eval.tiny.batch_size=3") == 0
+    (tmp_path / "out/inpainted/04.png").unlink()
+    monkeypatch.setattr(batching, "_free_host_memory", lambda: 0)
+    assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
+    assert "5 pictures of 16x16 in 2 batches" in capsys.readouterr().out.splitlines()[-3]
+    assert {line["batch_size"] for line in manifest(tmp_path)} == {3}
 
 
 def test_auto_through_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

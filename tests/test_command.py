@@ -19,6 +19,7 @@ from PIL import Image
 
 from repaint import cli, filling
 from repaint.cli import inpaint_main
+from repaint.errors import ConfigError
 from repaint.models.checkpoint import encode_checkpoint
 from repaint.models.unet import UNet
 from repaint.schedule import count_network_calls, get_schedule_jump
@@ -258,6 +259,46 @@ def test_mask_of_the_same_ratio_at_another_size(tmp_path: Path) -> None:
     write_masks(tmp_path / "masks", 3, size=(64, 64))
     assert run(conf) == 0
     np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt_keep_mask/00.png")[0], [255] * 8 + [0] * 8)
+
+
+def test_a_pipe_among_the_pictures_keeps_nobody_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    os.mkfifo(tmp_path / "gt/zz.png")
+    shutil.copy(tmp_path / "masks/00.png", tmp_path / "masks/zz.png")
+    assert run(conf) == 3
+    assert "zz.png: not a regular file" in capsys.readouterr().err
+    assert len(manifest(tmp_path)) == 3
+
+
+def test_pictures_in_a_folder_of_the_runs_own_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "gt").rename(tmp_path / "out/manifest_parts")
+    code = run(conf, "--set", f"data.eval.tiny.gt_path={tmp_path}/out/manifest_parts")
+    user_error(capsys, code, "manifest_parts would go to", "another paths.log")
+    assert len(list((tmp_path / "out/manifest_parts").iterdir())) == 3
+
+
+def test_ctrl_c_while_a_process_leaves_the_word_to_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise ConfigError("wrong")
+
+    def ring(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(cli.time, "sleep", ring)
+    assert cli.guard(fail) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_job_whose_other_processes_cannot_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    user_error(capsys, run(make_run(tmp_path)), "RANK is set, but the job's other processes cannot be found")
 
 
 def test_unreadable_pictures_are_reported_and_the_others_done(
@@ -765,7 +806,8 @@ def test_a_full_disk_ends_with_a_message_and_nothing_is_lost(tmp_path: Path) -> 
     done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "cannot be written (File too large)" in line
+    assert "manifest.jsonl: cannot be written (No space left on device)" in line
+    assert [line["name"] for line in manifest(tmp_path)] == ["00.png"]  # and no part of a second line
     assert "Traceback" not in done.stderr
     for path in (tmp_path / "out/inpainted").iterdir():
         assert path.read_bytes() == expected[path.name]

@@ -336,6 +336,20 @@ def test_training_configuration() -> None:
     assert config.learn_sigma
 
 
+def test_merge_keys_are_refused_before_they_grow(tmp_path: Path) -> None:
+    rows = ["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 12))]
+    path = tmp_path / "bomb.yml"
+    path.write_text("\n".join(rows))
+    with pytest.raises(ConfigError, match=r"bomb\.yml, line 2: not valid YAML: merge keys \(<<\) are not read"):
+        load_config(Config, path)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "65537", "1.5", "true", "none", "[1]"])
+def test_batch_sizes_that_are_none(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="batch_size: should be a number from 1 to 65536, or auto, not "):
+        load_config(Config, write_config(tmp_path), [f"data.eval.tiny.batch_size={value}"])
+
+
 def test_a_small_file_that_aliases_make_huge(tmp_path: Path) -> None:
     rows = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]

@@ -84,7 +84,7 @@ ALLOWED = {
     "models": "errors",
     "data": "errors",
     "distributed": "errors",
-    "team": "distributed",
+    "team": "distributed errors",
     "progress": "team",
     "sampler": "diffusion",
     "watch": "sampler",

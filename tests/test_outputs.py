@@ -107,7 +107,9 @@ def test_overwriting_some_keeps_the_lines_of_others(tmp_path: Path) -> None:
     assert [line["name"] for line in manifest(tmp_path)] == ["b.png"]
 
 
-@pytest.mark.parametrize("line", ["[]", "3", '{"name": 1, "config_digest": "d"}', '{"name": "a.png"}', "\udcff", "{"])
+@pytest.mark.parametrize(
+    "line", ["[]", "3", '{"name": 1, "config_digest": "d"}', '{"name": "a.png"}', "\udcff", "{", "[" * 200_000]
+)
 def test_lines_of_another_hand_are_dropped(tmp_path: Path, line: str) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / MANIFEST).write_bytes(line.encode(errors="surrogateescape") + b"\n")
@@ -142,6 +144,16 @@ def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> 
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
             (tmp_path / folder / "a.png").unlink(missing_ok=True)
     assert sorted(path.name for path in (tmp_path / "inpainted").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_files_of_others_among_the_parts_stay(tmp_path: Path) -> None:
+    picture, deep = tmp_path / "log" / PARTS / "00.png", tmp_path / "log" / PARTS / "a/00000.jsonl"
+    for path in (picture, deep):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    begin(folders(tmp_path), "d", WANTED)
+    assert picture.exists()
+    assert deep.exists()
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from repaint.data.dataset import Pair, Reading, check_ratios, pair_pictures, rea
 from repaint.data.masks import MaskRule, make_generator
 from repaint.errors import ConfigError, DataError
 from repaint.noise import draw_class, picture_seed
-from repaint.outputs import CONTACT_SHEET, ResultFolders
+from repaint.outputs import CONTACT_SHEET, PARTS, ResultFolders
 
 
 def check(config: Config) -> None:
@@ -91,6 +91,7 @@ def _same(path: str, other: str) -> bool:
 def _extras(config: Config) -> list[str]:
     """The folders that a run makes in its log folder."""
     wanted = {
+        PARTS: True,
         "sheets": config.num_samples_per_image > 1,
         "animations": config.animation is not None,
         "snapshots": config.snapshot_interval > 0,

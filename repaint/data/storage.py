@@ -101,7 +101,7 @@ def read_bytes(path: str, most: int | None = None) -> bytes:
     """Content of a file.
 
     Args:
-        path: of a regular file, or a link to one: a pipe or a device could keep a reader waiting for ever.
+        path: of a regular file, or a link to one.
         most: bytes that are plausible for it.
 
     Raises:
@@ -109,8 +109,7 @@ def read_bytes(path: str, most: int | None = None) -> bytes:
     """
     with _one_line(path, "cannot be read"):
         try:
-            if not is_remote(path) and not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
-                raise DataError(f"{path}: not a regular file")
+            _check_regular(path)
             if most is not None and (size := bf.stat(path).size) > most:
                 raise DataError(f"{path}: {size:,} bytes are more than such a file can need ({most:,})")
             with bf.BlobFile(path, "rb") as file:
@@ -119,8 +118,15 @@ def read_bytes(path: str, most: int | None = None) -> bytes:
             raise DataError(f"{path}: no such file") from None
 
 
+def _check_regular(path: str) -> None:
+    """A pipe or a device could keep a reader waiting for ever."""
+    if not is_remote(path) and not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
+        raise DataError(f"{path}: not a regular file")
+
+
 def open_binary(path: str) -> BinaryIO:
-    """A file opened for reading; errors are those of `open`."""
+    """A file opened for reading; errors are those of `open`, or DataError for what is no regular file."""
+    _check_regular(path)
     return bf.BlobFile(path, "rb")
 
 
@@ -172,8 +178,8 @@ def remove_leftovers(folder: str) -> None:
     """Delete the unfinished files that processes killed while writing have left in a folder (not below it)."""
     if is_remote(folder):
         return  # there a file appears when it is complete
-    with contextlib.suppress(OSError):  # perhaps another user's, or gone meanwhile
-        for path in Path(folder).glob("*".join(_UNFINISHED)):
+    for path in Path(folder).glob("*".join(_UNFINISHED)):
+        with contextlib.suppress(OSError):  # perhaps another user's, or gone meanwhile
             if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                 path.unlink()
 
