@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from repaint.config import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
-from repaint.schedule import count_network_calls, get_schedule_jump
+from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,8 +33,9 @@ def test_ci_installs_and_tests_as_the_readme_says() -> None:
 
 
 def test_network_calls_in_the_table() -> None:
-    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", README, re.MULTILINE)
-    assert len(rows) == 6
-    for t_T, length, samples, calls in rows:
+    rows = re.findall(r"^\| `([\w./]+)` \| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", README, re.MULTILINE)
+    assert {name for name, *_ in rows} == {*PRESETS, "confs/quickstart.yml"}
+    for name, t_T, length, samples, calls in rows:
+        assert PRESETS.get(name) in (None, (int(t_T), int(length), int(samples)))
         times = get_schedule_jump(int(t_T), jump_length=int(length), jump_n_sample=int(samples))
         assert count_network_calls(times) == int(calls.replace(",", ""))
