@@ -150,6 +150,7 @@ def collect(
         storage.write_bytes(manifest, text)
     for path in part_files:  # only now, as whatever is in them stands in the manifest
         storage.remove(path)
+    storage.remove_empty_folder(parts)
     return lines.keys() & wanted.keys()
 
 

@@ -174,6 +174,13 @@ def remove(path: str) -> None:
         bf.remove(path)
 
 
+def remove_empty_folder(folder: str) -> None:
+    """Delete a folder if it is there and empty; folders behind URLs only exist by their files."""
+    if not is_remote(folder):
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+
+
 def remove_leftovers(folder: str) -> None:
     """Delete the unfinished files that processes killed while writing have left in a folder (not below it)."""
     if is_remote(folder):
