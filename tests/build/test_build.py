@@ -27,11 +27,8 @@ def test_published_multipliers_by_size(tmp_path: Path, size: int, multipliers: t
 
 
 def test_memory_estimate_grows_with_batch_and_halves_with_fp16(tmp_path: Path) -> None:
-    weights, activations = build.estimate_memory(load(tmp_path))
-    config = load(tmp_path, use_fp16=True)
-    data = config.eval_data.model_copy(update={"batch_size": 20})
-    larger = config.model_copy(update={"data": config.data.model_copy(update={"eval": {"tiny": data}})})
-    half_weights, more_activations = build.estimate_memory(larger)
+    weights, activations = build.estimate_memory(load(tmp_path), 2)
+    half_weights, more_activations = build.estimate_memory(load(tmp_path, use_fp16=True), 20)
     assert 4 * 1e4 < weights < 4e6
     assert 0.5 * weights <= half_weights < 0.75 * weights
     assert 4 * activations < more_activations < 11 * activations
@@ -39,10 +36,10 @@ def test_memory_estimate_grows_with_batch_and_halves_with_fp16(tmp_path: Path) -
 
 def test_memory_estimate_of_the_published_models() -> None:
     confs = Path(__file__).parents[2] / "confs"
-    weights, activations = build.estimate_memory(load_config(Config, confs / "face_example.yml"))
+    weights, activations = build.estimate_memory(load_config(Config, confs / "face_example.yml"), 1)
     assert weights == 4 * 552_814_086
     assert 0.3e9 < activations < 3e9
-    _, guided = build.estimate_memory(load_config(Config, confs / "test_inet256_thin.yml"))
+    _, guided = build.estimate_memory(load_config(Config, confs / "test_inet256_thin.yml"), 1)
     assert guided > activations  # the classifier's backward pass keeps its activations
 
 
