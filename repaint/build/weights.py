@@ -30,6 +30,7 @@ from repaint.models.checkpoint import (
     read_classifier_flags,
     read_unet_flags,
 )
+from repaint.models.runtime import prepare
 from repaint.models.unet import Encoder, UNet
 
 _SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
@@ -149,6 +150,7 @@ def load_network(config: Config, weights: Weights, device: torch.device) -> Mode
     network = build_unet(build_unet_config(config))
     fill_unet(network, config, weights)
     _finish(network, config.use_fp16, device)
+    prepare(network)
     if config.class_cond:
         return network
     return lambda x, timesteps, _y: network(x, timesteps)

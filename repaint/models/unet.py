@@ -136,7 +136,9 @@ class Encoder(nn.Module):
         self.skip_channels.append(channels)
 
     def embed(self, timesteps: Tensor) -> Tensor:
-        """Embedding [B, 4 * num_channels] of timesteps [B]."""
+        """Embedding [B, 4 * num_channels] of timesteps [B]; [1, ...] where the whole batch shares one timestep."""
+        if timesteps.stride() == (0,):  # expanded, as by the sampler; comparing values would wait for the device
+            timesteps = timesteps[:1]
         embedding: Tensor = self.time_embed(timestep_embedding(timesteps, self.config.num_channels))
         return embedding
 
@@ -197,4 +199,4 @@ class UNet(Encoder):
         for block in self.output_blocks:
             h = block(torch.cat([h, skips.pop()], dim=1), emb)
         out: Tensor = self.out(h.to(x.dtype))
-        return out
+        return out.contiguous()  # whatever layout the network works in
