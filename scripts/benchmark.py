@@ -41,7 +41,7 @@ from repaint.sampler import p_sample_loop
 ROOT = Path(__file__).resolve().parents[1]
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
 COLUMNS = (
-    "batch", "side", "ms a call and picture", "times as fast", "outside the network", "of the convolution's rate", "GiB",
+    "batch", "side", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
 )  # fmt: skip
 SIDES = ("published way", "plain", "ours")
 
