@@ -112,8 +112,9 @@ def check_writable(folders: ResultFolders) -> None:
 def remove_leftovers(folders: ResultFolders, names: Iterable[str]) -> None:
     """Delete the unfinished files that killed processes have left where the pictures of these names go."""
     roots = [folders.inpainted, folders.masked, folders.truth, folders.keep_mask]
-    pictures = (storage.join(root, name) for root in roots if root is not None for name in names)
-    for folder in {folders.log, *map(storage.parent, pictures)}:
+    subfolders = {name.rpartition("/")[0] for name in names}  # few, where names may be a million
+    places = {storage.join(root, subfolder) for root in roots if root is not None for subfolder in subfolders}
+    for folder in {folders.log} | places:
         storage.remove_leftovers(folder)
 
 

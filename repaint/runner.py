@@ -156,11 +156,10 @@ def _plan(job: _Job, folders: ResultFolders, team: Team, overwrite: bool) -> tup
 
 def _batch_size(job: _Job, folders: ResultFolders, team: Team) -> int:
     """How many pictures all processes take at a time; `auto` goes on with the size of the results there are."""
-    wanted, most = job.config.eval_data.batch_size, -(-len(job.targets) // team.world_size)
+    wanted, count = job.config.eval_data.batch_size, len(job.targets)
     if wanted != "auto":
-        return min(wanted, len(job.targets))
-    earlier = batch_size_before(folders)
-    return earlier if earlier is not None else largest_batch(job.engine, most)
+        return min(wanted, count)
+    return batch_size_before(folders) or largest_batch(job.engine, -(-count // team.world_size))
 
 
 def _is_incomplete(job: _Job, results: Results, tally: Tally) -> bool:

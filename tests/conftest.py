@@ -3,10 +3,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the suite runs in two processes; more threads would only jostle
 
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
 
-# Network code is slow on a busy machine: no deadlines. The same examples in every run, so that a failure comes back.
-settings.register_profile("repaint", deadline=None, derandomize=True)
+# Network code is slow on a busy machine: no deadlines, and no complaint about slow examples, which is a deadline too.
+# The same examples in every run, so that a failure comes back.
+settings.register_profile("repaint", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repaint")
