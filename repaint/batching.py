@@ -36,7 +36,7 @@ def _fits_device(engine: Engine, batch: int) -> bool:
     try:
         x = torch.zeros(batch, 3, size, size, device=engine.device)
         y = torch.zeros(batch, dtype=torch.int64, device=engine.device) if engine.config.needs_class else None
-        with torch.no_grad():
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # or each try would compile blocks of its size
             engine.diffusion.p_sample(engine.model, x, 0, x, y, engine.cond_fn)
         torch.cuda.synchronize(engine.device)
     except RuntimeError as error:
@@ -49,7 +49,7 @@ def _fits_device(engine: Engine, batch: int) -> bool:
 
 
 def _fits_host(engine: Engine, batch: int) -> bool:
-    _, activations = build.estimate_memory(engine.config, batch)
+    _, activations = build.estimate_memory(engine.config, batch, engine.device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of this run on this machine
     return activations <= HOST_SHARE * _free_host_memory() / processes
 

@@ -284,6 +284,8 @@ class Config(NetworkConfig, ProcessConfig):
     model_path: str
     model: Literal["flags", "auto"] = "flags"
     use_fp16: bool = False
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None = None
+    compile: bool | Literal["auto"] = "auto"
 
     schedule: Literal["paper", "best", "fast", "preview"] | None = None
     timestep_respacing: Text = "250"
@@ -291,6 +293,7 @@ class Config(NetworkConfig, ProcessConfig):
     clip_denoised: bool = True
     use_ddim: bool = False
     ddim_eta: Annotated[Real, Field(ge=0, le=1)] = 0.0
+    merge_forward: bool = False
     inpa_inj_sched_prev: bool = True
     inpa_inj_sched_prev_cumnoise: Annotated[bool, _REFUSE_CUMULATIVE_NOISE] = False
     paste_known: bool = True
@@ -343,6 +346,12 @@ class Config(NetworkConfig, ProcessConfig):
     def _frames_of_something(self) -> Self:
         if "animation_frames" in self.model_fields_set and self.animation is None:
             raise ValueError("animation_frames has no meaning without animation")
+        return self
+
+    @model_validator(mode="after")
+    def _one_precision(self) -> Self:
+        if self.use_fp16 and self.precision not in (None, "fp16"):
+            raise ValueError(f"use_fp16: true and precision: {self.precision} contradict each other; leave one out")
         return self
 
     @property

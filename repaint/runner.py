@@ -115,9 +115,9 @@ def _prepare(config: Config, device: torch.device) -> _Job:
         _check(config)  # its flags are known only now
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
-    engine = _build_engine(config, weights, classifier, device)
     targets = _targets(config, pairs)
     build.check_results(config, pairs, [target.name for target in targets])
+    engine = _build_engine(config, weights, classifier, device, len(targets))
     return _Job(
         config,
         engine,
@@ -178,12 +178,14 @@ def _check(config: Config) -> None:
 
 
 def _build_engine(
-    config: Config, weights: build.Weights, classifier: build.Weights | None, device: torch.device
+    config: Config, weights: build.Weights, classifier: build.Weights | None, device: torch.device, fills: int
 ) -> Engine:
     diffusion = build.build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
-    model = build.load_network(config, weights, device)
+    times, batch_size = build.build_times(config), config.eval_data.batch_size
+    batches = 1 if batch_size == "auto" else -(-fills // batch_size)
+    model = build.load_network(config, weights, device, count_network_calls(times) * batches)
     cond_fn = build.load_cond_fn(config, classifier, device)
-    return Engine(config, model, diffusion, cond_fn, build.build_times(config), device)
+    return Engine(config, model, diffusion, cond_fn, times, device)
 
 
 def _targets(config: Config, pairs: Sequence[Pair]) -> list[Target]:
@@ -309,7 +311,7 @@ def dry_run(config: Config, device: torch.device) -> int:
     _say_notes(config, *notes)
     batch_size = data.batch_size if data.batch_size == "auto" else max(1, min(data.batch_size, len(targets)))
     print(summary(config, len(pairs), build.build_times(config), device, batch_size))
-    parameters, activations = build.estimate_memory(config, 1 if batch_size == "auto" else batch_size)
+    parameters, activations = build.estimate_memory(config, 1 if batch_size == "auto" else batch_size, device)
     print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:
         print(f"missing: {path}")

@@ -51,7 +51,8 @@ def p_sample_loop(
         diffusion: the respaced process; `times` are its indices.
         x0: pictures [B, 3, H, W] in [-1, 1]; what lies in the hole is never looked at.
         keep_mask: float [B, 1 or 3, H, W], 1 = known, 0 = to be filled.
-        times: schedule, see `repaint.schedule.get_schedule_jump`; ends with -1.
+        times: schedule, see `repaint.schedule.get_schedule_jump`; ends with -1. Denoising goes down by one, forward
+            steps may go up by any number at once (`merge_forward`).
         noise: gives the next standard normal [B, 3, H, W]. Draws are taken in the published order: the start; for
             each denoising step the reverse step's, then (but in the very first step) the known part's; one for each
             forward step.
@@ -88,7 +89,7 @@ def p_sample_loop(
                 x, pred_xstart = diffusion.ddim_sample(model, x, t, reverse_noise, y, ddim_eta)
             nfe += 1
         else:
-            x = diffusion.q_step(x, s, noise())  # line 10
+            x = diffusion.q_forward(x, t, s, noise())  # line 10
         if callback is not None:
             callback(Step(t, s, nfe, x, pred_xstart))
     return torch.where(known, x0, x) if inject and paste_known else x

@@ -98,7 +98,7 @@ def serve(side: str, model: str, device_name: str, calls: int, orders: Connectio
     if side == "published way":
         make_published(network, diffusion)
     if side == "ours":
-        prepare(network)
+        prepare(network, device)
     kernels = [SDPBackend.MATH] if side == "published way" else list(SDPBackend.__members__.values())
     while batch := orders.recv():
         # The published code tells the network a timestep for each picture, of which it cannot see that they are equal.

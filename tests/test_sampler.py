@@ -32,8 +32,8 @@ class Recorder:
     def q_sample(self, x0: Tensor, t: int, noise: Tensor) -> Tensor:
         return self._note("q_sample", t, noise)
 
-    def q_step(self, x: Tensor, t: int, noise: Tensor) -> Tensor:
-        return self._note("q_step", t, noise)
+    def q_forward(self, x: Tensor, t: int, s: int, noise: Tensor) -> Tensor:
+        return self._note(f"q_forward from {t}", s, noise)
 
     def p_sample(self, model: Any, x: Tensor, t: int, noise: Tensor, y: Any, cond_fn: Any) -> tuple[Tensor, Tensor]:
         assert (model, y, cond_fn) == ("model", Y, "cond_fn")
@@ -100,7 +100,7 @@ def test_operations_their_times_and_their_noise() -> None:
     assert record([2, 1, 2, 1, 0, -1]) == [
         # Draw 0 is the start. The very first step does not merge and does not draw for the known part.
         ("p_sample", 2, 1),
-        ("q_step", 2, 2),
+        ("q_forward from 1", 2, 2),
         ("q_sample", 2, 4),  # drawn after the reverse step's noise, used before it; at the level of x_t
         ("p_sample", 2, 3),
         ("q_sample", 1, 6),
@@ -114,7 +114,7 @@ def test_operations_their_times_and_their_noise() -> None:
 def test_without_injection_nothing_is_merged_or_drawn_for_it() -> None:
     assert record([2, 1, 2, 1, 0, -1], inject=False) == [
         ("p_sample", 2, 1),
-        ("q_step", 2, 2),
+        ("q_forward from 1", 2, 2),
         ("p_sample", 2, 3),
         ("p_sample", 1, 4),
         ("p_sample", 0, 5),
@@ -125,7 +125,7 @@ def test_without_injection_nothing_is_merged_or_drawn_for_it() -> None:
 def test_ddim_steps_take_the_same_draws() -> None:
     assert record([1, 0, 1, 0, -1], ddim_eta=0.5, cond_fn=None) == [
         ("ddim_sample 0.5", 1, 1),
-        ("q_step", 1, 2),
+        ("q_forward from 0", 1, 2),
         ("q_sample", 1, 4),
         ("ddim_sample 0.5", 1, 3),
         ("q_sample", 0, 6),

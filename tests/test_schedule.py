@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaint.schedule import NEVER_LIMITED, count_network_calls, get_schedule_jump, share_of_calls
+from repaint.schedule import NEVER_LIMITED, count_network_calls, get_schedule_jump, merge_forward, share_of_calls
 
 limits = st.just(NEVER_LIMITED) | st.integers(0, 40)
 all_parameters = st.fixed_dictionaries(
@@ -148,3 +148,19 @@ def test_parameters_below_one_are_errors(name: str) -> None:
 def test_negative_start_is_an_error() -> None:
     with pytest.raises(ValueError, match="start_resampling must be at least 0, not -1"):
         get_schedule_jump(10, start_resampling=-1)
+
+
+@given(all_parameters)
+def test_merged_climbs_keep_calls_turns_and_descents(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    merged = merge_forward(times)
+    descents = [(t, s) for t, s in pairwise(times) if s < t]
+    assert [(t, s) for t, s in pairwise(merged) if s < t] == descents
+    climbs = [s > t for t, s in pairwise(merged)]
+    assert not any(climb and after for climb, after in pairwise(climbs))
+    assert (merged[0], merged[-1]) == (times[0], times[-1])
+
+
+def test_a_climb_becomes_one_transition() -> None:
+    assert merge_forward([3, 2, 1, 2, 3, 2, 1, 0, -1]) == [3, 2, 1, 3, 2, 1, 0, -1]
+    assert merge_forward([0, -1]) == [0, -1]

@@ -2,6 +2,7 @@
 
 import torch
 
+from repaint.build.speed import pick_precision
 from repaint.config import Config, NetworkConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
@@ -114,21 +115,22 @@ def build_classifier(config: UNetConfig) -> Classifier:
         raise ConfigError(f"classifier: {error}") from None
 
 
-def estimate_memory(config: Config, batch: int) -> tuple[int, int]:
+def estimate_memory(config: Config, batch: int, device: torch.device) -> tuple[int, int]:
     """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own."""
     with torch.device("meta"):
         x = torch.empty(batch, 3, config.image_size, config.image_size)
         t = torch.empty(batch)
         network = build_unet(build_unet_config(config))
         y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
-        if config.use_fp16:
-            network.convert_to_fp16()
+        precision = pick_precision(config, device)
+        if precision in ("bf16", "fp16"):
+            network.convert(torch.float16)  # both take two bytes
         weights = parameter_bytes(network)
         activations = activation_bytes(network, lambda: network(x, t, y))
         if config.guided:
             classifier = build_classifier(build_classifier_config(config))
             if config.classifier_use_fp16:
-                classifier.convert_to_fp16()
+                classifier.convert(torch.float16)
             weights += parameter_bytes(classifier)
             activations = max(activations, activation_bytes(classifier, lambda: classifier(x, t), keep_all=True))
     return weights, activations

@@ -17,6 +17,7 @@ from repaint.build.architecture import (
     build_unet_config,
 )
 from repaint.build.process import build_times
+from repaint.build.speed import pick_precision
 from repaint.build.weights import Weights
 from repaint.config import Config, NetworkConfig, ProcessConfig
 from repaint.data import storage
@@ -224,6 +225,7 @@ def config_digest(config: Config, weights: Weights, classifier: Weights | None, 
         "weights": weights.digest,
         "classifier": classifier and classifier.digest,
         "random_numbers": config.noise_device or device.type,
+        "precision": pick_precision(config, device),
     }
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -236,7 +238,7 @@ _DECIDING_DATA_KEYS = {
 
 def _deciding_keys(config: Config) -> set[str]:
     sampling = {
-        "use_fp16", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
+        "merge_forward", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
         "inpa_inj_sched_prev", "paste_known", "seed",
     }  # fmt: skip
     classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()

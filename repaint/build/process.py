@@ -10,7 +10,7 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
-from repaint.schedule import get_schedule_jump
+from repaint.schedule import get_schedule_jump, merge_forward
 
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
 
@@ -66,4 +66,5 @@ def build_times(config: Config) -> list[int]:
         raise ConfigError(
             f"schedule_jump_params: {steps} steps x {passes} passes make more than {MOST_TRANSITIONS:,} transitions"
         )
-    return get_schedule_jump(**values)
+    times = get_schedule_jump(**values)
+    return merge_forward(times) if config.merge_forward else times

@@ -16,6 +16,7 @@ from repaint.build.architecture import (
     channel_mult,
     sizes,
 )
+from repaint.build.speed import pick_compiled, pick_precision
 from repaint.config import Config, NetworkConfig, ProcessConfig, TrainConfig
 from repaint.data import storage
 from repaint.diffusion.gaussian import CondFn, Model
@@ -26,12 +27,13 @@ from repaint.models.checkpoint import (
     State,
     check_fit,
     load_weights,
+    move_weights,
     read_checkpoint,
     read_classifier_flags,
     read_unet_flags,
 )
-from repaint.models.runtime import prepare
-from repaint.models.unet import Encoder, UNet
+from repaint.models.runtime import place, prepare
+from repaint.models.unet import UNet
 
 _SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
 _TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
@@ -141,37 +143,39 @@ def _unet_hint(config: Config | TrainConfig, weights: Weights) -> str:
     return _wrong_flags(config, read_unet_flags(weights.state, config.image_size))
 
 
-def load_network(config: Config, weights: Weights, device: torch.device) -> Model:
+def load_network(config: Config, weights: Weights, device: torch.device, calls: int = 1) -> Model:
     """The trained network, ready to be called by the sampler.
+
+    Args:
+        config: tells the architecture and how to run it.
+        weights: are moved into the network: `weights.state` is empty afterwards.
+        device: where to run it.
+        calls: about how many network calls are to come, see `pick_compiled`.
 
     Raises:
         CheckpointError: the file has another architecture.
+        ConfigError: the device lacks the precision, or PyTorch cannot compile here.
     """
-    network = build_unet(build_unet_config(config))
-    fill_unet(network, config, weights)
-    _finish(network, config.use_fp16, device)
-    prepare(network)
+    with torch.device("meta"):
+        network = build_unet(build_unet_config(config))
+    move_weights(network, weights.state, weights.path, _unet_hint(config, weights))
+    fast = prepare(network, device, pick_precision(config, device), pick_compiled(config, device, calls))
     if config.class_cond:
-        return network
-    return lambda x, timesteps, _y: network(x, timesteps)
+        return fast
+    return lambda x, timesteps, _y: fast(x, timesteps)
 
 
 def load_cond_fn(config: Config, weights: Weights | None, device: torch.device) -> CondFn | None:
     """Classifier guidance from the weights at `classifier_path`; raises CheckpointError like `load_network`."""
     if weights is None:
         return None
-    classifier = build_classifier(build_classifier_config(config))
-    load_weights(classifier, weights.state, weights.path, _wrong_flags(config, read_classifier_flags(weights.state)))
-    _finish(classifier, config.classifier_use_fp16, device)
+    with torch.device("meta"):
+        classifier = build_classifier(build_classifier_config(config))
+    move_weights(classifier, weights.state, weights.path, _wrong_flags(config, read_classifier_flags(weights.state)))
+    place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
     return classifier_guidance(classifier, config.classifier_scale)
 
 
 def read_classifier_weights(config: Config) -> Weights | None:
     """The classifier's weights file, if the configuration uses one."""
     return read_weights(config.classifier_path) if config.guided and config.classifier_path else None
-
-
-def _finish(network: Encoder, use_fp16: bool, device: torch.device) -> None:
-    network.to(device).eval().requires_grad_(False)
-    if use_fp16:
-        network.convert_to_fp16()

@@ -96,6 +96,13 @@ class GaussianDiffusion(nn.Module):
         """Draw x_t given x = x_{t-1}, one forward step: sqrt(1 - beta_t) x + sqrt(beta_t) noise (DDPM equation 2)."""
         return self.at("sqrt_one_minus_betas", t) * x + self.at("sqrt_betas", t) * noise
 
+    def q_forward(self, x: Tensor, t: int, s: int, noise: Tensor) -> Tensor:
+        """Draw x_s given x = x_t for t < s in one go: the law of s - t forward steps (DDPM equation 4 on a stretch)."""
+        if s == t + 1:
+            return self.q_step(x, s, noise)
+        log_share = self.at("log_alphas_cumprod", s) - self.at("log_alphas_cumprod", t)
+        return (log_share / 2).exp() * x + (-torch.expm1(log_share)).sqrt() * noise
+
     def q_posterior_mean(self, x0: Tensor, x: Tensor, t: Time) -> Tensor:
         """Mean of x_{t-1} given x_t = x and x0 (DDPM equation 7)."""
         return self.at("posterior_mean_coef1", t) * x0 + self.at("posterior_mean_coef2", t) * x
@@ -205,6 +212,7 @@ def _tables(betas: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "log_betas": np.log(betas),
         "log_betas_clipped": np.log(np.concatenate([[first], betas[1:]])),
         "alphas_cumprod": abar,
+        "log_alphas_cumprod": np.log(abar),
         "sqrt_alphas_cumprod_prev": np.sqrt(abar_prev),
         "sqrt_one_minus_alphas_cumprod_prev": np.sqrt(1 - abar_prev),
         "betas_over_one_minus_alphas_cumprod": betas / (1 - abar),

@@ -30,13 +30,18 @@ class GroupNorm32(nn.GroupNorm):
     def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """Normalise x [B, C, ...], then multiply by 1 + scale and add shift, both [B, C], or [1, C] for all alike."""
         if scale is None or shift is None:
-            return super().forward(x.float()).to(x.dtype)
+            return self._normalise(x, self.weight, self.bias)
         if len(scale) > 1:
             return torch.addcmul(shift[..., None, None], self(x), 1 + scale[..., None, None])
         # They go into the normalisation's own weight and bias: one pass over x instead of three.
         factor = 1 + scale[0].float()
         bias = torch.addcmul(shift[0].float(), self.bias, factor)
-        return F.group_norm(x.float(), self.num_groups, self.weight * factor, bias, self.eps).to(x.dtype)
+        return self._normalise(x, self.weight * factor, bias)
+
+    def _normalise(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        if not (x.device.type == "cpu" and x.dtype == torch.bfloat16):  # for which a kernel with float32 sums exists
+            return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+        return F.group_norm(x, self.num_groups, weight, bias, self.eps)
 
 
 class PointwiseConv1d(nn.Conv1d):

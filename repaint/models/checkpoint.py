@@ -58,14 +58,27 @@ def _read_head(path: str) -> bytes:
 
 def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
     try:
-        content = Path(path).read_bytes() if content is None else content
-        state = safetensors.torch.load(content)
-        header_length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + header_length]).get("__metadata__", {})
+        if content is None:
+            state, metadata = _read_safetensors_file(path)
+        else:
+            state = safetensors.torch.load(content)
+            header_length = int.from_bytes(content[:8], "little")
+            metadata = json.loads(content[8 : 8 + header_length]).get("__metadata__", {})
         told = json.loads(metadata.get(_METADATA_KEY, "{}"))
         return state, told if isinstance(told, dict) else {}
     except (safetensors.SafetensorError, ValueError, AttributeError, OSError) as error:
         raise CheckpointError(f"{path}: damaged or incomplete ({error}); fetch it again") from None
+
+
+def _read_safetensors_file(path: str) -> tuple[State, Mapping[str, str]]:
+    """Tensor by tensor, each through a mapping of its own: one for all would stay in memory beside its copies."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        names, metadata = list(file.keys()), file.metadata() or {}
+    state = {}
+    for name in names:
+        with safetensors.safe_open(path, framework="pt") as file:
+            state[name] = file.get_tensor(name).clone()
+    return state, metadata
 
 
 def _read_torch(path: str, content: bytes | None) -> State:
@@ -106,6 +119,19 @@ def load_weights(network: nn.Module, state: State, path: str, wrong_flags: str =
     """Put weights into a network of exactly the same keys and shapes; types are converted. Else see `check_fit`."""
     check_fit(network, state, path, wrong_flags)
     network.load_state_dict(state)
+
+
+def move_weights(network: nn.Module, state: State, path: str, wrong_flags: str = "") -> None:
+    """Make weights the float32 parameters of a network on the meta device, without a second copy of them.
+
+    Keys and shapes must be the same, else see `check_fit`. `state` is empty afterwards, so that whatever replaces
+    a parameter (another device, layout or type) frees the one it came from.
+    """
+    check_fit(network, state, path, wrong_flags)
+    for key in state:
+        state[key] = state[key].float()
+    network.load_state_dict(state, assign=True)
+    state.clear()
 
 
 def check_fit(network: nn.Module, state: State, path: str, wrong_flags: str = "") -> None:

@@ -151,12 +151,12 @@ class Encoder(nn.Module):
             skips.append(h)
         return self.middle_block(h, emb), skips
 
-    def convert_to_fp16(self) -> None:
-        """Half-precision weights for all convolutions but the last; normalisation and embeddings stay float32."""
+    def convert(self, dtype: torch.dtype) -> None:
+        """Give all convolutions but the last weights of another type; normalisation and embeddings stay float32."""
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv1d | nn.Conv2d) and not name.startswith("out."):
-                module.half()
-        self.dtype = torch.float16
+                module.to(dtype)
+        self.dtype = dtype
 
 
 class UNet(Encoder):

@@ -10,6 +10,8 @@ from repaint.config import Config, load_config
 from repaint.errors import ConfigError
 from tests.tiny import make_run, write_config
 
+CPU = torch.device("cpu")
+
 
 def load(folder: Path, **changes: object) -> Config:
     return load_config(Config, write_config(folder, **changes))
@@ -27,8 +29,8 @@ def test_published_multipliers_by_size(tmp_path: Path, size: int, multipliers: t
 
 
 def test_memory_estimate_grows_with_batch_and_halves_with_fp16(tmp_path: Path) -> None:
-    weights, activations = build.estimate_memory(load(tmp_path), 2)
-    half_weights, more_activations = build.estimate_memory(load(tmp_path, use_fp16=True), 20)
+    weights, activations = build.estimate_memory(load(tmp_path), 2, CPU)
+    half_weights, more_activations = build.estimate_memory(load(tmp_path, use_fp16=True), 20, CPU)
     assert 4 * 1e4 < weights < 4e6
     assert 0.5 * weights <= half_weights < 0.75 * weights
     assert 4 * activations < more_activations < 11 * activations
@@ -36,10 +38,10 @@ def test_memory_estimate_grows_with_batch_and_halves_with_fp16(tmp_path: Path) -
 
 def test_memory_estimate_of_the_published_models() -> None:
     confs = Path(__file__).parents[2] / "confs"
-    weights, activations = build.estimate_memory(load_config(Config, confs / "face_example.yml"), 1)
+    weights, activations = build.estimate_memory(load_config(Config, confs / "face_example.yml"), 1, CPU)
     assert weights == 4 * 552_814_086
     assert 0.3e9 < activations < 3e9
-    _, guided = build.estimate_memory(load_config(Config, confs / "test_inet256_thin.yml"), 1)
+    _, guided = build.estimate_memory(load_config(Config, confs / "test_inet256_thin.yml"), 1, CPU)
     assert guided > activations  # the classifier's backward pass keeps its activations
 
 

@@ -81,6 +81,26 @@ def test_single_forward_steps_compose_to_q_sample() -> None:
         assert variance == pytest.approx(factor(lambda noise, t=t: diffusion.q_sample(ZERO, t, noise)) ** 2, rel=1e-4)
 
 
+@given(times, times)
+def test_forward_steps_at_once_have_the_law_of_single_ones(t1: int, t2: int) -> None:
+    diffusion = process()
+    t, s = min(t1, t2), max(t1, t2) + 1
+    if s == STEPS:
+        return
+    mean, variance = 1.0, 0.0
+    for step in range(t + 1, s + 1):
+        keep = factor(lambda x, t=step: diffusion.q_step(x, t, ZERO))
+        mean, variance = keep * mean, keep**2 * variance + (1 - keep**2)
+    assert factor(lambda x: diffusion.q_forward(x, t, s, ZERO)) == pytest.approx(mean, rel=1e-4)
+    assert factor(lambda noise: diffusion.q_forward(ZERO, t, s, noise)) ** 2 == pytest.approx(variance, rel=1e-4)
+
+
+def test_a_single_forward_step_is_q_step_to_the_last_bit() -> None:
+    x, noise = randn(0), randn(1)
+    for t in range(STEPS - 1):
+        assert torch.equal(process().q_forward(x, t, t + 1, noise), process().q_step(x, t + 1, noise))
+
+
 @pytest.mark.parametrize("t", [1, 7, 25, STEPS - 1])
 def test_posterior_is_bayes_rule(t: int) -> None:
     """q(x_{t-1} | x_t, x0) by numerical integration of q(x_t | x_{t-1}) q(x_{t-1} | x0)."""

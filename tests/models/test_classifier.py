@@ -84,7 +84,7 @@ def test_gradient_reaches_the_picture() -> None:
 def test_half_precision_answers_alike() -> None:
     network = classifier()
     full = network(pictures(), TIMESTEPS)
-    network.convert_to_fp16()
+    network.convert(torch.float16)
     assert network.dtype == torch.float16
     half = network(pictures(), TIMESTEPS)
     assert half.dtype == torch.float32

@@ -1,18 +1,25 @@
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from repaint.errors import ConfigError
 from repaint.models import runtime
 from repaint.models.blocks import ResBlock
-from repaint.models.runtime import keep_host_memory, prepare
+from repaint.models.replay import Replay
+from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, place, prepare
 from repaint.models.unet import UNet
 from tests.models.test_unet import pictures, unet
 
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
-def prepared(network: UNet) -> UNet:
-    fast = copy.deepcopy(network)
-    prepare(fast)
+
+def prepared(network: UNet, **options: Any) -> UNet:
+    fast = prepare(copy.deepcopy(network), CPU, **options)
+    assert isinstance(fast, UNet)
     return fast
 
 
@@ -69,3 +76,124 @@ def test_libraries_without_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda _name: Other())
     assert keep_host_memory() is False
+
+
+# Precision
+
+
+@pytest.mark.parametrize(("precision", "worst"), [("bf16", 0.1), ("fp16", 0.01)])
+@torch.no_grad()
+def test_half_precision_stays_close_and_keeps_the_ends_in_float32(precision: Precision, worst: float) -> None:
+    network = unet(resblock_updown=True)
+    fast = prepared(network, precision=precision)
+    x, t = pictures(), torch.tensor(300).expand(2)
+    exact, out = network(x[:2], t), fast(x[:2], t)
+    assert out.dtype == torch.float32
+    assert 0 < (out - exact).abs().max() < worst * exact.abs().max()
+    half = torch.bfloat16 if precision == "bf16" else torch.float16
+    assert fast.input_blocks[1][0].in_layers[2].weight.dtype == half
+    assert fast.input_blocks[1][0].in_layers[0].weight.dtype == torch.float32
+    assert fast.out[2].weight.dtype == fast.time_embed[0].weight.dtype == torch.float32
+
+
+@torch.no_grad()
+def test_statistics_of_bf16_maps_are_float32() -> None:
+    """Sums in bf16 itself, of eight bits, would be off by far more than the rounding of the result."""
+    norm = runtime.UNet(unet().config).out[0]
+    x = (torch.randn(1, norm.num_channels, 64, 64, generator=torch.Generator().manual_seed(0)) + 3).bfloat16()
+    exact = norm(x.float())
+    assert (norm(x).float() - exact).abs().max() < 2**-8 * exact.abs().max()
+
+
+def test_tf32_is_refused_without_the_gpus_that_have_it() -> None:
+    with pytest.raises(ConfigError, match="tf32 is a number format of NVIDIA's GPUs, not of cpu; use fp32 or auto"):
+        place(unet(), CPU, "tf32")
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_bf16", "fastest"), [((9, 0), True, "bf16"), ((7, 5), False, "fp16"), ((6, 1), False, "fp32")]
+)
+def test_fastest_precision_of_gpus(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], has_bf16: bool, fastest: Precision
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16 or including_emulation)
+    assert fastest_precision(CUDA) == fastest
+
+
+@pytest.mark.parametrize(("amx", "fastest"), [(True, "bf16"), (False, "fp32"), (None, "fp32")])
+def test_fastest_precision_of_cpus(monkeypatch: pytest.MonkeyPatch, amx: bool | None, fastest: Precision) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", None if amx is None else lambda: amx)
+    assert fastest_precision(CPU) == fastest
+
+
+def test_fastest_precision_elsewhere() -> None:
+    assert fastest_precision(torch.device("mps")) == "fp32"
+
+
+@pytest.fixture
+def gpu_settings() -> Iterator[None]:
+    """Restores what `place` sets for the whole process."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    yield
+    torch.backends.cudnn.allow_tf32 = before[0]
+    torch.set_float32_matmul_precision(before[1])
+
+
+@pytest.mark.parametrize(("precision", "rounds"), [("fp32", False), ("tf32", True)])
+@pytest.mark.usefixtures("gpu_settings")
+def test_float32_on_a_gpu_is_tf32_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision, rounds: bool
+) -> None:
+    monkeypatch.setattr(UNet, "to", lambda network, *_args, **_options: network)
+    prepare(unet(), CUDA, precision)
+    assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is rounds
+
+
+# Compilation
+
+
+def compiler_that_counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """In place of PyTorch's compiler, which takes long: runs what it is given, and notes each piece of code."""
+    pieces = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Any:
+        pieces.append(len(graph.graph.nodes))
+        return graph.forward
+
+    compile_module = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **kw: compile_module(self, backend=backend, **kw))
+    monkeypatch.setattr(runtime, "_require_compiler", lambda _device: None)
+    return pieces
+
+
+@torch.no_grad()
+def test_a_compiled_network_means_the_same_and_equal_blocks_share_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch._dynamo.reset()
+    pieces = compiler_that_counts(monkeypatch)
+    network = unet(resblock_updown=True, num_res_blocks=3)
+    fast = prepared(network, compiled=True)
+    x, t = pictures()[:2], torch.tensor(300).expand(2)
+    expected = network(x, t)
+    torch.testing.assert_close(fast(x, t), expected, rtol=1e-5, atol=1e-5)
+    first = len(pieces)
+    blocks = sum(isinstance(module, ResBlock) for module in fast.modules())
+    assert 0 < first < blocks
+    torch.testing.assert_close(fast(x, t), expected, rtol=1e-5, atol=1e-5)
+    assert len(pieces) == first  # nothing is compiled twice
+
+
+def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_function: object) -> Any:
+        raise RuntimeError("no g++ here\nlong story")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(ConfigError, match=r"compile: PyTorch cannot compile here \(no g\+\+ here\); install g\+\+"):
+        prepare(unet(), CPU, compiled=True)
+
+
+def test_on_a_gpu_compiled_networks_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler_that_counts(monkeypatch)
+    monkeypatch.setattr(UNet, "to", lambda network, *_args, **_options: network)
+    assert isinstance(prepare(unet(), CUDA, compiled=True), Replay)
+    assert isinstance(prepare(unet(), CUDA), UNet)

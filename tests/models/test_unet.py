@@ -187,7 +187,7 @@ def test_dropout_acts_in_training_alone() -> None:
 
 def test_half_precision_weights() -> None:
     network = unet()
-    network.convert_to_fp16()
+    network.convert(torch.float16)
     convolutions = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d)}
     types = {name: module.weight.dtype for name, module in convolutions.items()}
     assert types.pop("out.2") == torch.float32
@@ -201,7 +201,7 @@ def test_half_precision_weights() -> None:
 def test_half_precision_answers_alike() -> None:
     network = unet(num_head_channels=16)
     full = network(pictures(), TIMESTEPS)
-    network.convert_to_fp16()
+    network.convert(torch.float16)
     half = network(pictures(), TIMESTEPS)
     assert half.dtype == torch.float32
     assert 0 < relative_error(half, full) < 1e-2
