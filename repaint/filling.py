@@ -3,7 +3,9 @@
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -17,6 +19,7 @@ from repaint import build
 from repaint.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
 from repaint.config import Config
 from repaint.data import storage
+from repaint.data.ahead import ReadAhead
 from repaint.data.canvas import Canvas
 from repaint.data.dataset import Pair, load_example
 from repaint.data.images import encode_png, to_tensor, to_uint8, to_unit
@@ -159,22 +162,32 @@ class Filling:
         calls = engine.nfe * (len(targets) - skipped)
         pictures = f"{len(targets)} {counted(engine.config)}"
         self.progress = Progress(team, calls, pictures, skipped, engine.config.show_progress)
-        todo = (targets[number] for number in team.claim(len(targets)))
-        self.queue = self._open(target for target in todo if target.name not in results.finished)
+        skip = frozenset(results.finished)
+        claimed = (targets[number] for number in team.claim(len(targets)))
+        self.queue = self._open(target for target in claimed if target.name not in skip)
+        reading = build.build_reading(engine.config)
+        expected = (target.pair for target in targets if target.name not in skip)
+        self.reader = ReadAhead(expected, lambda pair: load_example(pair, reading), batch_size)
+        self.writer = ThreadPoolExecutor(1, "writer")  # one: a picture's line in the manifest comes after its files
+        self.writing: deque[Future[None]] = deque()
         self.active: list[tuple[Target, Canvas]] = []
         self.postponed: list[tuple[Target, Canvas]] = []
 
     def run(self) -> None:
-        """Fill until there is nothing left to take."""
-        while self._refill():
-            self._fill_batch()
+        """Fill until there is nothing left to take; what is finished is written even if an error ends the run."""
+        try:
+            while self._refill():
+                self._fill_batch()
+        finally:
+            self.reader.close()
+            self._settle(0)
+            self.writer.shutdown()
 
     def _open(self, targets: Iterator[Target]) -> Iterator[tuple[Target, Canvas]]:
         """Canvases of the readable pictures; each picture is read once for all its samples."""
-        reading = build.build_reading(self.engine.config)
         for pair, group in groupby(targets, key=lambda target: target.pair):
             try:
-                example = load_example(pair, reading)
+                example = self.reader(pair)
             except DataError as error:
                 for _ in group:
                     self._fail(pair, str(error), 1)
@@ -207,7 +220,8 @@ class Filling:
         for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
             trouble = watch.report(number)
             if trouble is not None:
-                hint = "; use_fp16: true overflows easily, set it to false" if self.engine.config.use_fp16 else ""
+                narrow = build.pick_precision(self.engine.config, self.engine.device) == "fp16"
+                hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
                 windows_left = len(canvas.example.windows) - canvas.position - 1
                 self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}", windows_left)
                 continue
@@ -252,8 +266,8 @@ class Filling:
         """Go on with half as many pictures at a time; the others of the batch wait."""
         if self.batch_size == 1:
             raise ConfigError(
-                f"out of memory with one picture at a time ({reason}); it takes a smaller network, use_fp16: true on a "
-                f"GPU, or a device with more memory"
+                f"out of memory with one picture at a time ({reason}); it takes a smaller network, precision: bf16, or "
+                f"a device with more memory"
             )
         smaller = -(-self.batch_size // 2)
         tqdm.write(
@@ -298,12 +312,18 @@ class Filling:
 
     def _write(self, target: Target, canvas: Canvas) -> None:
         record = {**self.record, "batch_size": self.batch_size, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
-        self.results.write(target.name, canvas, record)
-        self.tally.done += 1
-        self.progress.done()
+        self._settle(self.batch_size)  # a slow disk must not let finished pictures pile up
+        self.writing.append(self.writer.submit(self.results.write, target.name, canvas, record))
         alpha = canvas.example.photo.alpha
         if target.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(target.pair.picture)
+
+    def _settle(self, most: int) -> None:
+        """Wait until at most so many pictures are still to be written; raises what went wrong with the others."""
+        while len(self.writing) > most:
+            self.writing.popleft().result()
+            self.tally.done += 1
+            self.progress.done()
 
     def _fail(self, pair: Pair, message: str, windows_left: int) -> None:
         """Note that a fill cannot be made, which saves some windows; tell it once for all fills of the picture."""

@@ -12,6 +12,7 @@ from repaint.build.job import (
     describe_mask,
 )
 from repaint.build.process import build_diffusion, build_times
+from repaint.build.speed import pick_precision
 from repaint.build.weights import (
     Weights,
     apply_weights_to_config,
@@ -45,6 +46,7 @@ __all__ = [
     "fill_unet",
     "load_cond_fn",
     "load_network",
+    "pick_precision",
     "read_classifier_weights",
     "read_weights",
 ]
