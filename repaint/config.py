@@ -68,6 +68,12 @@ def _check_batch_size(value: object) -> object:
     return value
 
 
+def _check_compile(value: object) -> object:
+    if not isinstance(value, bool) and value != "auto":
+        raise ValueError(f"should be true, false or auto, not {value!r}")
+    return value
+
+
 def _check_head_width(value: int) -> int:
     if value == 0:
         raise ValueError("0 heads or channels make no attention; -1 leaves the choice to num_heads")
@@ -122,6 +128,7 @@ Seed = Annotated[int, Field(ge=0, le=2**62)]
 Size = Annotated[int, Field(ge=8, le=65_536)]
 HeadWidth = Annotated[int, Field(ge=-1, le=65_536), AfterValidator(_check_head_width)]
 BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_check_batch_size)]
+Compile = Annotated[bool | Literal["auto"], BeforeValidator(_check_compile)]
 Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
 Ignored = Annotated[Any, _NO_EFFECT]  # read by nothing in the published code, or by nothing that changes a picture
 
@@ -285,7 +292,7 @@ class Config(NetworkConfig, ProcessConfig):
     model: Literal["flags", "auto"] = "flags"
     use_fp16: bool = False
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None = None
-    compile: bool | Literal["auto"] = "auto"
+    compile: Compile = "auto"
 
     schedule: Literal["paper", "best", "fast", "preview"] | None = None
     timestep_respacing: Text = "250"

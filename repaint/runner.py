@@ -107,12 +107,12 @@ def _conclude(job: _Job, results: Results, tally: Tally, interrupted: bool, team
 
 def _prepare(config: Config, device: torch.device) -> _Job:
     if config.model != "auto":
-        _check(config)  # before gigabytes are read
+        _check(config, device)  # before gigabytes are read
     pairs, pairing_note = build.build_pairs(config)
     weights = build.read_weights(config.model_path)
     config = build.apply_weights_to_config(config, weights)
     if config.model == "auto":
-        _check(config)  # its flags are known only now
+        _check(config, device)  # its flags are known only now
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
     targets = _targets(config, pairs)
@@ -125,8 +125,14 @@ def _prepare(config: Config, device: torch.device) -> _Job:
         _wanted(config, targets, labels),
         build.config_digest(config, weights, classifier, device),
         _common_record(engine, weights.digest),
-        [pairing_note, labels_note],
+        [pairing_note, labels_note, _precision_note(config, device)],
     )
+
+
+def _precision_note(config: Config, device: torch.device) -> str | None:
+    if config.precision != "auto":
+        return None
+    return f"precision: auto is {build.pick_precision(config, device)} on this device"
 
 
 def _plan(job: _Job, folders: ResultFolders, team: Team, overwrite: bool) -> tuple[set[str], int]:
@@ -170,9 +176,10 @@ def _is_incomplete(job: _Job, results: Results, tally: Tally) -> bool:
     return bool(lost)
 
 
-def _check(config: Config) -> None:
+def _check(config: Config, device: torch.device) -> None:
     """Raise ConfigError for anything in the configuration, or not installed, that keeps it from working."""
     build.check(config)
+    build.pick_precision(config, device)
     if config.animation:
         require_codec(config.animation)
 
@@ -220,6 +227,7 @@ def _common_record(engine: Engine, digest: str) -> dict[str, object]:
         "checkpoint": engine.config.model_path,
         "checkpoint_sha256": digest,
         "device": str(engine.device),
+        "precision": build.pick_precision(engine.config, engine.device) or "default",
         "versions": {"repaint": __version__, "torch": torch.__version__},
     }
 
@@ -291,11 +299,11 @@ def dry_run(config: Config, device: torch.device) -> int:
     inputs = [config.model_path, config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
     missing = [path for path in inputs if path and not storage.exists(path)]
     if config.model_path in missing:
-        _check(config)
+        _check(config, device)
     else:
         weights = build.read_weights(config.model_path)
         config = build.apply_weights_to_config(config, weights)
-        _check(config)
+        _check(config, device)
         build.check_weights(config, weights)
     print(yaml.safe_dump(config.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True).rstrip())
     pairs: list[Pair] = []
@@ -308,7 +316,7 @@ def dry_run(config: Config, device: torch.device) -> int:
     for target in targets:
         mask = target.pair.mask or build.describe_mask(config)
         print(f"{target.pair.picture} + {mask} -> {storage.join(data.paths.srs, target.name)}")
-    _say_notes(config, *notes)
+    _say_notes(config, *notes, _precision_note(config, device))
     batch_size = data.batch_size if data.batch_size == "auto" else max(1, min(data.batch_size, len(targets)))
     print(summary(config, len(pairs), build.build_times(config), device, batch_size))
     parameters, activations = build.estimate_memory(config, 1 if batch_size == "auto" else batch_size, device)

@@ -3,15 +3,20 @@
 import torch
 
 from repaint.config import Config
+from repaint.errors import ConfigError
 from repaint.models.runtime import Precision, fastest_precision
 
 COMPILING_REPAYS = 2_000  # network calls; compiling takes about a minute
 
 
 def pick_precision(config: Config, device: torch.device) -> Precision | None:
-    """The number format of the network; None for float32 as PyTorch is set."""
+    """The number format of the network; None for float32 as PyTorch is set. ConfigError if the device lacks it."""
     if config.use_fp16:
         return "fp16"
+    if config.precision == "tf32" and device.type != "cuda":
+        raise ConfigError(
+            f"precision: tf32 is a number format of NVIDIA's GPUs, not of {device.type}; use fp32 or auto"
+        )
     return fastest_precision(device) if config.precision == "auto" else config.precision
 
 

@@ -41,15 +41,15 @@ def prepare(
         network: with its weights, on the host.
         device: where it shall run.
         precision: number format of the convolutions and of the activations between them; the statistics of
-            normalisations, the embeddings and the last layer stay float32. None leaves float32 to PyTorch's settings,
-            by which GPUs round the factors of convolutions to TF32.
+            normalisations, the embeddings and the last layer stay float32. "tf32" is of NVIDIA's GPUs. None leaves
+            float32 to PyTorch's settings, by which GPUs round the factors of convolutions to TF32.
         compiled: let PyTorch compile the blocks, and on a GPU record a call and replay it.
 
     Returns:
         A callable of the network's meaning: (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
 
     Raises:
-        ConfigError: the device lacks the precision, or PyTorch cannot compile here.
+        ConfigError: PyTorch cannot compile here.
     """
     place(network, device, precision)
     for module in network.modules():
@@ -66,11 +66,7 @@ def prepare(
 
 
 def place(network: Encoder, device: torch.device, precision: Precision | None) -> None:
-    """Put a network on a device for inference, in a precision (see `prepare`); ConfigError if the device lacks it."""
-    if precision == "tf32" and device.type != "cuda":
-        raise ConfigError(
-            f"precision: tf32 is a number format of NVIDIA's GPUs, not of {device.type}; use fp32 or auto"
-        )
+    """Put a network on a device for inference, in a precision, see `prepare`."""
     network.eval().requires_grad_(False)
     if precision in ("bf16", "fp16"):
         network.convert(torch.bfloat16 if precision == "bf16" else torch.float16)

@@ -26,6 +26,12 @@ def test_precisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [pick_precision(load(tmp_path, precision="auto"), device) for device in (CUDA, CPU)] == ["bf16", "fp32"]
 
 
+def test_tf32_is_refused_without_the_gpus_that_have_it(tmp_path: Path) -> None:
+    assert pick_precision(load(tmp_path, precision="tf32"), CUDA) == "tf32"
+    with pytest.raises(ConfigError, match="tf32 is a number format of NVIDIA's GPUs, not of cpu; use fp32 or auto"):
+        pick_precision(load(tmp_path, precision="tf32"), CPU)
+
+
 def test_two_precisions_are_a_contradiction(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="use_fp16: true and precision: bf16 contradict each other; leave one out"):
         load(tmp_path, use_fp16=True, precision="bf16")

@@ -10,7 +10,7 @@ from repaint.errors import ConfigError
 from repaint.models import runtime
 from repaint.models.blocks import ResBlock
 from repaint.models.replay import Replay
-from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, place, prepare
+from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, prepare
 from repaint.models.unet import UNet
 from tests.models.test_unet import pictures, unet
 
@@ -103,11 +103,6 @@ def test_statistics_of_bf16_maps_are_float32() -> None:
     x = (torch.randn(1, norm.num_channels, 64, 64, generator=torch.Generator().manual_seed(0)) + 3).bfloat16()
     exact = norm(x.float())
     assert (norm(x).float() - exact).abs().max() < 2**-8 * exact.abs().max()
-
-
-def test_tf32_is_refused_without_the_gpus_that_have_it() -> None:
-    with pytest.raises(ConfigError, match="tf32 is a number format of NVIDIA's GPUs, not of cpu; use fp32 or auto"):
-        place(unet(), CPU, "tf32")
 
 
 @pytest.mark.parametrize(
