@@ -99,6 +99,7 @@ ALLOWED = {
     "batching": "build errors filling",
     "overview": "data errors filling outputs sheets",
     "runner": "animation batching build config data errors filling noise outputs overview schedule team",
+    "benchmarking": "build config diffusion models noise sampler",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner team training",
 }

@@ -1,0 +1,1 @@
+"""Timing the sampler beside other ways of doing the same."""
