@@ -1,5 +1,7 @@
 import copy
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from repaint.models.replay import Replay
 from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, prepare
 from repaint.models.unet import UNet
 from tests.models.test_unet import pictures, unet
+from tests.tiny import SIZE, tiny_unet
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -176,6 +179,18 @@ def test_a_compiled_network_means_the_same_and_equal_blocks_share_code(monkeypat
     assert 0 < first < blocks
     torch.testing.assert_close(fast(x, t), expected, rtol=1e-5, atol=1e-5)
     assert len(pieces) == first  # nothing is compiled twice
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch compiles with g++")
+@torch.no_grad()
+def test_pytorchs_own_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch._dynamo.reset()
+    network = tiny_unet(channel_mult=(1,), attention_resolutions=())  # few different blocks: each takes seconds
+    x, t = torch.randn(1, 3, SIZE, SIZE), torch.tensor(300).expand(1)
+    expected = network(x, t)
+    fast = prepare(copy.deepcopy(network), CPU, compiled=True)
+    torch.testing.assert_close(fast(x, t), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
