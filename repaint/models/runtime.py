@@ -1,6 +1,9 @@
 """Making a network fast on the device it runs on: number formats, memory layout, compilation, recorded launches."""
 
 import ctypes
+import math
+import os
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -14,6 +17,7 @@ from repaint.models.unet import Encoder, UNet
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
+_PROCESSOR_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds in a period of so many
 _TENSOR_CORES = (7, 0)  # CUDA capability since which half precision is faster
 _MOST_SHAPES = 256  # of compiled blocks, of which a network has a few dozen; PyTorch's own limit is 8
 
@@ -60,6 +64,7 @@ def prepare(
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         keep_host_memory()
+        limit_threads()
     if compiled:
         _compile_blocks(network, device)
     return Replay(network) if compiled and device.type == "cuda" else network
@@ -95,6 +100,20 @@ def keep_host_memory() -> bool:
     except (AttributeError, OSError, TypeError):  # another C library; TypeError: Windows
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def limit_threads() -> None:
+    """Take no more threads than the container may use processors; `OMP_NUM_THREADS` overrules.
+
+    PyTorch takes one for each core that it sees. Threads that wait for one that gets no time slow everything down.
+    """
+    try:
+        quota, period = _PROCESSOR_QUOTA.read_text().split()
+        processors = math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no container, or the word "max": no limit
+        return
+    if "OMP_NUM_THREADS" not in os.environ and processors < torch.get_num_threads():
+        torch.set_num_threads(processors)
 
 
 def _compile_blocks(network: UNet, device: torch.device) -> None:

@@ -12,7 +12,7 @@ from repaint.errors import ConfigError
 from repaint.models import runtime
 from repaint.models.blocks import ResBlock
 from repaint.models.replay import Replay
-from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, prepare
+from repaint.models.runtime import Precision, fastest_precision, keep_host_memory, limit_threads, prepare
 from repaint.models.unet import UNet
 from tests.models.test_unet import pictures, unet
 from tests.tiny import SIZE, tiny_unet
@@ -79,6 +79,27 @@ def test_libraries_without_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda _name: Other())
     assert keep_host_memory() is False
+
+
+@pytest.mark.parametrize(
+    ("quota", "environment", "threads"),
+    [("150000 100000", None, 2), ("max 100000", None, 4), ("100000 100000", "4", 4), ("900000 100000", None, 4)],
+)
+def test_no_more_threads_than_the_container_has_processors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, environment: str | None, threads: int
+) -> None:
+    taken = [4]
+    monkeypatch.setattr(runtime, "_PROCESSOR_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: taken[-1])
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", environment)
+    limit_threads()  # no such file
+    assert taken[-1] == 4
+    (tmp_path / "cpu.max").write_text(quota)
+    limit_threads()
+    assert taken[-1] == threads
 
 
 # Precision
