@@ -1,6 +1,7 @@
 """The sampler against the exact law of its output, for pictures whose law is known."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -163,10 +164,10 @@ def test_distance_to_the_truth(steps: int, passes: int, expected: float) -> None
 
 
 def test_resampling_approaches_the_truth_and_slowing_down_does_not() -> None:
-    by_passes = [distance(100, 10, passes) for passes in (1, 2, 4, 8, 16)]
-    assert all(later < 0.65 * earlier for earlier, later in zip(by_passes, by_passes[1:], strict=False))
+    by_passes = [distance(250, 10, passes) for passes in (1, 2, 4, 8, 16)]
+    assert all(later < 0.6 * earlier for earlier, later in pairwise(by_passes))
     by_steps = [distance(steps, 1, 1) for steps in (100, 200, 400, 800)]
-    assert all(later > 0.98 * earlier for earlier, later in zip(by_steps, by_steps[1:], strict=False))
+    assert all(later > 0.98 * earlier for earlier, later in pairwise(by_steps))
 
 
 def test_each_part_of_the_law_approaches_the_truth() -> None:
@@ -218,20 +219,21 @@ def test_distance_by_hand() -> None:
 
 # ---------------------------------------------------------------- a mixture of normals
 
-# Four pixels; the first two are known. Components tell by what they are far apart (a bright and a dark hole) or not.
+# Four pixels; the first two are known. The components overlap: between modes far apart no resampling leads, as they are
+# settled at noise levels where the merge is not yet exact.
 MIXTURE = Mixture(
     shares=np.array([0.5, 0.3, 0.2]),
     means=np.array([[0.2, 0.1, 0.8, 0.7], [-0.1, 0.0, -0.7, -0.8], [0.3, -0.4, -0.6, 0.7]]),
-    covariances=np.stack([0.04 * (np.eye(4) + weight * np.ones((4, 4))) for weight in (0.5, 1.0, 2.0)]),
+    covariances=np.stack([0.16 * (np.eye(4) + weight * np.ones((4, 4))) for weight in (0.5, 1.0, 2.0)]),
 )
 CORNER = np.array([True, True, False, False])
 SEEN = np.array([0.1, -0.1])
 
 
-def fill_mixture(passes: int, count: int) -> Array:
+def fill_mixture(passes: int, count: int = 4500) -> Array:
     """The real loop's fills [count, 2] of one picture's hole, with the perfect denoiser of the mixture."""
     clean = np.tile([*SEEN, np.nan, np.nan], (count, 1))
-    times = get_schedule_jump(50, jump_length=5, jump_n_sample=passes)
+    times = get_schedule_jump(100, jump_length=10, jump_n_sample=passes)
     denoise = lambda x, abar: torch.from_numpy(MIXTURE.denoise(x.double().numpy(), abar)).float()  # noqa: E731
     return run_sampler(denoise, clean, CORNER, times)[:, ~CORNER]
 
@@ -254,17 +256,22 @@ def test_mixture_by_sampling() -> None:
     np.testing.assert_allclose(given.shares, np.bincount(which[near], minlength=3) / near.sum(), atol=0.02)
     for c in range(3):
         hole = clean[near & (which == c)][:, ~CORNER]
-        np.testing.assert_allclose(given.means[c], hole.mean(axis=0), atol=0.02)
-        np.testing.assert_allclose(given.covariances[c], np.cov(hole.T), atol=0.01)
+        np.testing.assert_allclose(given.means[c], hole.mean(axis=0), atol=0.04)
+        np.testing.assert_allclose(given.covariances[c], np.cov(hole.T), atol=0.03)
 
 
 def test_sampler_fills_a_mixture_by_its_conditional_law() -> None:
+    """Standard errors are about 0.006 of a share and 0.012 of a mean; the rest is what resampling has left."""
     truth = MIXTURE.given(CORNER, SEEN)
-    errors = []
-    for passes, count in ((1, 3000), (10, 3000)):
-        hole = fill_mixture(passes, count)
-        chosen = truth.responsibilities(hole)
-        shares = chosen.mean(axis=0)
-        errors.append(np.abs(shares - truth.shares).max())
-        print(passes, errors[-1], shares, truth.shares, chosen.T @ hole / chosen.sum(0)[:, None], truth.means)
-    assert 0
+    mean = truth.shares @ truth.means
+    apart = truth.means - mean
+    spread = np.einsum("c,cij->ij", truth.shares, truth.covariances + np.einsum("ci,cj->cij", apart, apart))
+
+    hole = fill_mixture(passes=5)
+    np.testing.assert_allclose(truth.responsibilities(hole).mean(axis=0), truth.shares, atol=0.02)
+    np.testing.assert_allclose(hole.mean(axis=0), mean, atol=0.04)
+    np.testing.assert_allclose(np.cov(hole.T), spread, rtol=0.12)
+
+    once = fill_mixture(passes=1)
+    assert np.abs(truth.responsibilities(once).mean(axis=0) - truth.shares).max() > 0.03
+    assert np.abs(once.mean(axis=0) - mean).max() > 0.06
