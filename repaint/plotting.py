@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from repaint.errors import ConfigError, missing_extra
 from repaint.schedule import count_network_calls, get_schedule_jump, share_of_calls
@@ -236,27 +236,13 @@ def draw_resampling(curves: Sequence[Curve]) -> "Figure":
 def _draw_curve(axes: "Axes", curve: Curve, color: str) -> None:
     axes.plot(curve.calls, curve.distances, color=color, linewidth=1.8, marker="o", markersize=4.5, clip_on=False)
     below = curve.distances[-1] < 0.8 * curve.distances[0]  # on the free side of a falling line
-    place = ((-5, -4), "right", "top") if below else ((0, 7), "center", "bottom")
     for label, call, distance in zip(curve.labels, curve.calls, curve.distances, strict=True):
-        _label_point(axes, label, (call, distance), *place, color, 8)
-    end = (curve.calls[-1], curve.distances[-1])
-    place = ((0, -18), "right", "top") if below else ((9, 0), "left", "center")
-    _label_point(axes, curve.name, end, *place, color, 9.5)
-
-
-def _label_point(
-    axes: "Axes",
-    text: str,
-    point: tuple[float, float],
-    shift: tuple[int, int],
-    horizontal: Literal["left", "center", "right"],
-    vertical: Literal["top", "center", "bottom"],
-    color: str,
-    size: float,
-) -> None:
-    axes.annotate(
-        text, point, shift, textcoords="offset points", ha=horizontal, va=vertical, color=color, fontsize=size
-    )
+        shift = (-5, -4) if below else (0, 7)
+        text = axes.annotate(label, (call, distance), shift, textcoords="offset points", fontsize=8, color=color)
+        text.set(ha="right" if below else "center", va="top" if below else "bottom")
+    end, shift = (curve.calls[-1], curve.distances[-1]), (0, -18) if below else (9, 0)
+    text = axes.annotate(curve.name, end, shift, textcoords="offset points", fontsize=9.5, color=color)
+    text.set(ha="right" if below else "left", va="top" if below else "center")
 
 
 def _style_logarithmic(axes: "Axes") -> None:

@@ -58,10 +58,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (resampling.png)")
     if len(args.steps) > 3 or not all(1 <= steps <= TRAINED_STEPS for steps in args.steps):
         raise ConfigError(f"--steps must be at most 3 numbers between 1 and {TRAINED_STEPS}, not {args.steps}")
-    if args.length < 1:
-        raise ConfigError(f"--length must be at least 1, not {args.length}")
-    if min(args.passes) < 1 or max(args.steps) * max(args.passes) > MOST_CALLS:
-        raise ConfigError(f"--passes must be from 1 and make at most {MOST_CALLS:,} network calls, not {args.passes}")
+    if min(args.length, *args.passes) < 1:
+        raise ConfigError(f"--length and --passes are from 1, not {args.length} and {args.passes}")
+    if max(args.steps) * max(args.passes) > MOST_CALLS:
+        raise ConfigError(f"more than {MOST_CALLS:,} network calls are too many; lower --passes or --steps")
 
 
 def _curve(name: str, labels: Sequence[str], schedules: Sequence[tuple[int, int, int]]) -> Curve:

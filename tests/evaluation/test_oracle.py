@@ -83,7 +83,8 @@ def disagreement(law: Law, known: Array, filled: Array) -> dict[str, float]:
     """Fills [N, D] of known pixels [N, K] against a law, in standard errors.
 
     Residuals are whitened by the law; then their mean, their correlation with the (whitened) known pixels and their
-    covariance less the identity are sums of squares of independent numbers, about standard normal times N^-1/2.
+    covariance less the identity are independent numbers, about standard normal times N^-1/2: their sums of squares are
+    judged, and of the covariance the trace too.
     """
     count, size = filled.shape
     residual = np.linalg.solve(np.linalg.cholesky(law.covariance), (filled - known @ law.mean_map.T).T)
@@ -94,9 +95,9 @@ def disagreement(law: Law, known: Array, filled: Array) -> dict[str, float]:
         "mean": residual.mean(axis=1),
         "mean map": (residual @ inputs.T / count).ravel(),
         "covariance": excess[np.tril_indices(size)],
-        "variance": np.array([np.trace(excess) / size**0.5]),
     }
-    return {name: float((count * (v**2).sum() - v.size) / (2 * v.size) ** 0.5) for name, v in found.items()}
+    scores = {name: float((count * (v**2).sum() - v.size) / (2 * v.size) ** 0.5) for name, v in found.items()}
+    return scores | {"variance": float(np.trace(excess) * (count / size) ** 0.5)}
 
 
 # ---------------------------------------------------------------- the sampler has the law
