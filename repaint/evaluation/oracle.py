@@ -1,0 +1,183 @@
+"""What RePaint does to data whose law is known: exact results, without a network and without sampling.
+
+If pictures are normal, x0 ~ N(0, S), the perfect denoiser E[x0 | x_t] is a matrix. Then every operation of RePaint's
+Algorithm 1 is an affine map plus normal noise, and its output is normal too: given the known pixels k, the picture
+has mean `mean_map @ k` and a covariance that does not depend on k. Both follow from the list of times (`repaint_law`),
+and so does the truth (`conditional_law`). Where pictures are a mixture of normals, the perfect denoiser and the truth
+are known as well (`Mixture`), but RePaint's law is not.
+
+All arrays are float64, a picture is a vector [D], a mask bool [D] with True = known. Nothing here uses the sampler's
+formulas: a mistake there shall not be repeated here. abar [T] are the levels `cumprod(1 - betas)` of the trained
+process at the visited timesteps. Equations are those of Lugmayr et al. 2022 (RePaint) and Ho et al. 2020 (DDPM).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Law:
+    """The normal law of D pixels given K known ones: N(mean_map @ k, covariance).
+
+    Attributes:
+        mean_map: [D, K].
+        covariance: [D, D].
+    """
+
+    mean_map: Array
+    covariance: Array
+
+    def of(self, pixels: Flags) -> "Law":
+        """The law of some of the pixels, bool [D]."""
+        return Law(self.mean_map[pixels], self.covariance[np.ix_(pixels, pixels)])
+
+
+def power_law_covariance(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
+    """Covariance [side^2, side^2] of a periodic random field whose power falls with frequency f as 1 / f^exponent.
+
+    At f = 0 that would be infinite: the power is 1 / (f^exponent + 0.5^exponent), so it levels off at half of the
+    lowest frequency (f counts periods per side).
+
+    Args:
+        side: height and width of the field.
+        exponent: of the spectrum; natural pictures have 2 to 3.
+        variance: of each pixel. The default is that of even values in [-1, 1], the range of pictures.
+    """
+    waves = np.fft.fftfreq(side, 1 / side)
+    power = 1 / (np.hypot(waves[:, None], waves) ** exponent + 0.5**exponent)
+    by_distance = np.fft.ifft2(power).real
+    apart = np.subtract.outer(np.arange(side), np.arange(side)) % side
+    covariance = by_distance[apart[:, None, :, None], apart[None, :, None, :]].reshape(side**2, side**2)
+    return np.asarray(variance / by_distance[0, 0] * covariance)
+
+
+def conditional_law(covariance: Array, known: Flags) -> Law:
+    """The truth: the law of the unknown pixels given the known ones, for pictures N(0, covariance)."""
+    cross = covariance[np.ix_(~known, known)]
+    mean_map = np.asarray(np.linalg.solve(covariance[np.ix_(known, known)], cross.T).T, np.float64)
+    spread: Array = covariance[np.ix_(~known, ~known)] - mean_map @ cross.T
+    return Law(mean_map, spread)
+
+
+def denoiser(covariance: Array, abar: float) -> Array:
+    """The matrix [D, D] that takes x_t to E[x0 | x_t], for pictures N(0, covariance)."""
+    noisy = abar * covariance + (1 - abar) * np.eye(len(covariance))
+    return np.asarray(abar**0.5 * np.linalg.solve(noisy, covariance).T)
+
+
+def repaint_law(
+    covariance: Array, known: Flags, times: Sequence[int], abar: Array, *, inject: bool = True, large: bool = False
+) -> Law:
+    """The law of what RePaint returns for pictures N(0, covariance), with the perfect denoiser.
+
+    As in the published code, the known part enters at the start of each step down but the very first.
+
+    Args:
+        covariance: [D, D] of the pictures.
+        known: bool [D].
+        times: schedule, see `repaint.schedule.get_schedule_jump`; may be climbed in strides (`merge_forward`).
+        abar: [T] levels of the visited timesteps, falling.
+        inject: False is sampling without known pixels: the mean is then 0.
+        large: the reverse step has the forward step's variance instead of the posterior's (DDPM section 3.2).
+
+    Returns:
+        The law of all D pixels, before the known ones are pasted.
+    """
+    size, kept = len(covariance), np.flatnonzero(known)
+    mean_map, spread = np.zeros((size, len(kept))), np.eye(size)
+    steps = {t: _reverse_step(covariance, abar, t, large) for t in set(times) if t >= 0}
+    for number, (t, s) in enumerate(pairwise(times)):
+        if s > t:
+            share = abar[s] / abar[t]  # DDPM equation 4 for the stretch from t to s
+            mean_map, spread = share**0.5 * mean_map, share * spread + (1 - share) * np.eye(size)
+            continue
+        if inject and number > 0:  # RePaint equation 8a: N(sqrt(abar) x0, (1 - abar) I), independent of the rest
+            mean_map[kept] = abar[t] ** 0.5 * np.eye(len(kept))
+            spread[kept, :] = spread[:, kept] = 0
+            spread[kept, kept] = 1 - abar[t]
+        step, variance = steps[t]
+        mean_map, spread = step @ mean_map, step @ spread @ step.T + variance * np.eye(size)
+    return Law(mean_map, spread)
+
+
+def _reverse_step(covariance: Array, abar: Array, t: int, large: bool) -> tuple[Array, float]:
+    """The matrix and the variance of one reverse step with the perfect denoiser (RePaint equation 8b).
+
+    By Bayes' rule: x_{t-1} given x0 has mean sqrt(abar_{t-1}) x0 and variance 1 - abar_{t-1}, and it is seen through
+    x_t = sqrt(alpha) x_{t-1} + sqrt(1 - alpha) noise. Precisions add up.
+    """
+    clean = denoiser(covariance, abar[t])
+    if t == 0:
+        return clean, 0.0
+    before, alpha = abar[t - 1], abar[t] / abar[t - 1]
+    variance = 1 / (1 / (1 - before) + alpha / (1 - alpha))
+    step = variance * (before**0.5 / (1 - before) * clean + alpha**0.5 / (1 - alpha) * np.eye(len(covariance)))
+    return step, float(1 - alpha if large else variance)
+
+
+def relative_distance(law: Law, truth: Law, known_covariance: Array) -> float:
+    """How far a law of the unknown pixels is from the truth, relative to the variance that the truth has.
+
+    (E |difference of the means|^2 + squared Bures distance of the covariances) / trace of the true covariance, where
+    E is over known pixels N(0, known_covariance): the mean squared 2-Wasserstein distance of the normals, as a share.
+    """
+    off = law.mean_map - truth.mean_map
+    mean_error = np.sum((off @ known_covariance) * off)
+    return float((mean_error + squared_bures(law.covariance, truth.covariance)) / np.trace(truth.covariance))
+
+
+def squared_bures(first: Array, second: Array) -> float:
+    """Squared Bures distance of two covariances: tr A + tr B - 2 tr (B^1/2 A B^1/2)^1/2."""
+    values, vectors = np.linalg.eigh(second)
+    root = (vectors * values.clip(min=0) ** 0.5) @ vectors.T
+    overlap = np.linalg.eigvalsh(root @ first @ root).clip(min=0) ** 0.5
+    return float(np.trace(first) + np.trace(second) - 2 * overlap.sum())
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Pictures from a mixture of C normals.
+
+    Attributes:
+        shares: [C], sum 1.
+        means: [C, D].
+        covariances: [C, D, D].
+    """
+
+    shares: Array
+    means: Array
+    covariances: Array
+
+    def responsibilities(self, x: Array, abar: float = 1.0) -> Array:
+        """Probability [N, C] of each component given noisy pictures x_t [N, D]."""
+        logs = np.stack([self._log_density(x, c, abar) for c in range(len(self.shares))], axis=1)
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def denoise(self, x: Array, abar: float) -> Array:
+        """E[x0 | x_t] for noisy pictures x_t [N, D]."""
+        pairs = zip(self.means, self.covariances, strict=True)
+        guesses = [mean + (x - abar**0.5 * mean) @ denoiser(cov, abar).T for mean, cov in pairs]
+        return np.asarray(np.einsum("nc,cnd->nd", self.responsibilities(x, abar), np.stack(guesses)))
+
+    def given(self, known: Flags, values: Array) -> "Mixture":
+        """The law of the unknown pixels given the values [K] of the known ones: a mixture too."""
+        blocks = self.covariances[:, known][:, :, known]
+        shares = Mixture(self.shares, self.means[:, known], blocks).responsibilities(values[None])[0]
+        laws = [conditional_law(covariance, known) for covariance in self.covariances]
+        shifts = [law.mean_map @ (values - mean[known]) for law, mean in zip(laws, self.means, strict=True)]
+        return Mixture(shares, self.means[:, ~known] + np.stack(shifts), np.stack([law.covariance for law in laws]))
+
+    def _log_density(self, x: Array, c: int, abar: float) -> Array:
+        spread = abar * self.covariances[c] + (1 - abar) * np.eye(x.shape[1])
+        root = np.linalg.cholesky(spread)
+        whitened = np.linalg.solve(root, (x - abar**0.5 * self.means[c]).T)
+        logs = np.log(self.shares[c]) - np.log(np.diag(root)).sum() - 0.5 * (whitened**2).sum(axis=0)
+        return np.asarray(logs)
