@@ -93,7 +93,7 @@ ALLOWED = {
     "sheets": "data",
     "animation": "data errors sampler sheets",
     "outputs": "data errors sheets",
-    "evaluation": "data errors",
+    "evaluation": "build config data errors models outputs plotting sheets",
     "build": "config data diffusion errors models noise outputs schedule",
     "filling": "animation build config data diffusion errors noise outputs progress sampler schedule team watch",
     "batching": "build errors filling",
