@@ -255,11 +255,12 @@ def _plot_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel]
             if line is grid[0]:
                 title = axes.set_title(_shorten(panel.title, LONGEST_NAME), loc="left", fontsize=11, color=_INK)
                 title.set_parse_math(False)
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     figure.draw_without_rendering()  # labels are placed where the layout has put the points
     for axes, panel in zip(grid.flat, (panel for panels in rows for panel in panels), strict=True):
         # A line of several marks is named once, at its last one.
         last = [marks[-1] for _, marks in _by_name(panel.marks)]
-        _place_labels(axes, last, panel.marks, canvas.get_renderer())
+        _place_labels(axes, last, panel.marks, renderer)
     return _encode(figure)
 
 

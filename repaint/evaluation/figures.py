@@ -37,10 +37,8 @@ def share_panels(summaries: Sequence[Summary]) -> Rows:
 
 
 def _panels(masks: Marks) -> Rows:
-    rows = []
-    for metric in METRICS:
-        if metric.key in SHOWN:
-            rows.append([_panel(mask, metric, group) for mask, group in masks.items()])
+    shown = [metric for metric in METRICS if metric.key in SHOWN]
+    rows = [[_panel(mask, metric, group) for mask, group in masks.items()] for metric in shown]
     return [row for row in rows if any(panel.marks for panel in row)]
 
 
