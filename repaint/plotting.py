@@ -5,16 +5,16 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from repaint.errors import ConfigError, missing_extra
 from repaint.schedule import count_network_calls, get_schedule_jump, share_of_calls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.backend_bases import RendererBase
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
     from matplotlib.transforms import Bbox, BboxBase
 
 BINS = 10
@@ -224,53 +224,64 @@ def plot_costs(rows: Sequence[Sequence[Panel]]) -> bytes:
     """Quality against network calls (x, at least 1) as a PNG file, with the Pareto front and a label at each point.
 
     Args:
-        rows: lines of equally many panels.
+        rows: lines of equally many panels, those of a column under the title of the first.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    return _plot_panels(rows, _draw_costs, "network calls")
+    figure = _draw_panels(rows, _draw_costs, "network calls")
+    figure.draw_without_rendering()  # labels are placed where the layout has put the points
+    for axes, panel in zip(figure.axes, itertools.chain(*rows), strict=True):
+        _place_labels(axes, panel)
+    return _encode(figure)
 
 
 def plot_shares(rows: Sequence[Sequence[Panel]]) -> bytes:
     """Quality against the hole's share in percent (x) as a PNG file, a line for each method; see `plot_costs`."""
-    return _plot_panels(rows, _draw_shares_of_hole, "hole [% of the picture]")
+    names = list(dict.fromkeys(mark.name for panel in itertools.chain(*rows) for mark in panel.marks))
+    figure = _draw_panels(rows, lambda axes, panel: _draw_shares_of_hole(axes, panel, names), "hole [% of the picture]")
+    handles = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    legend = figure.legend(
+        [handles[name] for name in names], [_shorten(name, LONGEST_NAME) for name in names], loc="outside upper left",
+        ncols=min(len(names), 2 * len(rows[0])), frameon=False, fontsize=9, labelcolor=_INK,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return _encode(figure)
 
 
-def _plot_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel], None], xlabel: str) -> bytes:
+def _draw_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel], None], xlabel: str) -> "Figure":
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError:
         raise missing_extra("the figure", "matplotlib", "plot") from None
-    size = max(7.0, 4.4 * len(rows[0])), 3.6 * len(rows)
-    figure = Figure(figsize=size, dpi=DPI, facecolor="white", layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = Figure(figsize=(max(6.0, 4.4 * len(rows[0])), 3.6 * len(rows) + 0.3), dpi=DPI, facecolor="white")
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
+    FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
-    for line, panels in zip(grid, rows, strict=True):
-        for axes, panel in zip(line, panels, strict=True):
+    for row, panels in enumerate(rows):
+        for column, panel in enumerate(panels):
+            axes = grid[row, column]
             draw(axes, panel)
-            better = "higher is better" if panel.higher_is_better else "lower is better"
-            _style(axes, xlabel if line is grid[-1] else "", f"{panel.ylabel}, {better}" if axes is line[0] else "")
-            if line is grid[0]:
+            ylabel = f"{panel.ylabel} ({'higher' if panel.higher_is_better else 'lower'} is better)"
+            _style(axes, xlabel if row == len(rows) - 1 else "", ylabel if column == 0 else "")
+            if row == 0:
                 title = axes.set_title(_shorten(panel.title, LONGEST_NAME), loc="left", fontsize=11, color=_INK)
                 title.set_parse_math(False)
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    figure.draw_without_rendering()  # labels are placed where the layout has put the points
-    for axes, panel in zip(grid.flat, (panel for panels in rows for panel in panels), strict=True):
-        # A line of several marks is named once, at its last one.
-        last = [marks[-1] for _, marks in _by_name(panel.marks)]
-        _place_labels(axes, last, panel.marks, renderer)
-    return _encode(figure)
+    return figure
 
 
 def _draw_costs(axes: "Axes", panel: Panel) -> None:
     front = pareto_front(panel.marks, panel.higher_is_better)
     axes.plot([mark.x for mark in front], [mark.y for mark in front], color=_LINE, linewidth=1.2, zorder=1)
     for mark in panel.marks:
-        _draw_mark(axes, mark, _LINE if mark in front else _MUTED)
+        _draw_marks(axes, [mark], _LINE if mark in front else _MUTED)
     axes.set_xscale("log")
-    costs = [max(mark.x, 1) for mark in panel.marks] or [1]
+    costs = [mark.x for mark in panel.marks] or [1]
     low, high = min(costs) / 1.6, max(costs) * 1.6
     axes.set_xlim(low, high)
     ticks = [step * 10**power for power in range(10) for step in (1, 2, 5) if low <= step * 10**power <= high]
@@ -279,63 +290,73 @@ def _draw_costs(axes: "Axes", panel: Panel) -> None:
     axes.margins(y=0.15)
 
 
-def _draw_shares_of_hole(axes: "Axes", panel: Panel) -> None:
-    for mark_colour, (_, marks) in zip(itertools.cycle(_COLOURS), _by_name(panel.marks), strict=False):
-        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=mark_colour, linewidth=1.2, zorder=1)
-        for mark in marks:
-            _draw_mark(axes, mark, mark_colour)
-    axes.set_xlim(0, 100)
-    axes.margins(y=0.15)
+def _draw_shares_of_hole(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
+    for number, name in enumerate(names):
+        aside = 0.8 * (number - (len(names) - 1) / 2)  # so that intervals do not cover each other
+        marks = [replace(mark, x=mark.x + aside) for mark in panel.marks if mark.name == name]
+        colour = _COLOURS[number % len(_COLOURS)]
+        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=name)
+        _draw_marks(axes, marks, colour)
+    axes.set_xlim(0, min(100, max((mark.x for mark in panel.marks), default=90) + 10))
+    axes.margins(y=0.1)
 
 
-def _draw_mark(axes: "Axes", mark: Mark, colour: str) -> None:
-    errors = [[mark.y - mark.low], [mark.high - mark.y]]
-    axes.errorbar([mark.x], [mark.y], errors, fmt="o", color=colour, markersize=5, elinewidth=1, capsize=2.5, zorder=2)
+def _draw_marks(axes: "Axes", marks: Sequence[Mark], colour: str) -> None:
+    errors = [[mark.y - mark.low for mark in marks], [mark.high - mark.y for mark in marks]]
+    x, y = [mark.x for mark in marks], [mark.y for mark in marks]
+    axes.errorbar(x, y, errors, fmt="o", color=colour, markersize=5, elinewidth=1, capsize=2.5)
 
 
-def _by_name(marks: Sequence[Mark]) -> list[tuple[str, list[Mark]]]:
-    """The marks of each method by growing x."""
-    names: dict[str, list[Mark]] = {}
-    for mark in sorted(marks, key=lambda mark: mark.x):
-        names.setdefault(mark.name, []).append(mark)
-    return list(names.items())
-
-
-# Where a label may stand: points to the right and up, and how it is aligned; the first that is free is taken.
-_PLACES = [
-    (7, 0, "left", "center"), (-7, 0, "right", "center"), (0, 9, "center", "bottom"), (0, -9, "center", "top"),
-    (7, 9, "left", "bottom"), (-7, 9, "right", "bottom"), (7, -9, "left", "top"), (-7, -9, "right", "top"),
-    (0, 22, "center", "bottom"), (0, -22, "center", "top"), (10, 22, "left", "bottom"), (10, -22, "left", "top"),
+# Where a label may stand: the end of the interval or the point itself, then points to the right and up of it.
+_PLACES: list[tuple[Literal["low", "y", "high"], int, int]] = [
+    ("high", 0, 4), ("low", 0, -4), ("y", 7, 0), ("y", -7, 0), ("y", 7, 9), ("y", -7, 9), ("y", 7, -9), ("y", -7, -9),
+    ("high", 0, 16), ("low", 0, -16), ("high", 4, 4), ("high", -4, 4), ("low", 4, -4), ("low", -4, -4),
 ]  # fmt: skip
 
 
-def _place_labels(axes: "Axes", marks: Sequence[Mark], obstacles: Sequence[Mark], renderer: "RendererBase") -> None:
-    """Write the names of marks beside them, away from each other and from all marks as far as there is room."""
-    taken = [_extent(axes, mark) for mark in obstacles]
-    for mark in marks:
+def _place_labels(axes: "Axes", panel: Panel) -> None:
+    """Write the names of marks beside them, away from each other and all that is drawn if there is room."""
+    front = pareto_front(panel.marks, panel.higher_is_better)
+    taken = [_extent(axes, (mark.x, mark.low), (mark.x, mark.high)) for mark in panel.marks]
+    for start, end in itertools.pairwise(front):
+        points = [axes.transData.transform((mark.x, mark.y)) for mark in (start, end)]
+        steps = [points[0] + (points[1] - points[0]) * step / 20 for step in range(20)]
+        taken += [_box(*here, *there) for here, there in itertools.pairwise(steps)]
+    for mark in panel.marks:
         label = axes.annotate(
             _shorten(mark.name, LONGEST_LABEL), (mark.x, mark.y), (0, 0), textcoords="offset points",
-            fontsize=8, color=_INK, parse_math=False,
+            fontsize=8, color=_LINE if mark in front else _MUTED, parse_math=False,
         )  # fmt: skip
         label.set_in_layout(False)
-        best = math.inf
-        for number, (right, up, horizontal, vertical) in enumerate(_PLACES):
-            label.set(position=(right, up), horizontalalignment=horizontal, verticalalignment=vertical)
-            extent = label.get_window_extent(renderer)
-            cost = _hidden(extent, taken, axes.bbox) + number / 1000
-            if cost < best:
-                best, place, found = cost, (right, up, horizontal, vertical), extent
-        label.set(position=place[:2], horizontalalignment=place[2], verticalalignment=place[3])
-        taken.append(found)
+        costs = []
+        for number, place in enumerate(_PLACES):
+            _move(label, mark, place)
+            costs.append((_hidden(label.get_window_extent(), taken, axes.bbox), number))
+        _move(label, mark, _PLACES[min(costs)[1]])
+        taken.append(label.get_window_extent())
 
 
-def _extent(axes: "Axes", mark: Mark) -> "Bbox":
-    """The pixels of a mark and its interval."""
-    (x, low), (_, high) = axes.transData.transform([(mark.x, mark.low), (mark.x, mark.high)])
-    return type(axes.bbox.frozen()).from_extents(x - 8, low - 8, x + 8, high + 8)
+def _move(label: "Annotation", mark: Mark, place: tuple[str, int, int]) -> None:
+    anchor, right, up = place
+    label.xy = mark.x, getattr(mark, anchor)
+    label.set_position((right, up))
+    label.set_horizontalalignment("left" if right > 0 else "right" if right < 0 else "center")
+    label.set_verticalalignment("bottom" if up > 0 else "top" if up < 0 else "center")
 
 
-def _hidden(extent: "Bbox", taken: Sequence["Bbox"], frame: "BboxBase") -> float:
+def _extent(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> "Bbox":
+    """The pixels of something drawn between two points, in the units of the axes."""
+    (x0, y0), (x1, y1) = axes.transData.transform([start, end])
+    return _box(x0 - 6, y0 - 4, x1 + 6, y1 + 4)
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> "Bbox":
+    from matplotlib.transforms import Bbox
+
+    return Bbox.from_extents(min(x0, x1), min(y0, y1), max(x0, x1) + 1, max(y0, y1) + 1)
+
+
+def _hidden(extent: "BboxBase", taken: Sequence["Bbox"], frame: "BboxBase") -> float:
     """Area in pixels of a label that lies on others or outside the frame."""
     covered = sum(_overlap(extent, other) for other in taken)
     return covered + extent.width * extent.height - _overlap(extent, frame)

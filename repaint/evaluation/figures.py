@@ -21,7 +21,7 @@ def cost_panels(summaries: Sequence[Summary]) -> Rows:
     marks: Marks = {}
     for summary in summaries:
         if "calls" in summary.metrics:
-            calls = summary.metrics["calls"].mean
+            calls = max(1.0, summary.metrics["calls"].mean)  # the axis is logarithmic
             marks.setdefault(summary.mask, []).append((summary.method, calls, summary.metrics))
     return _panels({mask: group for mask, group in marks.items() if len({calls for _, calls, _ in group}) > 1})
 
