@@ -67,7 +67,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         measured, distances = meter.measure(source)
         rows += measured
         summaries.append(summarize(measured, distances))
-        print(f"{source.method} under {source.mask}: {summaries[-1].pictures} pictures, {len(measured)} fills")
+        missing = f", {len(source.missing)} results missing" if source.missing else ""
+        print(f"{source.method} under {source.mask}: {summaries[-1].pictures} pictures, {len(measured)} fills{missing}")
     tables = markdown_tables(summaries)
     write_bytes(join(args.out, "per_picture.csv"), csv_table(rows).encode())
     write_bytes(join(args.out, "summary.json"), summary_json(summaries).encode())
