@@ -70,14 +70,15 @@ def _evaluate(args: argparse.Namespace) -> int:
         missing = f", {len(source.missing)} results missing" if source.missing else ""
         print(f"{source.method} under {source.mask}: {summaries[-1].pictures} pictures, {len(measured)} fills{missing}")
     tables = markdown_tables(summaries)
-    write_bytes(join(args.out, "per_picture.csv"), csv_table(rows).encode())
-    write_bytes(join(args.out, "summary.json"), summary_json(summaries).encode())
-    write_bytes(join(args.out, "table.md"), tables.encode())
-    write_bytes(join(args.out, "table.tex"), latex_table(summaries).encode())
+    texts = {"per_picture.csv": csv_table(rows), "summary.json": summary_json(summaries)}
+    texts |= {"table.md": tables, "table.tex": latex_table(summaries)}
+    files = {name: text.encode() for name, text in texts.items()}
     if panels := cost_panels(summaries):
-        write_bytes(join(args.out, "quality_vs_calls.png"), plot_costs(panels))
+        files["quality_vs_calls.png"] = plot_costs(panels)
     if panels := share_panels(summaries):
-        write_bytes(join(args.out, "quality_vs_hole.png"), plot_shares(panels))
+        files["quality_vs_hole.png"] = plot_shares(panels)
+    for name, content in files.items():
+        write_bytes(join(args.out, name), content)
     print(f"\n{tables}\nresults in {args.out}")
     return 0
 
