@@ -417,6 +417,49 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     seed: Seed = 0
 
 
+class ComparedConfig(_Strict):
+    """Results to measure: of a configuration, or folders of any method.
+
+    Attributes:
+        method, mask: row and column of the tables (defaults: the schedule or the folder; the mask's kind or folder).
+        conf_path, set: configuration of a run, and what it was changed by.
+        truth, masks, mask_polarity: folder of true pictures, and mask file or folder.
+        results: folder of filled pictures of the same names and sizes (`photo.png`, or `photo_0.png`, `photo_1.png` ...
+            for several fills), or a list of folders, each with other fills of the same pictures.
+        calls, seconds: network calls and seconds a picture, if no manifest tells them.
+    """
+
+    method: str | None = None
+    mask: str | None = None
+    conf_path: str | None = None
+    set: list[str] = []
+    truth: str | None = None
+    masks: str | None = None
+    mask_polarity: Literal["known_white", "hole_white"] = "known_white"
+    results: str | Annotated[list[str], Field(min_length=1)] | None = None
+    calls: Annotated[Real, Field(ge=0)] | None = None
+    seconds: Annotated[Real, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        folders = {"truth": self.truth, "masks": self.masks, "results": self.results}
+        given = [key for key, value in folders.items() if value is not None]
+        if (self.conf_path is None) == (not given):
+            raise ValueError("give either conf_path, or the folders truth, masks and results")
+        if given and len(given) < len(folders):
+            raise ValueError(f"{' and '.join(folders.keys() - given)} is missing beside {' and '.join(given)}")
+        idle = self.model_fields_set & ({"set"} if given else {"mask_polarity", "calls", "seconds"})
+        if idle:
+            raise ValueError(f"{' and '.join(sorted(idle))} has no meaning with {'folders' if given else 'conf_path'}")
+        return self
+
+
+class ComparisonConfig(_Strict):
+    """Whole sets of results in one table (`scripts/evaluate.py --comparison`)."""
+
+    entries: Annotated[list[ComparedConfig], Field(min_length=1)]
+
+
 def no_effect_keys(config: Config) -> list[str]:
     """Keys of the configuration that were set but change nothing, for one line to the user."""
     found = [
@@ -430,14 +473,14 @@ def no_effect_keys(config: Config) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-ConfigType = TypeVar("ConfigType", Config, TrainConfig)
+ConfigType = TypeVar("ConfigType", Config, TrainConfig, ComparisonConfig)
 
 
 def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[str] = ()) -> ConfigType:
     """Read, merge and check a configuration.
 
     Args:
-        kind: `Config` or `TrainConfig`.
+        kind: `Config`, `TrainConfig` or `ComparisonConfig`.
         path: YAML file; its `base: other.yml` (relative to the file) is merged under it.
         overrides: texts `key.path=value` from the command line, values in YAML.
 
@@ -583,5 +626,7 @@ def _all_keys(kind: type[BaseModel]) -> Iterator[str]:
     models: list[type[BaseModel]] = [kind]
     if kind is Config:
         models += [ScheduleJumpParams, DataConfig, EvalDataConfig, OutputPaths]
+    if kind is ComparisonConfig:
+        models.append(ComparedConfig)
     for model in models:
         yield from model.model_fields

@@ -143,7 +143,7 @@ def collect(
     part_files = [storage.join(parts, name) for name in names if _PART_NAME.fullmatch(name)]
     lines: dict[str, Mapping[str, Any]] = {}
     for path in [manifest, *part_files]:
-        for line in _read_lines(path):
+        for line in read_manifest(path):
             if _counts(line, path, folders, digest, wanted, overwrite):
                 lines[line["name"]] = line
     text = "".join(json.dumps(line) + "\n" for line in lines.values()).encode()
@@ -157,12 +157,15 @@ def collect(
 
 def batch_size_before(folders: ResultFolders) -> int | None:
     """The size of the batches of the last result in the manifest, if there is one."""
-    sizes = [line.get("batch_size") for line in _read_lines(manifest_path(folders))]
+    sizes = [line.get("batch_size") for line in read_manifest(manifest_path(folders))]
     return sizes[-1] if sizes and isinstance(sizes[-1], int) and sizes[-1] > 0 else None
 
 
-def _read_lines(path: str) -> Iterator[dict[str, Any]]:
-    """The whole lines of a manifest; what a crash cut off is left out, so that its picture is done again."""
+def read_manifest(path: str) -> Iterator[dict[str, Any]]:
+    """The whole lines of a manifest (none if it is not there); what a crash cut off is left out.
+
+    Each has a name and a config_digest; all else may be missing in a file that is not of this version.
+    """
     if not storage.exists(path):
         return
     for text in storage.read_bytes(path).decode(errors="replace").splitlines():

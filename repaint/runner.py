@@ -196,15 +196,10 @@ def _build_engine(
 
 
 def _targets(config: Config, pairs: Sequence[Pair]) -> list[Target]:
-    """All pictures of a run: `photo.png`, or with several fills of each `photo_0.png`, `photo_1.png` ..."""
-    count, ending = config.num_samples_per_image, config.eval_data.format
-    targets = []
-    for pair in pairs:
-        stem = pair.name.removesuffix(".png")
-        for sample in range(count):
-            number = f"_{sample}" if count > 1 else ""
-            targets.append(Target(f"{stem}{number}.{ending}", pair, sample))
-    return targets
+    """All pictures of a run."""
+    return [
+        Target(name, pair, sample) for pair in pairs for sample, name in enumerate(build.result_names(config, pair))
+    ]
 
 
 def _wanted(config: Config, targets: Sequence[Target], labels: Sequence[int] | None) -> dict[str, dict[str, Any]]:

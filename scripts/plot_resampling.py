@@ -19,7 +19,8 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.evaluation.oracle import conditional_law, power_law_covariance, relative_distance, repaint_law
-from repaint.plotting import MOST_CALLS, Curve, plot_resampling
+from repaint.plotting.resampling import Curve, plot_resampling
+from repaint.plotting.schedules import MOST_CALLS
 from repaint.schedule import count_network_calls, get_schedule_jump
 
 SIDE = 8

@@ -13,7 +13,7 @@ from repaint.cli import guard
 from repaint.config import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
 from repaint.errors import ConfigError, suggest
-from repaint.plotting import Schedule, plot_schedules, summarize
+from repaint.plotting.schedules import Schedule, plot_schedules, summarize
 from repaint.schedule import PRESETS
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()

@@ -10,6 +10,7 @@ from repaint.build.job import (
     check_results,
     config_digest,
     describe_mask,
+    result_names,
 )
 from repaint.build.process import build_diffusion, build_times
 from repaint.build.speed import pick_precision
@@ -49,4 +50,5 @@ __all__ = [
     "pick_precision",
     "read_classifier_weights",
     "read_weights",
+    "result_names",
 ]

@@ -175,6 +175,13 @@ def describe_mask(config: Config) -> str:
     return "its alpha channel" if data.mask_channel == "alpha" else f"its parts in {data.mask_color}"
 
 
+def result_names(config: Config, pair: Pair) -> list[str]:
+    """Of the fills of a picture: `photo.png`, or if there are several `photo_0.png`, `photo_1.png` ..."""
+    count, ending = config.num_samples_per_image, config.eval_data.format
+    stem = pair.name.removesuffix(".png")
+    return [f"{stem}_{sample}.{ending}" if count > 1 else f"{stem}.{ending}" for sample in range(count)]
+
+
 def build_labels(config: Config, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
     """A class label for each pair where one is needed, and a note about them or None.
 

@@ -120,7 +120,7 @@ def pair_pictures(
         names = list_pictures(gt_path)
     masks_of, note = _find_masks(gt_path, names, mask_path)
     pairs = [
-        Pair(index, f"{_stem(name)}.png", storage.join(gt_path, name), masks_of[name])
+        Pair(index, f"{stem_of(name)}.png", storage.join(gt_path, name), masks_of[name])
         for index, name in enumerate(names[offset:][:max_len])
     ]
     if not pairs:
@@ -144,12 +144,12 @@ def _find_masks(
     found = list_pictures(mask_path)
     by_stem: dict[str, str] = {}
     for name in found:
-        twin = by_stem.setdefault(_stem(name), name)
+        twin = by_stem.setdefault(stem_of(name), name)
         if twin != name:
-            raise DataError(f"{mask_path}: {twin} and {name} are both masks of {_stem(name)}; remove one")
-    missing = [name for name in names if _stem(name) not in by_stem]
+            raise DataError(f"{mask_path}: {twin} and {name} are both masks of {stem_of(name)}; remove one")
+    missing = [name for name in names if stem_of(name) not in by_stem]
     if not missing:
-        return {name: storage.join(mask_path, by_stem[_stem(name)]) for name in names}, None
+        return {name: storage.join(mask_path, by_stem[stem_of(name)]) for name in names}, None
     if len(missing) == len(names) == len(found):
         note = f"no mask in {mask_path} has the name of a picture; paired {len(names)} by sorted order"
         return {name: storage.join(mask_path, mask) for name, mask in zip(names, found, strict=True)}, note
@@ -160,7 +160,7 @@ def _find_masks(
     )
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
     """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'.
 
     Unicode is composed, because some file systems give accents apart from their letters.
@@ -200,16 +200,23 @@ def load_example(pair: Pair, reading: Reading) -> Example:
     Raises:
         DataError: a file is missing or damaged, or the mask does not fit.
     """
+    photo, known = read_pair(pair, reading)
+    if reading.fit == "crop":
+        return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
+    return Example(pair, photo, known, _plan(pair, photo.pixels, known, reading))
+
+
+def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
+    """The picture of a pair as the results show it, and its mask, bool [H, W]; errors are those of `load_example`."""
     picture = images.decode(pair.picture)
     known = _known(pair, picture, reading)
     if reading.fit == "crop":
-        photo = images.Photo(images.crop_to_array(picture, reading.size))
-        return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
+        return images.Photo(images.crop_to_array(picture, reading.size)), known
     _check_largest_side(pair, picture, reading)
     photo = images.to_photo(picture)
     if reading.rule.channel == "alpha" and photo.alpha is not None and pair.mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
-    return Example(pair, photo, known, _plan(pair, photo.pixels, known, reading))
+    return photo, known
 
 
 def _check_largest_side(pair: Pair, picture: Image.Image, reading: Reading) -> None:
@@ -275,7 +282,7 @@ def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
 
 
 def _label_of(pair: Pair, labels: Mapping[str, int], path: str) -> int:
-    stem = _stem(pair.name)
+    stem = stem_of(pair.name)
     file = PurePosixPath(pair.picture)
     # From the most to the least exact spelling: a file of this name in another folder must not win.
     for spelling in (f"{stem}{file.suffix}", stem, file.name):

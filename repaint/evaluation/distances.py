@@ -72,9 +72,16 @@ def frechet_distance(first: Features, second: Features) -> float:
     It is biased: two small sets of one kind lie apart too, so compare only sets of equal size.
     """
     means = first.mean(axis=0) - second.mean(axis=0)
-    cov1, cov2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    eigenvalues = np.linalg.eigvals(cov1 @ cov2).real.clip(min=0)  # those of a product of covariances are
-    return float(means @ means + np.trace(cov1) + np.trace(cov2) - 2 * np.sqrt(eigenvalues).sum())
+    roots = [_covariance_root(features) for features in (first, second)]
+    # tr sqrt(C1 C2) with C = R'R: the eigenvalues of C1 C2 are the squared singular values of R1 R2'.
+    shared = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
+    return float(means @ means + sum((root**2).sum() for root in roots) - 2 * shared)
+
+
+def _covariance_root(features: Features) -> Features:
+    """R [min(N, D), D] with R'R the covariance of features [N, D]."""
+    centred: Features = (features - features.mean(axis=0)) / (len(features) - 1) ** 0.5
+    return np.asarray(np.linalg.qr(centred, mode="r")) if len(features) > features.shape[1] else centred
 
 
 def kernel_distance(first: Features, second: Features) -> float:

@@ -1,13 +1,20 @@
-"""Tables of measures for the methods that are compared."""
+"""Files and tables of measures for the methods that are compared."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from repaint.data.masks import Mask
-from repaint.evaluation.metrics import Pixels, hole_psnr, hole_ssim
+from repaint.evaluation.bootstrapping import LEVEL, RESAMPLES, SEED, Estimate
+from repaint.evaluation.comparison import Row, Summary
+from repaint.evaluation.metrics import METRICS, Metric, Pixels, hole_psnr, hole_ssim
 
 
 @dataclass(frozen=True)
@@ -36,3 +43,130 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
     """A Markdown table; its text ends with a line break."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def csv_table(rows: Sequence[Row]) -> str:
+    """One line for each fill, with a column for each measure that any has."""
+    keys = [metric.key for metric in METRICS if any(metric.key in row.values for row in rows)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", "mask", "picture", "fill", "hole_share", *keys])
+    for row in rows:
+        values = [row.values.get(key, "") for key in keys]
+        writer.writerow([row.method, row.mask, row.picture, row.fill, f"{row.hole_share:.6f}", *values])
+    return text.getvalue()
+
+
+def summary_json(summaries: Sequence[Summary]) -> str:
+    """All means with their intervals; what is infinite (PSNR of equal pictures) or unknown is null."""
+    tree = {
+        "intervals": {"kind": "bootstrap over pictures", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+        "metrics": {metric.key: {"title": metric.title, "better": metric.better} for metric in METRICS},
+        "results": [asdict(summary) for summary in summaries],
+    }
+    return json.dumps(_finite(tree), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One measure: methods (rows) by masks (columns)."""
+
+    metric: Metric
+    masks: list[str]
+    rows: list[tuple[str, list[Estimate | None]]]
+
+    def is_best(self, estimate: Estimate, column: int) -> bool:
+        """Whether a value is the best of several in its column, as far as the digits tell."""
+        values = [cells[column].mean for _, cells in self.rows if cells[column] is not None]  # type: ignore[union-attr]
+        if self.metric.better is None or len(values) < 2:
+            return False
+        best = max(values) if self.metric.better == "higher" else min(values)
+        return self.show(estimate.mean) == self.show(best)
+
+    def show(self, value: float) -> str:
+        return f"{value:.{self.metric.digits}f}"
+
+    def cells(self, form: Callable[["_Table", Estimate], str], bold: str) -> Iterator[list[str]]:
+        """Lines of texts: the method, then a cell for each mask."""
+        for method, estimates in self.rows:
+            texts = []
+            for column, estimate in enumerate(estimates):
+                text = "" if estimate is None else form(self, estimate)
+                texts.append(bold.format(text) if estimate is not None and self.is_best(estimate, column) else text)
+            yield [method, *texts]
+
+
+def _tables(summaries: Sequence[Summary]) -> Iterator[_Table]:
+    methods, masks = (
+        list(dict.fromkeys(names)) for names in zip(*((s.method, s.mask) for s in summaries), strict=True)
+    )
+    found = {(summary.method, summary.mask): summary.metrics for summary in summaries}
+    for metric in METRICS:
+        rows = [(method, [found.get((method, mask), {}).get(metric.key) for mask in masks]) for method in methods]
+        rows = [row for row in rows if any(row[1])]
+        if rows:
+            yield _Table(metric, masks, rows)
+
+
+def _with_interval(table: _Table, estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None or table.show(estimate.low) == table.show(estimate.high):
+        return table.show(estimate.mean)
+    return f"{table.show(estimate.mean)} [{table.show(estimate.low)}, {table.show(estimate.high)}]"
+
+
+def markdown_tables(summaries: Sequence[Summary]) -> str:
+    """A table for each measure, methods by masks as in the paper, with intervals; the best of a column is bold."""
+    parts = [_counts(summaries)]
+    for table in _tables(summaries):
+        better = f" ({table.metric.better} is better)" if table.metric.better else ""
+        lines = [[text.replace("|", "\\|") for text in line] for line in table.cells(_with_interval, "**{}**")]
+        parts.append(f"### {table.metric.title}{better}\n\n{markdown_table(['', *table.masks], lines)}")
+    return "\n".join(parts)
+
+
+def _counts(summaries: Sequence[Summary]) -> str:
+    pictures = sorted({summary.pictures for summary in summaries})
+    fills = sorted({summary.fills for summary in summaries})
+    return (
+        f"Means over {_range(pictures)} pictures ({_range(fills)} fills) of each method and mask, with "
+        f"{LEVEL:.0%} bootstrap intervals.\n"
+    )
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+
+
+def latex_table(summaries: Sequence[Summary]) -> str:
+    """One booktabs tabular, methods by masks as in the paper, a group of lines for each measure; the best is bold."""
+    tables = list(_tables(summaries))
+    masks = tables[0].masks
+    arrows = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", None: ""}
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{l{'r' * len(masks)}}}",
+        r"\toprule",
+        " & ".join(["", *map(_escape, masks)]) + r" \\",
+    ]
+    for table in tables:
+        title = rf"\emph{{{_escape(table.metric.title)}}}{arrows[table.metric.better]}"
+        lines += [r"\midrule", rf"\multicolumn{{{len(masks) + 1}}}{{l}}{{{title}}} \\"]
+        for method, *cells in table.cells(lambda table, estimate: table.show(estimate.mean), r"\textbf{{{}}}"):
+            lines.append(" & ".join([_escape(method), *cells]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)

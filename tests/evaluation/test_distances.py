@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,3 +63,38 @@ def test_a_description_sees_edges_and_colours() -> None:
     assert gradients[1].any()
     assert not gradients[2].any()
     assert (kinds[2][-8 * 8 * 3 :].reshape(8, 8, 3)[..., 0] > kinds[0][-1]).all()
+
+
+def test_frechet_distance_is_the_textbook_formula() -> None:
+    """Both for more pictures than features, and for fewer, where covariances are singular."""
+    for count in (50, 8):
+        first, second = (np.random.default_rng(seed).normal(seed, 1 + seed, (count, 20)) for seed in (0, 1))
+        cov1, cov2 = (np.cov(features, rowvar=False) for features in (first, second))
+        values, vectors = np.linalg.eigh(cov1)
+        root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
+        shared = np.sqrt(np.linalg.eigvalsh(root @ cov2 @ root).clip(min=0)).sum()
+        means = first.mean(axis=0) - second.mean(axis=0)
+        wanted = means @ means + np.trace(cov1) + np.trace(cov2) - 2 * shared
+        assert frechet_distance(first, second) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_distances_agree_with_torchmetrics() -> None:
+    fid = pytest.importorskip("torchmetrics.image.fid")
+    kid = pytest.importorskip("torchmetrics.image.kid")
+
+    class Colours(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.double().mean(dim=2).flatten(1)[:, :12] / 64
+
+    frechet = fid.FrechetInceptionDistance(Colours(), input_img_size=(3, 16, 16), antialias=False)
+    frechet.set_dtype(torch.float64)
+    kernel = kid.KernelInceptionDistance(Colours(), subsets=1, subset_size=40)
+    sets = []
+    for real, low in ((True, 0), (False, 90)):
+        batch = torch.tensor(np.stack(pictures(low, 40, low))).permute(0, 3, 1, 2)
+        frechet.update(batch, real=real)
+        kernel.update(batch, real=real)
+        sets.append(Colours()(batch).numpy())
+    assert frechet_distance(*sets) == pytest.approx(frechet.compute().item(), rel=1e-4)
+    assert kernel_distance(*sets) == pytest.approx(kernel.compute()[0].item(), rel=1e-4)

@@ -2,10 +2,23 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from repaint.evaluation.metrics import hole_psnr, hole_ssim, mirrored_half_difference
+from repaint.errors import DataError
+from repaint.evaluation.metrics import (
+    METRICS,
+    hole_psnr,
+    hole_ssim,
+    known_error,
+    l1,
+    measure,
+    mirrored_half_difference,
+    ssim,
+)
 from repaint.evaluation.report import markdown_table, mean_fill, score
 
 RNG = np.random.default_rng(0)
@@ -67,3 +80,57 @@ def test_scores_are_means_and_the_mean_fill_has_less_noise() -> None:
 
 def test_table() -> None:
     assert markdown_table(["a", "b"], [["x", 1], ["y", 2]]) == "| a | b |\n| --- | --- |\n| x | 1 |\n| y | 2 |\n"
+
+
+pictures = arrays(np.uint8, (12, 13, 3))
+masks = arrays(bool, (12, 13))
+
+
+@settings(max_examples=30)
+@given(pictures, pictures, masks)
+def test_psnr_and_ssim_agree_with_scikit_image(truth: np.ndarray, filled: np.ndarray, known: np.ndarray) -> None:
+    assume((truth != filled).any())
+    values = measure(truth, filled, known & (np.arange(13) > 0))
+    assert values["psnr"] == pytest.approx(peak_signal_noise_ratio(truth, filled), abs=1e-4)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    wanted = structural_similarity(truth, filled, channel_axis=2, data_range=255, **options)
+    assert values["ssim"] == ssim(truth, filled) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_ssim_agrees_with_torchmetrics() -> None:
+    torchmetrics = pytest.importorskip("torchmetrics.functional.image")
+    filled = with_noise(1, 30)
+    first, second = (torch.tensor(x).permute(2, 0, 1)[None].double() for x in (TRUTH, filled))
+    call = torchmetrics.structural_similarity_index_measure
+    _, places = call(first, second, data_range=255.0, return_full_image=True)
+    assert ssim(TRUTH, filled) == pytest.approx(places[..., 5:-5, 5:-5].mean().item(), abs=1e-4)
+    inside = KNOWN.copy()
+    inside[:5] = inside[-5:] = inside[:, -5:] = True  # at the border, the two continue pictures differently
+    wanted = places[0].permute(1, 2, 0).numpy()[~inside].mean()
+    assert hole_ssim(TRUTH, filled, inside) == pytest.approx(wanted, abs=1e-4)
+
+
+@settings(max_examples=30)
+@given(pictures, pictures, masks)
+def test_the_hole_and_the_rest_make_the_whole(truth: np.ndarray, filled: np.ndarray, known: np.ndarray) -> None:
+    known[0, 0], known[0, 1] = True, False
+    values = measure(truth, filled, known)
+    share = (~known).mean()
+    rest = l1(truth[known], filled[known])
+    assert values["l1"] == pytest.approx(share * values["l1_hole"] + (1 - share) * rest)
+    assert 0 <= values["l1_hole"] <= 1
+    assert values["known_error"] == max(abs(truth[known].astype(int) - filled[known]).ravel())
+    kept = np.where(known[..., None], truth, filled)
+    assert known_error(truth, kept, known) == 0
+    assert known_error(truth, filled, np.zeros_like(known)) == 0
+    assert measure(truth, kept, known)["psnr_hole"] == values["psnr_hole"]
+
+
+def test_too_small_for_ssim() -> None:
+    with pytest.raises(DataError, match="at least 11x11"):
+        measure(TRUTH[:10], TRUTH[:10], KNOWN[:10])
+
+
+def test_every_measure_has_its_place() -> None:
+    values = measure(TRUTH, with_noise(1, 9), KNOWN)
+    assert list(values) == [metric.key for metric in METRICS if metric.key in values]

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from repaint.errors import ConfigError
-from repaint.plotting import Curve, draw_resampling
+from repaint.plotting.resampling import Curve, draw_resampling
 
 matplotlib = pytest.importorskip("matplotlib")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FLAT = Curve("flat", ["a", "b"], [10, 100], [0.4, 0.39])
 FALLING = Curve("falling", ["", "c"], [20, 200], [0.4, 0.1])
 SLOWING_DOWN = [

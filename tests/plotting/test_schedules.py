@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 from repaint.errors import ConfigError
-from repaint.plotting import LONGEST_NAME, Schedule, draw_schedules, plot_schedules, summarize
+from repaint.plotting.schedules import Schedule, draw_schedules, plot_schedules, summarize
+from repaint.plotting.style import LONGEST_NAME
 from repaint.schedule import get_schedule_jump
 
 matplotlib = pytest.importorskip("matplotlib")
 
 Call = Callable[..., tuple[int, list[str], str]]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAPER = (
     "T=250, j=10, r=10: 2410 network calls, 2160 forward steps, calls at low/middle/high noise 34.5% / 34.4% / 31.1%"
 )
@@ -128,7 +129,7 @@ def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_import_leaves_matplotlib_alone() -> None:
-    line = [sys.executable, "-c", "import sys, repaint.plotting; sys.exit('matplotlib' in sys.modules)"]
+    line = [sys.executable, "-c", "import sys, repaint.plotting.schedules; sys.exit('matplotlib' in sys.modules)"]
     assert subprocess.run(line, cwd=ROOT, check=False).returncode == 0
 
 

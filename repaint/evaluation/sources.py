@@ -1,0 +1,187 @@
+"""What is compared: pictures, their masks and fills, found by a run's configuration or in folders of any method."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, takewhile
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repaint import build
+from repaint.config import ComparedConfig, Config, load_config
+from repaint.data import storage
+from repaint.data.dataset import Pair, Reading, list_pictures, pair_pictures, read_pair, stem_of
+from repaint.data.images import decode, to_rgb
+from repaint.data.masks import Mask, MaskRule
+from repaint.errors import ConfigError, DataError
+from repaint.outputs import MANIFEST, manifest_path, read_manifest
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A filled picture in a file, with what it cost, if that is known."""
+
+    path: str
+    calls: float | None = None
+    seconds: float | None = None
+
+    def read(self, shape: tuple[int, ...]) -> Pixels:
+        """uint8 [H, W, 3].
+
+        Raises:
+            DataError: it is unreadable, or of another shape.
+        """
+        pixels = np.asarray(to_rgb(decode(self.path)))
+        if pixels.shape != shape:
+            sizes = (f"{width}x{height}" for height, width, _ in (pixels.shape, shape))
+            raise DataError(f"{self.path}: {' pixels, but the true picture has '.join(sizes)}")
+        return pixels
+
+
+@dataclass(frozen=True)
+class Source:
+    """The fills of a set of pictures by one method under one kind of mask.
+
+    Attributes:
+        method, mask: row and column of the tables.
+        origin: what the user named, for messages.
+        reading: how truth and masks are read.
+        cases: pictures with their fills.
+        missing: files of fills that are not there.
+    """
+
+    method: str
+    mask: str
+    origin: str
+    reading: Reading
+    cases: list[tuple[Pair, list[Fill]]]
+    missing: list[str]
+
+    def read(self, pair: Pair) -> tuple[Pixels, Mask]:
+        """Truth uint8 [H, W, 3] and mask bool [H, W], True = known, as the method got them."""
+        photo, known = read_pair(pair, self.reading)
+        return photo.pixels, known
+
+
+def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], allow_missing: bool) -> list[Source]:
+    """The sources of all entries.
+
+    Args:
+        entries: of a comparison.
+        overrides: of all configurations, before those of an entry.
+        allow_missing: leave out pictures without all their fills.
+
+    Raises:
+        RepaintError: files are missing, or two entries would stand in one place of the tables.
+    """
+    sources: dict[tuple[str, str], Source] = {}
+    for entry in entries:
+        source = _from_folders(entry) if entry.conf_path is None else _from_configuration(entry, overrides)
+        twin = sources.setdefault((source.method, source.mask), source)
+        if twin is not source:
+            raise ConfigError(
+                f"{twin.origin} and {source.origin} are both called {source.method} under {source.mask}; "
+                f"give one a name of its own: NAME={source.origin}"
+            )
+        _check_found(source, allow_missing)
+    return list(sources.values())
+
+
+def _check_found(source: Source, allow_missing: bool) -> None:
+    if not source.missing:
+        return
+    first, more = source.missing[0], len(source.missing) - 1
+    if not source.cases:
+        raise DataError(f"{source.origin}: nothing is finished yet (looked for {first}{' ...' if more else ''})")
+    if not allow_missing:
+        others = f" and {more} more" if more else ""
+        raise DataError(f"{first}{others}: no such result; finish the run, or --allow_missing to leave pictures out")
+
+
+def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
+    path = str(entry.conf_path)
+    config = load_config(Config, path, [*overrides, *entry.set])
+    pairs, _ = build.build_pairs(config)
+    folders = build.build_folders(config)
+    finished = set(storage.list_files(folders.inpainted)) if storage.exists(folders.inpainted) else set()
+    fills = _Found({pair: [] for pair in pairs})
+    costs = _read_costs([manifest_path(folders)])
+    for pair in pairs:
+        for name in build.result_names(config, pair):
+            fills.add(pair, storage.join(folders.inpainted, name), name in finished, costs.get(name, {}))
+    method, mask = entry.method or _describe_method(config), entry.mask or _describe_mask(config)
+    return Source(method, mask, path, build.build_reading(config), fills.cases, fills.missing)
+
+
+def _describe_method(config: Config) -> str:
+    """The schedule, in the paper's symbols."""
+    params = config.schedule_jump_params
+    name = config.schedule or ("DDIM" if config.use_ddim else "RePaint")
+    return f"{name} (T={max(build.build_times(config)) + 1}, j={params.jump_length}, r={params.jump_n_sample})"
+
+
+def _describe_mask(config: Config) -> str:
+    data = config.eval_data
+    if data.mask is not None:
+        return data.mask.kind
+    return "painted" if data.mask_path is None else PurePosixPath(data.mask_path).stem
+
+
+def _from_folders(entry: ComparedConfig) -> Source:
+    truth, masks = str(entry.truth), str(entry.masks)
+    folders = [entry.results] if isinstance(entry.results, str) else list(entry.results or ())
+    reading = Reading(0, fit="resize", rule=MaskRule(entry.mask_polarity == "hole_white"))  # in full resolution
+    pairs, _ = pair_pictures(truth, masks)
+    fills = _Found({pair: [] for pair in pairs})
+    for folder in folders:
+        names = {stem_of(name): name for name in list_pictures(folder)}
+        costs = _read_costs([storage.join(place, MANIFEST) for place in (storage.parent(folder), folder)])
+        for pair in pairs:
+            for name in _names_of(pair, names) or [pair.name]:
+                cost = {"nfe": entry.calls, "seconds": entry.seconds, **costs.get(name, {})}
+                fills.add(pair, storage.join(folder, name), stem_of(name) in names, cost)
+    method, mask = entry.method or PurePosixPath(folders[0]).name, entry.mask or PurePosixPath(masks).stem
+    return Source(method, mask, folders[0], reading, fills.cases, fills.missing)
+
+
+def _names_of(pair: Pair, names: Mapping[str, str]) -> list[str]:
+    """Of the fills of a picture, among the files of a folder by their stems."""
+    stem = stem_of(pair.name)
+    if stem in names:
+        return [names[stem]]
+    return [names[key] for key in takewhile(names.__contains__, (f"{stem}_{sample}" for sample in count()))]
+
+
+@dataclass
+class _Found:
+    """Fills of pictures while they are looked for."""
+
+    fills: dict[Pair, list[Fill]]
+    missing: list[str] = field(default_factory=list)
+    _incomplete: set[Pair] = field(default_factory=set)
+
+    def add(self, pair: Pair, path: str, exists: bool, cost: Mapping[str, Any]) -> None:
+        """Take in a fill that should be at `path`."""
+        if exists:
+            self.fills[pair].append(Fill(path, cost.get("nfe"), cost.get("seconds")))
+        else:
+            self.missing.append(path)
+            self._incomplete.add(pair)
+
+    @property
+    def cases(self) -> list[tuple[Pair, list[Fill]]]:
+        """The pictures with all their fills."""
+        return [(pair, fills) for pair, fills in self.fills.items() if pair not in self._incomplete]
+
+
+def _read_costs(manifests: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Network calls and seconds by the name of the result, as far as manifests tell."""
+    return {
+        line["name"]: {key: line[key] for key in ("nfe", "seconds") if isinstance(line.get(key), int | float)}
+        for manifest in manifests
+        for line in read_manifest(manifest)
+    }
