@@ -423,6 +423,7 @@ class ComparedConfig(_Strict):
     Attributes:
         method, mask: row and column of the tables (defaults: the schedule or the folder; the mask's kind or folder).
         conf_path, set: configuration of a run, and what it was changed by.
+        baseline: fill the configuration's pictures by a classical method, when they are measured.
         truth, masks, mask_polarity: folder of true pictures, and mask file or folder.
         results: folder of filled pictures of the same names and sizes (`photo.png`, or `photo_0.png`, `photo_1.png` ...
             for several fills), or a list of folders, each with other fills of the same pictures.
@@ -433,6 +434,7 @@ class ComparedConfig(_Strict):
     mask: str | None = None
     conf_path: str | None = None
     set: list[str] = []
+    baseline: Literal["telea", "biharmonic", "bicubic"] | None = None
     truth: str | None = None
     masks: str | None = None
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
@@ -448,15 +450,20 @@ class ComparedConfig(_Strict):
             raise ValueError("give either conf_path, or the folders truth, masks and results")
         if given and len(given) < len(folders):
             raise ValueError(f"{' and '.join(folders.keys() - given)} is missing beside {' and '.join(given)}")
-        idle = self.model_fields_set & ({"set"} if given else {"mask_polarity", "calls", "seconds"})
+        idle = self.model_fields_set & ({"set", "baseline"} if given else {"mask_polarity", "calls", "seconds"})
         if idle:
             raise ValueError(f"{' and '.join(sorted(idle))} has no meaning with {'folders' if given else 'conf_path'}")
         return self
 
 
 class ComparisonConfig(_Strict):
-    """Whole sets of results in one table (`scripts/evaluate.py --comparison`)."""
+    """Whole sets of results in one table (`scripts/evaluate.py --comparison`).
 
+    Attributes:
+        set: what all configurations of runs are changed by, before their own `set`.
+    """
+
+    set: list[str] = []
     entries: Annotated[list[ComparedConfig], Field(min_length=1)]
 
 

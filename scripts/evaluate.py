@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import ComparedConfig, ComparisonConfig, load_config
+from repaint.config import ComparedConfig, ComparisonConfig, Config, load_config
 from repaint.data.storage import join, write_bytes
 from repaint.distributed import pick_device
 from repaint.errors import ConfigError
@@ -21,6 +24,7 @@ from repaint.evaluation.perceptual import WEIGHTS
 from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
 from repaint.evaluation.sources import find_sources
 from repaint.plotting.comparison import plot_costs, plot_shares
+from repaint.team import stand_alone
 
 FILES = f"""{__doc__}
 Methods are the rows and masks the columns of the tables. A configuration's method is called after its schedule and its
@@ -28,6 +32,7 @@ mask after the kind or folder of the masks; folders are called after themselves.
 of all that is given by options. For anything else there is --comparison, a YAML file:
 
   entries:
+    - {{method: Telea, mask: wide, conf_path: confs/test_c256_thick.yml, baseline: telea}}
     - {{method: RePaint, mask: wide, conf_path: confs/test_c256_thick.yml}}
     - {{method: fast, mask: wide, conf_path: confs/test_c256_thick.yml, set: [schedule=fast]}}
     - {{method: LaMa, mask: wide, truth: gt, masks: masks/wide, results: lama/wide, calls: 1}}
@@ -53,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mask", metavar="NAME", help="name of the masks in the tables")
     parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="measures that need weights")
     parser.add_argument("--weights", default="data/pretrained", metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
     parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
     parser.add_argument("--out", default="log/evaluation", metavar="DIR", help="results (default: %(default)s)")
     add_run_options(parser)
@@ -61,9 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    meter = Meter(args.extra, args.weights, pick_device(args.device))
+    device, entries = pick_device(args.device), _entries(args)
+    meter = Meter(args.extra, args.weights, device)
+    if args.run:
+        _run(entries, args.set, device)
     rows, summaries = [], []
-    for source in find_sources(_entries(args), args.set, args.allow_missing):
+    for source in find_sources(entries, args.set, args.allow_missing):
         measured, distances = meter.measure(source)
         rows += measured
         summaries.append(summarize(measured, distances))
@@ -83,9 +92,18 @@ def _evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: torch.device) -> None:
+    for entry in entries:
+        if entry.conf_path is not None and entry.baseline is None:
+            config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
+            if runner.run(config, stand_alone(device)) != runner.EXIT_OK:
+                reason = "not all pictures could be filled; mend what was skipped and run the same command again"
+                raise ConfigError(f"{entry.conf_path}: {reason}")
+
+
 def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
     """All that is to be compared, in the order of the options."""
-    entries = list(load_config(ComparisonConfig, args.comparison).entries) if args.comparison else []
+    entries = _listed(load_config(ComparisonConfig, args.comparison)) if args.comparison else []
     common = {} if args.mask is None else {"mask": args.mask}
     for text in args.conf_path:
         entries.append(ComparedConfig(**common, **_named(text, "conf_path")))
@@ -97,6 +115,13 @@ def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
     if not entries:
         raise ConfigError("nothing to measure; give --conf_path, --comparison, or --truth, --masks and --results")
     return entries
+
+
+def _listed(comparison: ComparisonConfig) -> list[ComparedConfig]:
+    return [
+        entry if entry.conf_path is None else entry.model_copy(update={"set": [*comparison.set, *entry.set]})
+        for entry in comparison.entries
+    ]
 
 
 def _named(text: str, key: str) -> dict[str, str]:

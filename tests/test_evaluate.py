@@ -242,6 +242,7 @@ def test_wrong_sizes_and_damage(call: Call, tmp_path: Path) -> None:
         ({"entries": [{"truth": "a", "results": "b"}]}, "masks is missing beside truth and results"),
         ({"entries": [{"conf_path": "a", "truth": "b", "masks": "c", "results": "d"}]}, "give either conf_path"),
         ({"entries": [{"conf_path": "a", "calls": 3}]}, "calls has no meaning with conf_path"),
+        ({"entries": [{"truth": "a", "masks": "c", "results": "d", "baseline": "telea"}]}, "baseline has no meaning"),
         ({"entries": [{"conf_pth": "a"}]}, "did you mean 'conf_path'"),
     ],
 )
@@ -305,3 +306,61 @@ def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
         code, _, errors = call("--conf_path", path, *changes, "--set", srs)
         assert code == 0, errors
         assert results(tmp_path)[0]["method"] == name
+
+
+def write_comparison(folder: Path, conf: Path, *methods: dict[str, Any], **common: object) -> Path:
+    path = folder / "comparison.yml"
+    entries = [{"mask": "half", "conf_path": str(conf), **method} for method in methods]
+    path.write_text(yaml.safe_dump({"entries": entries, **common}))
+    return path
+
+
+def test_runs_and_classical_methods_in_one_command(call: Call, tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    srs = "data.eval.tiny.paths.srs="
+    comparison = write_comparison(
+        tmp_path,
+        conf,
+        {"method": "short", "set": [f"{srs}{tmp_path}/short/pictures", "schedule_jump_params.jump_n_sample=1"]},
+        {"method": "long", "set": [f"{srs}{tmp_path}/long/pictures"]},
+        {"method": "Telea", "baseline": "telea"},
+        {"method": "biharmonic", "baseline": "biharmonic"},
+        set=["data.eval.tiny.max_len=2", "data.eval.tiny.paths.log=null"],
+    )
+    code, _, errors = call("--comparison", comparison)
+    assert code == 2
+    assert "nothing is finished yet" in errors
+    code, _, errors = call("--comparison", comparison, "--run")
+    assert code == 0, errors
+    found = {result["method"]: result for result in results(tmp_path)}
+    assert {name: result["pictures"] for name, result in found.items()} == dict.fromkeys(found, 2)
+    calls = {name: result["metrics"].get("calls", {}).get("mean") for name, result in found.items()}
+    assert calls == {"short": 4, "long": 7, "Telea": None, "biharmonic": None}
+    assert found["Telea"]["metrics"]["known_error"]["mean"] == 0
+    quality = [result["metrics"]["psnr_hole"]["mean"] for result in found.values()]
+    assert len(set(quality)) == 4
+    assert sorted(path.name for path in (tmp_path / "short/pictures").iterdir()) == ["00.png", "01.png"]
+
+
+def test_bicubic_interpolation_needs_a_grid(call: Call, tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    grid = np.zeros((16, 16), np.uint8)
+    grid[:, ::2] = 255
+    Image.fromarray(grid).save(tmp_path / "grid.png")
+    odd = grid.copy()
+    odd[3, 1] = 255
+    Image.fromarray(odd).save(tmp_path / "odd.png")
+    for mask, code in (("grid", 0), ("odd", 2)):
+        change = f"data.eval.tiny.mask_path={tmp_path / mask}.png"
+        comparison = write_comparison(tmp_path, conf, {"baseline": "bicubic", "set": [change]})
+        found, _, errors = call("--comparison", comparison)
+        assert found == code, errors
+    assert errors == "error: baseline: bicubic interpolation needs known pixels on a regular grid\n"
+
+
+def test_a_run_that_leaves_pictures_out_is_no_result(call: Call, tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    (tmp_path / "gt/01.png").write_bytes(b"nothing")
+    code, _, errors = call("--conf_path", conf, "--run")
+    assert code == 2
+    assert errors.endswith("not all pictures could be filled; mend what was skipped and run the same command again\n")

@@ -13,7 +13,7 @@ from repaint.evaluation.bootstrapping import Estimate, estimate
 from repaint.evaluation.distances import Features, frechet_distance, kernel_distance
 from repaint.evaluation.metrics import METRICS, measure
 from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
-from repaint.evaluation.sources import Fill, Pixels, Source
+from repaint.evaluation.sources import AnyFill, Pixels, Source
 from repaint.sheets import spread
 
 EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid")
@@ -92,7 +92,7 @@ class Meter:
             truth, known = source.read(pair)
             if known.all():
                 continue
-            pictures = [fill.read(truth.shape) for fill in fills]
+            pictures = [fill.read(truth, known) for fill in fills]
             for number, values in enumerate(self._measure_fills(truth, known, fills, pictures, pair)):
                 rows.append(Row(source.method, source.mask, pair.name, number, float((~known).mean()), values))
             if self._inception is not None:
@@ -103,7 +103,7 @@ class Meter:
         return rows, features.distances(self.extras)
 
     def _measure_fills(
-        self, truth: Pixels, known: Mask, fills: Sequence[Fill], pictures: Sequence[Pixels], pair: Pair
+        self, truth: Pixels, known: Mask, fills: Sequence[AnyFill], pictures: Sequence[Pixels], pair: Pair
     ) -> Iterator[dict[str, float]]:
         several = len(pictures) > 1
         diversity = float(spread([pixels[~known] for pixels in pictures]).mean()) if several else None

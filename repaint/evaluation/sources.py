@@ -1,6 +1,6 @@
 """What is compared: pictures, their masks and fills, found by a run's configuration or in folders of any method."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 from pathlib import PurePosixPath
@@ -16,9 +16,11 @@ from repaint.data.dataset import Pair, Reading, list_pictures, pair_pictures, re
 from repaint.data.images import decode, to_rgb
 from repaint.data.masks import Mask, MaskRule
 from repaint.errors import ConfigError, DataError
+from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.outputs import MANIFEST, manifest_path, read_manifest
 
 Pixels = NDArray[np.uint8]
+BASELINES: dict[str, Callable[[Pixels, Mask], Pixels]] = {"telea": telea, "biharmonic": biharmonic, "bicubic": bicubic}
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,37 @@ class Fill:
     calls: float | None = None
     seconds: float | None = None
 
-    def read(self, shape: tuple[int, ...]) -> Pixels:
-        """uint8 [H, W, 3].
+    def read(self, truth: Pixels, _known: Mask) -> Pixels:
+        """uint8 [H, W, 3], as the truth.
 
         Raises:
             DataError: it is unreadable, or of another shape.
         """
+        shape = truth.shape
         pixels = np.asarray(to_rgb(decode(self.path)))
         if pixels.shape != shape:
             sizes = (f"{width}x{height}" for height, width, _ in (pixels.shape, shape))
             raise DataError(f"{self.path}: {' pixels, but the true picture has '.join(sizes)}")
         return pixels
+
+
+@dataclass(frozen=True)
+class ClassicalFill:
+    """A fill made by a classical method when it is asked for."""
+
+    method: Callable[[Pixels, Mask], Pixels]
+    calls: None = None
+    seconds: None = None
+
+    def read(self, truth: Pixels, known: Mask) -> Pixels:
+        """See `Fill.read`; ConfigError if the method's library is missing, or it cannot fill such a hole."""
+        try:
+            return self.method(truth, known)
+        except ValueError as error:
+            raise ConfigError(f"baseline: {error}") from None
+
+
+AnyFill = Fill | ClassicalFill
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,7 @@ class Source:
     mask: str
     origin: str
     reading: Reading
-    cases: list[tuple[Pair, list[Fill]]]
+    cases: Sequence[tuple[Pair, Sequence[AnyFill]]]
     missing: list[str]
 
     def read(self, pair: Pair) -> tuple[Pixels, Mask]:
@@ -106,6 +128,10 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
     path = str(entry.conf_path)
     config = load_config(Config, path, [*overrides, *entry.set])
     pairs, _ = build.build_pairs(config)
+    mask = entry.mask or _describe_mask(config)
+    if entry.baseline is not None:
+        cases = [(pair, [ClassicalFill(BASELINES[entry.baseline])]) for pair in pairs]
+        return Source(entry.method or entry.baseline, mask, path, build.build_reading(config), cases, [])
     folders = build.build_folders(config)
     finished = set(storage.list_files(folders.inpainted)) if storage.exists(folders.inpainted) else set()
     fills = _Found({pair: [] for pair in pairs})
@@ -113,7 +139,7 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
     for pair in pairs:
         for name in build.result_names(config, pair):
             fills.add(pair, storage.join(folders.inpainted, name), name in finished, costs.get(name, {}))
-    method, mask = entry.method or _describe_method(config), entry.mask or _describe_mask(config)
+    method = entry.method or _describe_method(config)
     return Source(method, mask, path, build.build_reading(config), fills.cases, fills.missing)
 
 
