@@ -108,7 +108,7 @@ def test_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "out").exists()
 
 
-ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith("train"))
+ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith(("train", "eval")))
 
 
 @pytest.mark.parametrize("conf", ALL_CONFS, ids=lambda path: path.stem)
@@ -123,6 +123,9 @@ def test_dry_run_resolves_every_configuration(
         assert "8 pictures of 64x64" in out
     elif conf.stem == "wall":
         assert "1 pictures through windows of 64x64" in out
+    elif conf.stem == "held_out":
+        assert "T=20 j=1 r=4, 77 network calls a batch" in out
+        assert "missing: data/held_out" in out or "100 pictures of 64x64" in out
     else:
         assert "T=250 j=10 r=10, 2410 network calls a batch" in out
 
@@ -131,7 +134,7 @@ def test_all_masks_of_the_paper_have_their_configurations() -> None:
     kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
     families = {"test_c256", "test_inet256", "test_p256", "faces64"}
     names = {f"{family}_{kind}" for family in families for kind in kinds}
-    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example", "wall"}
+    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example", "wall", "held_out"}
 
 
 def user_error(capsys: pytest.CaptureFixture[str], code: int, *says: str) -> None:

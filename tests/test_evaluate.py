@@ -18,7 +18,9 @@ import torch
 import yaml
 from PIL import Image
 
+from repaint import build
 from repaint.cli import inpaint_main
+from repaint.config import ComparisonConfig, Config, load_config
 from repaint.evaluation.metrics import measure
 from repaint.evaluation.perceptual import WEIGHTS, alexnet_features
 from tests.tiny import make_run, read_pixels, write_config, write_masks, write_pictures
@@ -364,3 +366,23 @@ def test_a_run_that_leaves_pictures_out_is_no_result(call: Call, tmp_path: Path)
     code, _, errors = call("--conf_path", conf, "--run")
     assert code == 2
     assert errors.endswith("not all pictures could be filled; mend what was skipped and run the same command again\n")
+
+
+PAPERS_MASKS = ("wide", "narrow", "super-resolution 2x", "alternating lines", "half", "expand")
+COMPARISONS = sorted([*(ROOT / "confs/compare").glob("*.yml"), *(ROOT / "confs").glob("eval_*.yml")])
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_the_comparisons_of_this_repository(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    comparison = load_config(ComparisonConfig, path)
+    seen, folders = set(), []
+    for entry in comparison.entries:
+        config = load_config(Config, str(entry.conf_path), [*comparison.set, *entry.set])
+        build.check(config)
+        seen.add((entry.method, entry.mask))
+        folders += [] if entry.baseline else [config.eval_data.paths.srs]
+    assert len(seen) == len(comparison.entries)
+    assert len(set(folders)) == len(folders)  # no run writes over another
+    if path.stem.startswith("eval_"):
+        assert {entry.mask for entry in comparison.entries} == set(PAPERS_MASKS)
