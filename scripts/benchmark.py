@@ -30,13 +30,13 @@ from repaint.config import Config, load_config
 from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
 from repaint.evaluation.report import markdown_table
+from repaint.models.runtime import HALF_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
 COLUMNS = (
     "batch", "side", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
 )  # fmt: skip
-TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 GROWTH_BATCHES, GROWTH_SIZES, GROWTH_CALLS = (1, 2, 4, 8), (0.5, 1, 2), (5, 10, 20)
 
 
@@ -143,7 +143,7 @@ def benchmark(args: argparse.Namespace) -> int:
     """Print the tables; returns 0."""
     device, config = pick_device(args.device), load(args.model, args.set)
     precision = build.pick_precision(config, device)
-    rates = machine_rates(device, TYPES.get(precision or "", torch.float32))
+    rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
     flops = count_flops(config)
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()

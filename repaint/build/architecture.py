@@ -7,6 +7,7 @@ from repaint.config import Config, NetworkConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
 from repaint.models.memory import activation_bytes, parameter_bytes
+from repaint.models.runtime import HALF_TYPES
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 
 CLASSIFIER_CLASSES = 1000  # the published classifier's ImageNet classes
@@ -123,8 +124,8 @@ def estimate_memory(config: Config, batch: int, device: torch.device) -> tuple[i
         network = build_unet(build_unet_config(config))
         y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
         precision = pick_precision(config, device)
-        if precision in ("bf16", "fp16"):
-            network.convert(torch.float16)  # both take two bytes
+        if precision in HALF_TYPES:
+            network.convert(HALF_TYPES[precision])
         weights = parameter_bytes(network)
         activations = activation_bytes(network, lambda: network(x, t, y))
         if config.guided:

@@ -15,6 +15,7 @@ from repaint.models.replay import Replay
 from repaint.models.unet import Encoder, UNet
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+HALF_TYPES: dict[str | None, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of 16 bits
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 _PROCESSOR_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds in a period of so many
@@ -73,8 +74,8 @@ def prepare(
 def place(network: Encoder, device: torch.device, precision: Precision | None) -> None:
     """Put a network on a device for inference, in a precision, see `prepare`."""
     network.eval().requires_grad_(False)
-    if precision in ("bf16", "fp16"):
-        network.convert(torch.bfloat16 if precision == "bf16" else torch.float16)
+    if precision in HALF_TYPES:
+        network.convert(HALF_TYPES[precision])
     elif precision is not None and device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
