@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from repaint import build
+from repaint.engine import Engine
 from repaint.errors import is_out_of_memory
-from repaint.filling import Engine
 
 CONTAINER = Path("/sys/fs/cgroup")
 HOST_SHARE = 0.6  # of the host's free memory; the rest is for pictures, the allocator's slack and other programs

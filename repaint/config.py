@@ -284,10 +284,9 @@ class DataConfig(_Strict):
     eval: Annotated[dict[str, EvalDataConfig], Field(min_length=1, max_length=1)]
 
 
-class Config(NetworkConfig, ProcessConfig):
-    """Configuration of an inpainting run (`test.py`)."""
+class SamplingConfig(NetworkConfig, ProcessConfig):
+    """A trained model and how it fills holes: all that decides a fill, but the picture."""
 
-    name: str | None = None
     model_path: str
     model: Literal["flags", "auto"] = "flags"
     use_fp16: bool = False
@@ -304,7 +303,6 @@ class Config(NetworkConfig, ProcessConfig):
     inpa_inj_sched_prev: bool = True
     inpa_inj_sched_prev_cumnoise: Annotated[bool, _REFUSE_CUMULATIVE_NOISE] = False
     paste_known: bool = True
-    num_samples_per_image: Annotated[int, Field(ge=1, le=100_000)] = 1
 
     cond_y: Labels = None
     classifier_path: str | None = None
@@ -317,23 +315,8 @@ class Config(NetworkConfig, ProcessConfig):
     classifier_resblock_updown: bool = True
     classifier_pool: Literal["attention"] = "attention"
 
-    animation: Literal["gif", "webp", "mp4"] | None = None
-    animation_frames: Annotated[int, Field(ge=2, le=10_000)] = 60
-    snapshot_interval: NotNegative = 0
-
     seed: Seed = 0
     noise_device: Literal["cpu"] | None = None
-    show_progress: bool = True
-    data: DataConfig
-
-    lr_kernel_n_std: Ignored = None
-    num_samples: Ignored = None
-    use_kl: Ignored = None
-    rescale_learned_sigmas: Ignored = None
-    latex_name: Ignored = None
-    method_name: Ignored = None
-    n_jobs: Ignored = None
-    print_estimated_vars: Ignored = None
 
     @model_validator(mode="before")
     @classmethod
@@ -350,21 +333,10 @@ class Config(NetworkConfig, ProcessConfig):
         return {"timestep_respacing": str(params.get("t_T") or steps)} | tree | {"schedule_jump_params": jumps}
 
     @model_validator(mode="after")
-    def _frames_of_something(self) -> Self:
-        if "animation_frames" in self.model_fields_set and self.animation is None:
-            raise ValueError("animation_frames has no meaning without animation")
-        return self
-
-    @model_validator(mode="after")
     def _one_precision(self) -> Self:
         if self.use_fp16 and self.precision not in (None, "fp16"):
             raise ValueError(f"use_fp16: true and precision: {self.precision} contradict each other; leave one out")
         return self
-
-    @property
-    def eval_data(self) -> EvalDataConfig:
-        """The one data set of the run."""
-        return next(iter(self.data.eval.values()))
 
     @property
     def guided(self) -> bool:
@@ -375,6 +347,38 @@ class Config(NetworkConfig, ProcessConfig):
     def needs_class(self) -> bool:
         """Whether the network or the classifier wants a class label for each picture."""
         return self.class_cond or self.guided
+
+
+class Config(SamplingConfig):
+    """Configuration of an inpainting run (`test.py`)."""
+
+    name: str | None = None
+    num_samples_per_image: Annotated[int, Field(ge=1, le=100_000)] = 1
+    animation: Literal["gif", "webp", "mp4"] | None = None
+    animation_frames: Annotated[int, Field(ge=2, le=10_000)] = 60
+    snapshot_interval: NotNegative = 0
+    show_progress: bool = True
+    data: DataConfig
+
+    lr_kernel_n_std: Ignored = None
+    num_samples: Ignored = None
+    use_kl: Ignored = None
+    rescale_learned_sigmas: Ignored = None
+    latex_name: Ignored = None
+    method_name: Ignored = None
+    n_jobs: Ignored = None
+    print_estimated_vars: Ignored = None
+
+    @model_validator(mode="after")
+    def _frames_of_something(self) -> Self:
+        if "animation_frames" in self.model_fields_set and self.animation is None:
+            raise ValueError("animation_frames has no meaning without animation")
+        return self
+
+    @property
+    def eval_data(self) -> EvalDataConfig:
+        """The one data set of the run."""
+        return next(iter(self.data.eval.values()))
 
 
 class TrainConfig(NetworkConfig, ProcessConfig):

@@ -22,72 +22,14 @@ from repaint.data import storage
 from repaint.data.ahead import ReadAhead
 from repaint.data.canvas import Canvas
 from repaint.data.dataset import Pair, load_example
-from repaint.data.images import encode_png, to_tensor, to_uint8, to_unit
-from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
+from repaint.data.images import encode_png, to_uint8
+from repaint.engine import Engine
 from repaint.errors import ConfigError, DataError, is_out_of_memory
-from repaint.noise import PictureNoise, picture_seed
 from repaint.outputs import Results
 from repaint.progress import Progress
-from repaint.sampler import Callback, Step, p_sample_loop
-from repaint.schedule import count_network_calls
+from repaint.sampler import Step
 from repaint.team import Team
 from repaint.watch import FiniteWatch
-
-
-@dataclass(frozen=True)
-class Engine:
-    """All that turns a batch of examples into filled pictures."""
-
-    config: Config
-    model: Model
-    diffusion: GaussianDiffusion
-    cond_fn: CondFn | None
-    times: list[int]
-    device: torch.device
-
-    @property
-    def nfe(self) -> int:
-        """Network calls per batch."""
-        return count_network_calls(self.times)
-
-    def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], size: int, callback: Callback) -> Tensor:
-        """Fill the next window of each canvas.
-
-        Args:
-            canvases: at least one and at most `size`.
-            labels: a class for each, or None.
-            size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen for
-                another shape gives other last bits; what is missing is filled up with the last canvas.
-            callback: sees the whole batch.
-
-        Returns:
-            float32 [len(canvases), 3, image_size, image_size].
-        """
-        config = self.config
-        missing = size - len(canvases)
-        views = [canvas.look(config.image_size) for canvas in canvases]
-        seeds = [
-            picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
-        ]
-        views, seeds = views + views[-1:] * missing, seeds + seeds[-1:] * missing
-        classes = None if None in labels else [*labels, *[labels[-1]] * missing]
-        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
-        filled = p_sample_loop(
-            self.model,
-            self.diffusion,
-            x0,
-            keep_mask,
-            self.times,
-            PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
-            y=None if classes is None else torch.tensor(classes, device=self.device),
-            cond_fn=self.cond_fn,
-            ddim_eta=config.ddim_eta if config.use_ddim else None,
-            inject=config.inpa_inj_sched_prev,
-            paste_known=config.paste_known,
-            callback=callback,
-        )
-        return filled[: len(canvases)]
 
 
 @dataclass(frozen=True)
@@ -139,6 +81,7 @@ class Filling:
     A batch takes windows of any pictures and samples, so it is full as long as there is enough to do.
 
     Args:
+        config: of the run.
         engine: fills batches.
         targets: of the whole run; the processes take the next one whenever they have room.
         results: takes what is done.
@@ -149,6 +92,7 @@ class Filling:
 
     def __init__(
         self,
+        config: Config,
         engine: Engine,
         targets: Sequence[Target],
         results: Results,
@@ -156,16 +100,17 @@ class Filling:
         batch_size: int,
         team: Team,
     ) -> None:
-        self.engine, self.results, self.record, self.batch_size = engine, results, record, batch_size
+        self.config, self.engine, self.results = config, engine, results
+        self.record, self.batch_size = record, batch_size
         self.tally = Tally()
         skipped = len(results.finished)
         calls = engine.nfe * (len(targets) - skipped)
-        pictures = f"{len(targets)} {counted(engine.config)}"
-        self.progress = Progress(team, calls, pictures, skipped, engine.config.show_progress)
+        pictures = f"{len(targets)} {counted(config)}"
+        self.progress = Progress(team, calls, pictures, skipped, config.show_progress)
         skip = frozenset(results.finished)
         claimed = (targets[number] for number in team.claim(len(targets)))
         self.queue = self._open(target for target in claimed if target.name not in skip)
-        reading = build.build_reading(engine.config)
+        reading = build.build_reading(config)
         expected = (target.pair for target in targets if target.name not in skip)
         self.reader = ReadAhead(expected, lambda pair: load_example(pair, reading), batch_size)
         self.writer = ThreadPoolExecutor(1, "writer")  # one: a picture's line in the manifest comes after its files
@@ -202,7 +147,7 @@ class Filling:
             entry = self.postponed.pop(0) if self.postponed else next(self.queue, None)
             if entry is None:
                 break
-            if self.engine.config.inpa_inj_sched_prev and entry[1].example.known.all():
+            if self.config.inpa_inj_sched_prev and entry[1].example.known.all():
                 self.progress.plan(-len(entry[1].example.windows) * self.engine.nfe)
                 self._write(*entry)
             else:
@@ -220,7 +165,7 @@ class Filling:
         for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
             trouble = watch.report(number)
             if trouble is not None:
-                narrow = build.pick_precision(self.engine.config, self.engine.device) == "fp16"
+                narrow = build.pick_precision(self.config, self.engine.device) == "fp16"
                 hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
                 windows_left = len(canvas.example.windows) - canvas.position - 1
                 self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}", windows_left)
@@ -282,7 +227,7 @@ class Filling:
         self.active = self.active[:smaller]
 
     def _recorder(self) -> Recorder | None:
-        config = self.engine.config
+        config = self.config
         frames = config.animation_frames if config.animation else 0
         if not frames and not config.snapshot_interval:
             return None
@@ -295,7 +240,7 @@ class Filling:
 
     def _write_animation(self, frames: Sequence[Frame], number: int, pixels: NDArray[np.uint8]) -> None:
         """Animation of window `number` of the batch, ending with its fill."""
-        kind = self.engine.config.animation
+        kind = self.config.animation
         if kind is not None:
             pages = draw_frames(frames, number, self.engine.times, pixels)
             path = storage.join(self.results.folders.log, f"animations/{self._film_name(number)}.{kind}")
@@ -308,7 +253,7 @@ class Filling:
         """
         target, canvas = self.active[number]
         stem = target.name.rpartition(".")[0]
-        return f"{stem}/window{canvas.position}" if self.engine.config.eval_data.fit == "window" else stem
+        return f"{stem}/window{canvas.position}" if self.config.eval_data.fit == "window" else stem
 
     def _write(self, target: Target, canvas: Canvas) -> None:
         record = {**self.record, "batch_size": self.batch_size, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}

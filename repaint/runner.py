@@ -16,8 +16,9 @@ from repaint.batching import largest_batch
 from repaint.config import Config, no_effect_keys
 from repaint.data import storage
 from repaint.data.dataset import Pair
+from repaint.engine import Engine, build_engine
 from repaint.errors import DataError
-from repaint.filling import Engine, Filling, Tally, Target, counted
+from repaint.filling import Filling, Tally, Target, counted
 from repaint.noise import picture_seed
 from repaint.outputs import (
     ResultFolders,
@@ -69,7 +70,7 @@ def run(config: Config, team: Team, overwrite: bool = False) -> int:
     results = Results(folders, job.digest, job.wanted, finished, manifest)
     if team.is_main:
         _say_plan(job, len(finished), batch_size, team)
-    filling = Filling(job.engine, job.targets, results, job.record, batch_size, team)
+    filling = Filling(job.config, job.engine, job.targets, results, job.record, batch_size, team)
     interrupted = False
     try:
         try:
@@ -117,14 +118,15 @@ def _prepare(config: Config, device: torch.device) -> _Job:
     classifier = build.read_classifier_weights(config)
     targets = _targets(config, pairs)
     build.check_results(config, pairs, [target.name for target in targets])
-    engine = _build_engine(config, weights, classifier, device, len(targets))
+    size = config.eval_data.batch_size
+    engine = build_engine(config, weights, classifier, device, 1 if size == "auto" else -(-len(targets) // size))
     return _Job(
         config,
         engine,
         targets,
         _wanted(config, targets, labels),
         build.config_digest(config, weights, classifier, device),
-        _common_record(engine, weights.digest),
+        _common_record(config, engine, weights.digest),
         [pairing_note, labels_note, _precision_note(config, device)],
     )
 
@@ -184,17 +186,6 @@ def _check(config: Config, device: torch.device) -> None:
         require_codec(config.animation)
 
 
-def _build_engine(
-    config: Config, weights: build.Weights, classifier: build.Weights | None, device: torch.device, fills: int
-) -> Engine:
-    diffusion = build.build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
-    times, batch_size = build.build_times(config), config.eval_data.batch_size
-    batches = 1 if batch_size == "auto" else -(-fills // batch_size)
-    model = build.load_network(config, weights, device, count_network_calls(times) * batches)
-    cond_fn = build.load_cond_fn(config, classifier, device)
-    return Engine(config, model, diffusion, cond_fn, times, device)
-
-
 def _targets(config: Config, pairs: Sequence[Pair]) -> list[Target]:
     """All pictures of a run."""
     return [
@@ -215,14 +206,14 @@ def _wanted(config: Config, targets: Sequence[Target], labels: Sequence[int] | N
     }
 
 
-def _common_record(engine: Engine, digest: str) -> dict[str, object]:
-    schedule = engine.config.schedule_jump_params.model_dump() | {"t_T": engine.diffusion.num_timesteps}
+def _common_record(config: Config, engine: Engine, digest: str) -> dict[str, object]:
+    schedule = config.schedule_jump_params.model_dump() | {"t_T": engine.diffusion.num_timesteps}
     return {
-        "schedule": schedule | {"timestep_respacing": engine.config.timestep_respacing},
-        "checkpoint": engine.config.model_path,
+        "schedule": schedule | {"timestep_respacing": config.timestep_respacing},
+        "checkpoint": config.model_path,
         "checkpoint_sha256": digest,
         "device": str(engine.device),
-        "precision": build.pick_precision(engine.config, engine.device) or "default",
+        "precision": build.pick_precision(config, engine.device) or "default",
         "versions": {"repaint": __version__, "torch": torch.__version__},
     }
 

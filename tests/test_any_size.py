@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image, ImageCms
 
-from repaint import filling, overview
+from repaint import engine, overview
 from repaint.cli import inpaint_main
 from repaint.data.dataset import Example, Pair, Reading, load_example
 from repaint.data.masks import generate_mask
@@ -381,14 +381,14 @@ def test_a_failing_fill_costs_itself_alone(
 ) -> None:
     make_run(tmp_path, 2)
     (tmp_path / "gt/01.png").write_bytes(b"damaged")
-    real, calls = filling.p_sample_loop, []
+    real, calls = engine.p_sample_loop, []
 
     def once_broken(model: Model, *arguments: Any, **options: Any) -> torch.Tensor:
         calls.append(1)
         factor = float("nan") if len(calls) == 1 else 1
         return real(lambda *inputs: model(*inputs) * factor, *arguments, **options)
 
-    monkeypatch.setattr(filling, "p_sample_loop", once_broken)
+    monkeypatch.setattr(engine, "p_sample_loop", once_broken)
     out = run(tmp_path, code=3, num_samples_per_image=3, batch_size=1)
     captured = capsys.readouterr()
     assert captured.err.count("skipped: ") == 2  # one line for each of the pictures, not for each of the fills
@@ -487,7 +487,7 @@ def test_films_of_pictures_named_like_windows_do_not_replace_each_other(tmp_path
 
 def test_snapshots_are_on_disk_when_a_run_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, 2)
-    real = filling.p_sample_loop
+    real = engine.p_sample_loop
 
     def interrupted(*arguments: Any, callback: Callback, **options: Any) -> torch.Tensor:
         def watch(step: Step) -> None:
@@ -497,7 +497,7 @@ def test_snapshots_are_on_disk_when_a_run_is_interrupted(tmp_path: Path, monkeyp
 
         return real(*arguments, callback=watch, **options)
 
-    monkeypatch.setattr(filling, "p_sample_loop", interrupted)
+    monkeypatch.setattr(engine, "p_sample_loop", interrupted)
     run(tmp_path, code=130, snapshot_interval=2)
     for name in ("00", "01"):
         shots = sorted(path.name for path in (tmp_path / "out/snapshots" / name).iterdir())

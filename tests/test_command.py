@@ -17,7 +17,7 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint import cli, filling
+from repaint import cli, engine, filling
 from repaint.cli import inpaint_main
 from repaint.errors import ConfigError
 from repaint.models.checkpoint import encode_checkpoint
@@ -328,7 +328,7 @@ def test_all_known_mask_is_copied_without_network_calls(tmp_path: Path, monkeypa
     conf = make_run(tmp_path)
     for path in (tmp_path / "masks").iterdir():
         Image.new("L", (SIZE, SIZE), 255).save(path)
-    monkeypatch.setattr(filling, "p_sample_loop", None)
+    monkeypatch.setattr(engine, "p_sample_loop", None)
     assert run(conf) == 0
     for path in (tmp_path / "gt").iterdir():
         np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted" / path.name), read_pixels(path))
@@ -441,13 +441,13 @@ def test_fp16_runs_on_the_cpu_and_stays_close(tmp_path: Path, monkeypatch: pytes
     conf = class_conditional_run(tmp_path, cond_y=0)
     assert run(conf) == 0
     exact = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
-    real, types = filling.p_sample_loop, []
+    real, types = engine.p_sample_loop, []
 
     def spy(model: UNet, *arguments: object, **options: object) -> torch.Tensor:
         types.append(model.output_blocks[0][0].in_layers[2].weight.dtype)
         return real(model, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(filling, "p_sample_loop", spy)
+    monkeypatch.setattr(engine, "p_sample_loop", spy)
     assert run(conf, "--overwrite", "--set", "use_fp16=true") == 0
     assert set(types) == {torch.float16}
     half = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
@@ -653,7 +653,7 @@ def test_out_of_memory_is_one_line(
     def full(*_arguments: object, **_options: object) -> torch.Tensor:
         raise error
 
-    monkeypatch.setattr(filling, "p_sample_loop", full)
+    monkeypatch.setattr(engine, "p_sample_loop", full)
     assert run(make_run(tmp_path)) == 2
     halved, error_line = capsys.readouterr().err.splitlines()
     assert "out of memory with batches of 2: going on with 1" in halved
@@ -664,7 +664,7 @@ def test_out_of_memory_is_one_line(
 def test_out_of_memory_halves_the_batch_and_loses_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, sizes = filling.p_sample_loop, []
+    loop, sizes = engine.p_sample_loop, []
 
     def small(model: Any, diffusion: Any, x0: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
         sizes.append(len(x0))
@@ -672,7 +672,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return loop(model, diffusion, x0, *arguments, **options)
 
-    monkeypatch.setattr(filling, "p_sample_loop", small)
+    monkeypatch.setattr(engine, "p_sample_loop", small)
     conf = make_run(tmp_path, 6)
     assert run(conf, "--set", "data.eval.tiny.batch_size=6") == 0
     assert sizes == [6, 3, 2, 2, 2]
@@ -684,7 +684,7 @@ def test_ctrl_c_keeps_what_is_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = make_run(tmp_path)
-    real, calls = filling.p_sample_loop, []
+    real, calls = engine.p_sample_loop, []
 
     def interrupted(*arguments: object, **options: object) -> torch.Tensor:
         calls.append(1)
@@ -692,7 +692,7 @@ def test_ctrl_c_keeps_what_is_finished(
             raise KeyboardInterrupt
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(filling, "p_sample_loop", interrupted)
+    monkeypatch.setattr(engine, "p_sample_loop", interrupted)
     assert run(conf) == 130
     captured = capsys.readouterr()
     assert "the pictures finished so far are kept" in captured.err

@@ -1,13 +1,12 @@
 """Configuration to objects: the only place that knows both the key names and the classes behind them."""
 
 from repaint.build.architecture import build_unet, build_unet_config, estimate_memory
+from repaint.build.checks import check, check_results, check_sampling
 from repaint.build.job import (
     build_folders,
     build_labels,
     build_pairs,
     build_reading,
-    check,
-    check_results,
     config_digest,
     describe_mask,
     result_names,
@@ -40,6 +39,7 @@ __all__ = [
     "check",
     "check_process",
     "check_results",
+    "check_sampling",
     "check_weights",
     "config_digest",
     "describe_mask",

@@ -3,7 +3,7 @@
 import torch
 
 from repaint.build.speed import pick_precision
-from repaint.config import Config, NetworkConfig
+from repaint.config import NetworkConfig, SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
 from repaint.models.memory import activation_bytes, parameter_bytes
@@ -56,7 +56,7 @@ def build_unet_config(config: NetworkConfig) -> UNetConfig:
     return unet_config
 
 
-def build_classifier_config(config: Config) -> UNetConfig:
+def build_classifier_config(config: SamplingConfig) -> UNetConfig:
     """Architecture of the noised classifier; raises ConfigError like `build_unet_config`."""
     classifier_config = UNetConfig(
         image_size=config.image_size,
@@ -116,7 +116,7 @@ def build_classifier(config: UNetConfig) -> Classifier:
         raise ConfigError(f"classifier: {error}") from None
 
 
-def estimate_memory(config: Config, batch: int, device: torch.device) -> tuple[int, int]:
+def estimate_memory(config: SamplingConfig, batch: int, device: torch.device) -> tuple[int, int]:
     """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own."""
     with torch.device("meta"):
         x = torch.empty(batch, 3, config.image_size, config.image_size)

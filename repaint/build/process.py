@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.config import Config, TrainConfig
+from repaint.config import SamplingConfig, TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
 from repaint.diffusion.respacing import space_timesteps
@@ -15,7 +15,9 @@ from repaint.schedule import get_schedule_jump, merge_forward
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
 
 
-def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_denoised: bool = True) -> GaussianDiffusion:
+def build_diffusion(
+    config: SamplingConfig | TrainConfig, respacing: str = "", clip_denoised: bool = True
+) -> GaussianDiffusion:
     """The diffusion process on the timesteps that `respacing` keeps ('' for all).
 
     Raises:
@@ -33,13 +35,13 @@ def build_diffusion(config: Config | TrainConfig, respacing: str = "", clip_deno
     )
 
 
-def _mean_type(config: Config | TrainConfig) -> MeanType:
+def _mean_type(config: SamplingConfig | TrainConfig) -> MeanType:
     if config.predict_v:
         return "v"
     return "xstart" if config.predict_xstart else "epsilon"
 
 
-def _betas_and_timesteps(config: Config | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:
+def _betas_and_timesteps(config: SamplingConfig | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:
     try:
         betas = get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
         return betas, space_timesteps(config.diffusion_steps, respacing)
@@ -47,7 +49,7 @@ def _betas_and_timesteps(config: Config | TrainConfig, respacing: str) -> tuple[
         raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
 
 
-def build_times(config: Config) -> list[int]:
+def build_times(config: SamplingConfig) -> list[int]:
     """The jump schedule.
 
     Raises:

@@ -2,14 +2,14 @@
 
 import torch
 
-from repaint.config import Config
+from repaint.config import SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.runtime import Precision, fastest_precision
 
 COMPILING_REPAYS = 2_000  # network calls; compiling takes about a minute
 
 
-def pick_precision(config: Config, device: torch.device) -> Precision | None:
+def pick_precision(config: SamplingConfig, device: torch.device) -> Precision | None:
     """The number format of the network; None for float32 as PyTorch is set. ConfigError if the device lacks it."""
     if config.use_fp16:
         return "fp16"
@@ -20,7 +20,7 @@ def pick_precision(config: Config, device: torch.device) -> Precision | None:
     return fastest_precision(device) if config.precision == "auto" else config.precision
 
 
-def pick_compiled(config: Config, device: torch.device, calls: int) -> bool:
+def pick_compiled(config: SamplingConfig, device: torch.device, calls: int) -> bool:
     """Whether to compile the network for a run of this many network calls.
 
     By itself only on a GPU, where a precision was chosen and the calls repay it: on CPUs compiled blocks measured at

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from repaint.build.architecture import (
     sizes,
 )
 from repaint.build.speed import pick_compiled, pick_precision
-from repaint.config import Config, NetworkConfig, ProcessConfig, TrainConfig
+from repaint.config import NetworkConfig, ProcessConfig, SamplingConfig, TrainConfig
 from repaint.data import storage
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
@@ -35,6 +36,7 @@ from repaint.models.checkpoint import (
 from repaint.models.runtime import place, prepare
 from repaint.models.unet import UNet
 
+SamplingKind = TypeVar("SamplingKind", bound=SamplingConfig)
 _SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
 _TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
 
@@ -60,7 +62,7 @@ def read_weights(path: str) -> Weights:
         return Weights(path, state, metadata, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def apply_weights_to_config(config: Config, weights: Weights) -> Config:
+def apply_weights_to_config(config: SamplingKind, weights: Weights) -> SamplingKind:
     """Fill in, or check, what the weights file tells about the model.
 
     With `model: auto` the architecture comes from the file: from its metadata, or else from its keys and shapes.
@@ -81,7 +83,7 @@ def apply_weights_to_config(config: Config, weights: Weights) -> Config:
     return config.model_copy(update=told)
 
 
-def check_process(config: Config | TrainConfig, weights: Weights) -> None:
+def check_process(config: SamplingConfig | TrainConfig, weights: Weights) -> None:
     """Raise ConfigError if the file names a diffusion process that contradicts the configuration.
 
     Nothing else would notice: the shapes are the same, and the pictures merely bad.
@@ -101,7 +103,7 @@ def _metadata(weights: Weights, part: str, kind: type[NetworkConfig] | type[Proc
     return checked.model_dump(include=told.keys() - _TRAINING_FLAGS)
 
 
-def _refuse_contradiction(config: Config | TrainConfig, told: Flags, keys: Set[str], path: str) -> None:
+def _refuse_contradiction(config: SamplingConfig | TrainConfig, told: Flags, keys: Set[str], path: str) -> None:
     wrong = [
         f"{key} {getattr(config, key)} (the file: {told[key]})"
         for key in told
@@ -111,7 +113,7 @@ def _refuse_contradiction(config: Config | TrainConfig, told: Flags, keys: Set[s
         raise ConfigError(f"{path} was trained otherwise than configured: {', '.join(sorted(wrong))}")
 
 
-def _differ(config: Config | TrainConfig, told: Flags, key: str) -> bool:
+def _differ(config: SamplingConfig | TrainConfig, told: Flags, key: str) -> bool:
     ours, theirs = getattr(config, key), told[key]
     if key == "channel_mult":
         return channel_mult(ours, config.image_size) != channel_mult(theirs, config.image_size)
@@ -120,30 +122,30 @@ def _differ(config: Config | TrainConfig, told: Flags, key: str) -> bool:
     return bool(ours != theirs)
 
 
-def _wrong_flags(config: Config | TrainConfig, told: Flags) -> str:
+def _wrong_flags(config: SamplingConfig | TrainConfig, told: Flags) -> str:
     wrong = [f"{key} is {told[key]}, not {getattr(config, key)}" for key in told if _differ(config, told, key)]
     if not wrong:
         return ""
     return f": judging by its shapes, {', '.join(wrong)} (set these keys, or model: auto)"
 
 
-def fill_unet(network: UNet, config: Config | TrainConfig, weights: Weights) -> None:
+def fill_unet(network: UNet, config: SamplingConfig | TrainConfig, weights: Weights) -> None:
     """Put weights into the configured network; CheckpointError names keys and flags that do not fit."""
     load_weights(network, weights.state, weights.path, _unet_hint(config, weights))
 
 
-def check_weights(config: Config, weights: Weights) -> None:
+def check_weights(config: SamplingConfig, weights: Weights) -> None:
     """Raise CheckpointError if the file does not fit the configured network; nothing is copied."""
     with torch.device("meta"):
         network = build_unet(build_unet_config(config))
     check_fit(network, weights.state, weights.path, _unet_hint(config, weights))
 
 
-def _unet_hint(config: Config | TrainConfig, weights: Weights) -> str:
+def _unet_hint(config: SamplingConfig | TrainConfig, weights: Weights) -> str:
     return _wrong_flags(config, read_unet_flags(weights.state, config.image_size))
 
 
-def load_network(config: Config, weights: Weights, device: torch.device, calls: int = 1) -> Model:
+def load_network(config: SamplingConfig, weights: Weights, device: torch.device, calls: int = 1) -> Model:
     """The trained network, ready to be called by the sampler.
 
     Args:
@@ -165,7 +167,7 @@ def load_network(config: Config, weights: Weights, device: torch.device, calls: 
     return lambda x, timesteps, _y: fast(x, timesteps)
 
 
-def load_cond_fn(config: Config, weights: Weights | None, device: torch.device) -> CondFn | None:
+def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.device) -> CondFn | None:
     """Classifier guidance from the weights at `classifier_path`; raises CheckpointError like `load_network`."""
     if weights is None:
         return None
@@ -176,6 +178,6 @@ def load_cond_fn(config: Config, weights: Weights | None, device: torch.device) 
     return classifier_guidance(classifier, config.classifier_scale)
 
 
-def read_classifier_weights(config: Config) -> Weights | None:
+def read_classifier_weights(config: SamplingConfig) -> Weights | None:
     """The classifier's weights file, if the configuration uses one."""
     return read_weights(config.classifier_path) if config.guided and config.classifier_path else None
