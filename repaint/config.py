@@ -484,7 +484,7 @@ def no_effect_keys(config: Config) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-ConfigType = TypeVar("ConfigType", Config, TrainConfig, ComparisonConfig)
+ConfigType = TypeVar("ConfigType", SamplingConfig, Config, TrainConfig, ComparisonConfig)
 
 
 def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[str] = ()) -> ConfigType:
@@ -506,10 +506,24 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
         tree = _without_schedule(tree)
     for text in overrides:
         _apply_override(tree, text)
+    return make_config(kind, tree, str(path))
+
+
+def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) -> ConfigType:
+    """Check a configuration that is in memory.
+
+    Args:
+        kind: what it shall be.
+        tree: values by key, nested like the YAML files.
+        source: what to call it in errors.
+
+    Raises:
+        ConfigError: anything wrong, in one line.
+    """
     try:
-        return kind.model_validate(tree)
+        return kind.model_validate(dict(tree))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(kind, error)}") from None
+        raise ConfigError(f"{source}: {_explain(kind, error)}") from None
 
 
 def override(key: str, value: object) -> str:
@@ -635,8 +649,10 @@ def _explain_one(kind: type[BaseModel], details: Any) -> str:
 
 def _all_keys(kind: type[BaseModel]) -> Iterator[str]:
     models: list[type[BaseModel]] = [kind]
+    if issubclass(kind, SamplingConfig):
+        models.append(ScheduleJumpParams)
     if kind is Config:
-        models += [ScheduleJumpParams, DataConfig, EvalDataConfig, OutputPaths]
+        models += [DataConfig, EvalDataConfig, OutputPaths]
     if kind is ComparisonConfig:
         models.append(ComparedConfig)
     for model in models:

@@ -99,6 +99,7 @@ ALLOWED = {
     "engine": "build config data diffusion noise sampler schedule",
     "filling": "animation build config data engine errors outputs progress sampler team watch",
     "batching": "build engine errors",
+    "inpainting": "batching build config data distributed engine errors sampler watch",
     "overview": "data errors filling outputs sheets",
     "runner": "animation batching build config data engine errors filling noise outputs overview schedule team",
     "benchmarking": "build config diffusion models noise sampler",

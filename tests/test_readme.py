@@ -3,8 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import repaint
 from repaint.config import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
 from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
@@ -39,3 +42,28 @@ def test_network_calls_in_the_table() -> None:
         assert PRESETS.get(name) in (None, (int(t_T), int(length), int(samples)))
         times = get_schedule_jump(int(t_T), jump_length=int(length), jump_n_sample=int(samples))
         assert count_network_calls(times) == int(calls.replace(",", ""))
+
+
+def test_the_library_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    first, second = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(first.splitlines()) <= 10
+    names: dict[str, object] = {}
+    exec(first, names)
+    exec(second, names)
+    truth, known = (np.asarray(Image.open(f"examples/{path}.png")) for path in ("pictures/face_0", "masks/genhalf"))
+    fills = [np.asarray(Image.open(f"fill_{number}.png")) for number in range(2)]
+    for fill in fills:
+        assert (fill[known > 0] == truth[known > 0]).all()
+        assert np.abs(fill[known == 0] - truth[known == 0].astype(float)).mean() > 1
+    assert (fills[0] != fills[1]).any()
+    assert names["filled"].isfinite().all()  # type: ignore[attr-defined]
+
+
+def test_the_reference_is_up_to_date() -> None:
+    """`python scripts/make_api_reference.py` writes it."""
+    make_api_reference = pytest.importorskip("scripts.make_api_reference", reason="needs griffe2md")
+    text = make_api_reference.render()
+    assert text == (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    assert [name for name in repaint.__all__ if f"\n## `{name}`\n" not in text] == []

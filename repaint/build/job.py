@@ -11,7 +11,7 @@ import torch
 from repaint.build.architecture import CLASSIFIER_CLASSES
 from repaint.build.speed import pick_precision
 from repaint.build.weights import Weights
-from repaint.config import Config, NetworkConfig, ProcessConfig
+from repaint.config import Config, NetworkConfig, ProcessConfig, SamplingConfig
 from repaint.data import storage
 from repaint.data.dataset import Pair, Reading, check_ratios, pair_pictures, read_labels
 from repaint.data.masks import MaskRule, make_generator
@@ -76,7 +76,7 @@ def result_names(config: Config, pair: Pair) -> list[str]:
     return [f"{stem}_{sample}.{ending}" if count > 1 else f"{stem}.{ending}" for sample in range(count)]
 
 
-def build_labels(config: Config, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
+def build_labels(config: SamplingConfig, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
     """A class label for each pair where one is needed, and a note about them or None.
 
     Raises:

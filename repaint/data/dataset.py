@@ -200,7 +200,22 @@ def load_example(pair: Pair, reading: Reading) -> Example:
     Raises:
         DataError: a file is missing or damaged, or the mask does not fit.
     """
-    photo, known = read_pair(pair, reading)
+    return make_example(pair, *_decode(pair, reading), reading)
+
+
+def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> Example:
+    """An example from decoded pictures.
+
+    Args:
+        pair: what the pictures are called.
+        picture: of any mode.
+        mask: of any mode, in the picture's aspect ratio; None if it is in the picture itself or made by rule.
+        reading: how to read them.
+
+    Raises:
+        DataError: the mask does not fit.
+    """
+    photo, known = _look(pair, picture, mask, reading)
     if reading.fit == "crop":
         return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
     return Example(pair, photo, known, _plan(pair, photo.pixels, known, reading))
@@ -208,13 +223,23 @@ def load_example(pair: Pair, reading: Reading) -> Example:
 
 def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
     """The picture of a pair as the results show it, and its mask, bool [H, W]; errors are those of `load_example`."""
+    return _look(pair, *_decode(pair, reading), reading)
+
+
+def _decode(pair: Pair, reading: Reading) -> tuple[Image.Image, Image.Image | None]:
     picture = images.decode(pair.picture)
-    known = _known(pair, picture, reading)
+    return picture, None if pair.mask is None or reading.generator is not None else images.decode(pair.mask)
+
+
+def _look(
+    pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading
+) -> tuple[images.Photo, masks.Mask]:
+    known = _known(pair, picture, mask, reading)
     if reading.fit == "crop":
         return images.Photo(images.crop_to_array(picture, reading.size)), known
     _check_largest_side(pair, picture, reading)
     photo = images.to_photo(picture)
-    if reading.rule.channel == "alpha" and photo.alpha is not None and pair.mask is None:
+    if reading.rule.channel == "alpha" and photo.alpha is not None and mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
     return photo, known
 
@@ -243,17 +268,18 @@ def _plan(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Rea
     return (cover,)
 
 
-def _known(pair: Pair, picture: Image.Image, reading: Reading) -> masks.Mask:
+def _known(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> masks.Mask:
     crop = reading.fit == "crop"
     if reading.generator is not None:
         shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
         return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
-    if pair.mask is None:
-        mask = reading.rule.read(picture, pair.picture)
-        return masks.crop_painted(mask, reading.size) if crop else masks.scale_mask(mask, picture.size)
-    mask = reading.rule.read(images.decode(pair.mask), pair.mask)
-    masks.check_ratio(mask.size, picture.size, pair.mask, pair.picture)
-    return masks.crop_mask(mask, picture.size, reading.size) if crop else masks.scale_mask(mask, picture.size)
+    if mask is None:
+        grey = reading.rule.read(picture, pair.picture)
+        return masks.crop_painted(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
+    name = pair.mask or "mask"
+    grey = reading.rule.read(mask, name)
+    masks.check_ratio(grey.size, picture.size, name, pair.picture)
+    return masks.crop_mask(grey, picture.size, reading.size) if crop else masks.scale_mask(grey, picture.size)
 
 
 def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:

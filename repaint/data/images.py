@@ -3,7 +3,7 @@
 import io
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,14 @@ def decode(path: str) -> Image.Image:
         raise DataError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
         raise DataError(f"{path}: not a readable picture ({type(error).__name__}: {error})") from None
-    if upright.mode == "F":
-        raise DataError(f"{path}: its pixels are floats, whose range nobody knows; save it with 8 or 16 bits a channel")
-    return upright
+    return refuse_floats(upright, path)
+
+
+def refuse_floats(picture: Image.Image, name: str) -> Image.Image:
+    """The picture; DataError if its pixels are floating-point numbers."""
+    if picture.mode == "F":
+        raise DataError(f"{name}: its pixels are floats, whose range nobody knows; save it with 8 or 16 bits a channel")
+    return picture
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:
@@ -171,13 +176,20 @@ def encode(photo: Photo, file_format: str) -> bytes:
         photo: what to write; JPEG files have no transparency, it is left out.
         file_format: a key of SAVE_OPTIONS.
     """
-    pixels = photo.pixels
-    if photo.alpha is not None and file_format != "jpg":
-        pixels = np.dstack([pixels, photo.alpha])
     buffer = io.BytesIO()
     kind = "JPEG" if file_format == "jpg" else file_format.upper()
-    Image.fromarray(pixels).save(buffer, kind, icc_profile=photo.icc_profile, **SAVE_OPTIONS[file_format])
+    picture = to_picture(photo if file_format != "jpg" else replace(photo, alpha=None))
+    picture.save(buffer, kind, icc_profile=photo.icc_profile, **SAVE_OPTIONS[file_format])
     return buffer.getvalue()
+
+
+def to_picture(photo: Photo) -> Image.Image:
+    """A Pillow picture, RGB or with transparency RGBA; its colour profile is in `info`, as Pillow has it."""
+    pixels = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
+    picture = Image.fromarray(pixels)
+    if photo.icc_profile is not None:
+        picture.info["icc_profile"] = photo.icc_profile
+    return picture
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
