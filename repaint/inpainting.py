@@ -105,18 +105,26 @@ class Inpainter:
         labels = build.build_labels(engine.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         canvases = [Canvas(example, sample) for sample in range(num_samples)]
-        size = largest_batch(engine, num_samples)
+        size = self._batch_size(num_samples)
         for first in range(0, num_samples, size):
             batch = canvases[first : first + size]
             for _ in example.windows:
                 watch = FiniteWatch()
-                filled = engine.fill(batch, [label] * len(batch), size, _both(watch, callback))
+                filled = engine.fill(batch, [label] * len(batch), size, _both(watch, callback, len(batch)))
                 for number, (canvas, x) in enumerate(zip(batch, filled, strict=True)):
                     trouble = watch.report(number)
                     if trouble is not None:
                         raise DataError(f"fill {canvas.sample}: {trouble}")
                     canvas.take(images.to_uint8(x))
         return [images.to_picture(canvas.result()) for canvas in canvases]
+
+    def count_calls(self, image: Picture, mask: Picture | None, num_samples: int = 1) -> int:
+        """Network calls that filling takes; a batch of fills shares its calls. Arguments are those of `__call__`."""
+        batches = -(-num_samples // self._batch_size(num_samples))
+        return batches * len(self._read(image, mask).windows) * self.engine.nfe
+
+    def _batch_size(self, num_samples: int) -> int:
+        return min(num_samples, largest_batch(self.engine, 2 * num_samples))
 
     def _read(self, image: Picture, mask: Picture | None) -> Example:
         rule = replace(self._reading.rule, channel="alpha" if mask is None else "grey")
@@ -161,11 +169,13 @@ def _with(config: SamplingConfig, seed: int, y: int | None) -> SamplingConfig:
     return make_config(SamplingConfig, given | changes, "inpaint")
 
 
-def _both(watch: FiniteWatch, callback: Callback | None) -> Callback:
+def _both(watch: FiniteWatch, callback: Callback | None, count: int) -> Callback:
+    """Let both see the steps, the caller's without what the last batch is filled up with."""
+
     def see(step: Step) -> None:
         watch(step)
         if callback is not None:
-            callback(step)
+            callback(replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count]))
 
     return see
 

@@ -19,6 +19,7 @@ ONLY_IN = {
     "argparse": "repaint.cli",
     "cv2": "repaint.evaluation.baselines",
     "av": "repaint.animation",
+    "gradio": "repaint.demo.page",
 }
 
 
@@ -103,6 +104,7 @@ ALLOWED = {
     "overview": "data errors filling outputs sheets",
     "runner": "animation batching build config data engine errors filling noise outputs overview schedule team",
     "benchmarking": "build config diffusion models noise sampler",
+    "demo": "data errors inpainting sampler schedule sheets",
     "training": "build config data diffusion distributed errors models noise sampler schedule sheets",
     "cli": "config distributed errors runner team training",
 }

@@ -1,0 +1,1 @@
+"""Filling in the browser: a page over `repaint.inpainting`."""

@@ -1,0 +1,195 @@
+"""The page: what stands on it, and what its buttons do. gradio is imported here only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from repaint.data.images import SAVE_OPTIONS
+from repaint.demo.jobs import Job
+from repaint.errors import DataError, RepaintError
+from repaint.inpainting import Inpainter
+from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
+
+MOST_FILLS = 8
+MOST_UPLOAD = "50mb"
+BRUSH_COLOR = "#e6194b"
+BRUSH_SHARE = 0.12  # diameter of the brush, relative to the shorter side of the picture
+ABOUT = """# RePaint
+Load or drop a picture, paint over what shall be replaced, and press *Fill*. Nothing leaves this machine."""
+
+
+def make_page(models: Mapping[str, Path], examples: Sequence[Path], device: str | None = None) -> gr.Blocks:
+    """The page, to be launched.
+
+    Args:
+        models: weights files by the name they are offered under, the first is chosen at the start.
+        examples: pictures to begin with.
+        device: where to fill, see `Inpainter`.
+    """
+    desk = _Desk(models, device)
+    page = gr.Blocks(title="RePaint", analytics_enabled=False, delete_cache=(3600, 24 * 3600))
+    with page:
+        gr.Markdown(ABOUT)
+        with gr.Row():
+            with gr.Column():
+                editor = _editor()
+                if examples:
+                    rows = [[_editor_value(path)] for path in examples]
+                    gr.Examples(rows, [editor], [editor], _with_brush, run_on_click=True, label="Examples")
+            with gr.Column():
+                model = gr.Dropdown(list(models), value=next(iter(models)), label="Model", visible=len(models) > 1)
+                schedule = gr.Radio(_schedules(), value="fast", label="Schedule")
+                with gr.Row():
+                    fills = gr.Slider(1, MOST_FILLS, value=1, step=1, label="Fills")
+                    seed = gr.Number(0, precision=0, minimum=0, maximum=2**31, label="Seed")
+                with gr.Row():
+                    start = gr.Button("Fill", variant="primary", elem_id="fill")
+                    stop = gr.Button("Stop", variant="stop", elem_id="stop")
+                status = gr.Markdown(elem_id="status")
+                preview = gr.Image(label="Prediction", format="png", interactive=False, elem_id="preview")
+        gallery = gr.Gallery(
+            label="Fills", format="png", columns=4, fit_columns=False, height=340, object_fit="contain",
+            interactive=False, elem_id="gallery", visible=False,
+        )  # fmt: skip
+        files = gr.File(label="Download", file_count="multiple", interactive=False, elem_id="files", visible=False)
+        editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
+        start.click(
+            desk.fill,
+            [editor, model, schedule, fills, seed],
+            [status, preview, gallery, files],
+            show_progress="hidden",
+            concurrency_limit=1,
+        )
+        stop.click(desk.stop, queue=False, show_progress="hidden")
+        page.unload(desk.stop)
+    return page
+
+
+def launch(page: gr.Blocks, port: int | None, *, wait: bool = True) -> str:
+    """Serve the page on this machine only, and tell its address.
+
+    Args:
+        page: of `make_page`.
+        port: None for the first free one from 7860 on.
+        wait: until Ctrl-C.
+    """
+    fonts = ["system-ui", "sans-serif"]  # those of the default theme come from another server
+    _, address, _ = page.launch(
+        server_name="127.0.0.1",
+        server_port=port,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size=MOST_UPLOAD,
+        ssr_mode=False,
+        footer_links=[],
+        theme=gr.themes.Default(font=fonts, font_mono=["monospace"]),
+    )
+    print(f"RePaint is at {address} (Ctrl-C ends it)")
+    if wait:
+        page.block_thread()
+    return address
+
+
+class _Desk:
+    """Where the jobs of all visitors are done, one after the other."""
+
+    def __init__(self, models: Mapping[str, Path], device: str | None) -> None:
+        self._models, self._device = models, device
+        self._jobs: dict[str | None, Job] = {}
+        self._painter = lru_cache(maxsize=1)(self._load)  # one, as another may not fit beside it
+
+    def _load(self, model: str, schedule: str) -> Inpainter:
+        return Inpainter(self._models[model], schedule=schedule, device=self._device)
+
+    def fill(
+        self, value: Mapping[str, Any] | None, model: str, schedule: str, fills: int, seed: int, request: gr.Request
+    ) -> Iterator[tuple[str, Any, Any, Any]]:
+        """Fill what is painted; yields (status, preview, fills, files)."""
+        visitor = request.session_hash
+        try:
+            picture, hole = _read(value)
+            job = Job(self._painter(model, schedule), picture, ~hole, seed, fills)
+            self._jobs[visitor] = job
+            yield "starting ...", None, gr.Gallery(None, visible=False), gr.File(None, visible=False)
+            for look in job.looks():
+                yield f"network call {look.calls} of {look.total}", look.preview, gr.skip(), gr.skip()
+        except RepaintError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        finally:
+            self._jobs.pop(visitor, None)
+        if not job.fills:
+            yield f"stopped after {job.calls} network calls", gr.skip(), gr.skip(), gr.skip()
+            return
+        paths = _save(job.fills, seed)
+        shown = gr.Gallery(paths, visible=True), gr.File(paths, visible=True)
+        yield f"done, {job.calls} network calls", gr.skip(), *shown
+
+    def stop(self, request: gr.Request) -> None:
+        """End this visitor's job, if there is one."""
+        job = self._jobs.get(request.session_hash)
+        if job is not None:
+            job.stop()
+
+
+def _editor() -> gr.ImageEditor:
+    return gr.ImageEditor(
+        label="Picture",
+        type="pil",
+        format="png",
+        image_mode="RGBA",
+        sources=("upload", "clipboard"),
+        transforms=(),
+        brush=_brush(BRUSH_SHARE * 64),
+        layers=False,
+        elem_id="picture",
+    )
+
+
+def _brush(size: float) -> gr.Brush:
+    return gr.Brush(default_size=max(1, round(size)), colors=[BRUSH_COLOR], color_mode="fixed")
+
+
+def _with_brush(value: Mapping[str, Any]) -> gr.ImageEditor:
+    """The editor with a brush that suits the size of its picture; gradio's own are as large as a small picture."""
+    return gr.ImageEditor(brush=_brush(BRUSH_SHARE * min(value["background"].size)))
+
+
+def _editor_value(path: Path) -> dict[str, Any]:
+    return {"background": str(path), "layers": [], "composite": None}
+
+
+def _schedules() -> list[tuple[str, str]]:
+    """Presets with what they cost, for people to choose from."""
+    calls = {
+        name: count_network_calls(get_schedule_jump(steps, jump_length=length, jump_n_sample=samples))
+        for name, (steps, length, samples) in PRESETS.items()
+    }
+    return [(f"{name} ({calls[name]:,} network calls)", name) for name in sorted(calls, key=calls.__getitem__)]
+
+
+def _read(value: Mapping[str, Any] | None) -> tuple[Image.Image, np.ndarray]:
+    """The picture in the editor, and bool [H, W] of what is painted; DataError if there is none."""
+    picture = value and value["background"]
+    if not picture or not value:
+        raise DataError("there is no picture yet; load one or drop it into the field")
+    painted = [np.asarray(layer.convert("RGBA").getchannel("A")) > 0 for layer in value["layers"]]
+    hole = np.any([np.zeros((picture.height, picture.width), bool), *painted], axis=0)
+    if not hole.any():
+        raise DataError("nothing is painted yet; paint over what shall be replaced")
+    opaque = picture.getchannel("A").getextrema() == (255, 255)
+    return picture.convert("RGB") if opaque else picture, hole
+
+
+def _save(fills: Sequence[Image.Image], seed: int) -> list[str]:
+    folder = Path(mkdtemp(prefix="repaint-"))
+    paths = [str(folder / f"fill_seed{seed}_{number}.png") for number in range(len(fills))]
+    for fill, path in zip(fills, paths, strict=True):
+        fill.save(path, **SAVE_OPTIONS["png"])
+    return paths

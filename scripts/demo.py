@@ -1,0 +1,48 @@
+"""Fill holes in the browser: python scripts/demo.py, after pip install -e '.[demo]'"""
+
+import argparse
+from pathlib import Path
+
+from repaint.cli import guard
+from repaint.errors import ConfigError, missing_extra
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+BUNDLED = EXAMPLES / "faces64.safetensors"
+
+
+def main() -> int:
+    """Parse the arguments and serve the page until Ctrl-C."""
+    parser = argparse.ArgumentParser(description="Fill holes in the browser; only this machine can see the page.")
+    parser.add_argument(
+        "--model", type=Path, nargs="+", default=[BUNDLED], help="weights files to choose from (default: the bundled)"
+    )
+    parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one at hand")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    args = parser.parse_args()
+    return guard(lambda: serve(args.model, args.port, args.device), args.debug)
+
+
+def serve(models: list[Path], port: int | None, device: str | None) -> int:
+    """Serve the page.
+
+    Raises:
+        ConfigError: gradio or a model is missing, or the port is taken.
+    """
+    try:
+        from repaint.demo.page import launch, make_page
+    except ImportError:
+        raise missing_extra("the page", "gradio", "demo") from None
+    missing = [str(path) for path in models if not path.exists()]
+    if missing:
+        raise ConfigError(f"--model {missing[0]}: no such weights file")
+    page = make_page({path.name: path for path in models}, sorted((EXAMPLES / "pictures").glob("*.png")), device)
+    try:
+        launch(page, port)
+    except OSError as error:
+        raise ConfigError(f"--port {port}: {error}") from None
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

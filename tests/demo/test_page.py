@@ -1,0 +1,219 @@
+"""The page in a browser: Debian's Chromium paints, fills, stops and downloads.
+
+`REPAINT_SCREENSHOT=docs/demo.png` keeps the README's picture of it; `REPAINT_BROWSER=needed` fails without a browser.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "examples/pictures"
+CHROMIUM = shutil.which("chromium")
+NEEDED = os.environ.get("REPAINT_BROWSER") == "needed"
+
+if not NEEDED:
+    pytest.importorskip("gradio")
+    pytest.importorskip("playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium", allow_module_level=True)
+
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+SECONDS = 1000  # Playwright counts milliseconds
+PATIENCE = 60 * SECONDS
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of the page that `scripts/demo.py` serves."""
+    command = [sys.executable, "-u", str(ROOT / "scripts/demo.py"), "--device", "cpu"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            told = re.search(r"http://\S+", server.stdout.readline())
+            assert told
+            yield told[0]
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with (
+        sync_playwright() as playwright,
+        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def outside() -> list[str]:
+    """Addresses of other machines that the page asks for something."""
+    return []
+
+
+def visit(browser: Browser, address: str, picture: str, outside: list[str]) -> Page:
+    """A visitor of his own, with a picture loaded."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: outside.append(request.url) if is_outside(request.url, address) else None)
+    page.goto(address)
+    page.locator("#picture canvas").first.wait_for()  # before it is there, nobody takes the file
+    with page.expect_response(re.compile("/upload")):
+        page.locator("#picture input[type=file]").first.set_input_files(PICTURES / picture)
+    page.get_by_text(re.compile(r"^[2-9]\d\d%$")).wait_for()  # enlarged to fill the editor's field
+    page.wait_for_timeout(1 * SECONDS)  # the brush follows the picture's size
+    return page
+
+
+def is_outside(url: str, address: str) -> bool:
+    return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
+def choose(page: Page, schedule: str) -> None:
+    page.locator(f"input[type=radio][value={schedule}]").check()
+
+
+def paint(page: Page) -> None:
+    """A stroke across the middle of the picture."""
+    box = page.locator("#picture canvas").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 50, y)
+    page.mouse.down()
+    page.mouse.move(x + 50, y + 20, steps=10)
+    page.mouse.up()
+    page.wait_for_timeout(0.5 * SECONDS)
+
+
+def wait_for_status(page: Page, pattern: str) -> re.Match[str]:
+    page.wait_for_function(f"/{pattern}/.test(document.querySelector('#status').innerText)")
+    found = re.search(pattern, page.locator("#status").inner_text())
+    assert found
+    return found
+
+
+def download(page: Page, folder: Path, number: int = 0) -> np.ndarray:
+    with page.expect_download() as event:
+        page.locator("#files a").nth(number).click()
+    event.value.save_as(folder / "fill.png")
+    return np.asarray(Image.open(folder / "fill.png").convert("RGB"))
+
+
+def changed(fill: np.ndarray, picture: str) -> np.ndarray:
+    """bool [H, W]: where a fill differs from its picture."""
+    truth = np.asarray(Image.open(PICTURES / picture).convert("RGB"))
+    assert fill.shape == truth.shape
+    return (fill != truth).any(axis=2)
+
+
+def stroke(shape: tuple[int, int]) -> np.ndarray:
+    """bool [H, W]: generously around what `paint` paints, whatever the zoom."""
+    rows, columns = np.indices(shape) / np.array(shape)[:, None, None] - 0.5
+    near: np.ndarray = (abs(rows) < 0.25) & (abs(columns) < 0.35)
+    return near
+
+
+def test_paint_fill_download(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
+    with closing(visit(browser, address, "face_0.png", outside)) as page:
+        screenshot = os.environ.get("REPAINT_SCREENSHOT")
+        choose(page, "fast" if screenshot else "preview")
+        page.get_by_label("number input for Fills").fill("4" if screenshot else "2")
+        paint(page)
+        page.locator("#fill").click()
+        page.locator("#preview img").wait_for()  # the prediction is shown before the end
+        assert not page.locator("#gallery").is_visible()
+        calls = wait_for_status(page, r"done, (\d+) network calls")
+        assert calls[1] == ("197" if screenshot else "45")
+        page.locator("#gallery img").nth(1).wait_for()
+        page.wait_for_timeout(1 * SECONDS)
+        page.screenshot(path=screenshot or tmp_path / "page.png", full_page=True)
+        fills = [download(page, tmp_path, number) for number in range(2)]
+    assert (fills[0] != fills[1]).any()
+    for fill in fills:
+        hole = changed(fill, "face_0.png")
+        assert 0.04 < hole.mean() < 0.3
+        assert not hole[~stroke(hole.shape)].any()
+    assert outside == []
+
+
+def test_stop(browser: Browser, address: str, outside: list[str]) -> None:
+    with closing(visit(browser, address, "face_1.png", outside)) as page:
+        choose(page, "paper")
+        paint(page)
+        page.locator("#fill").click()
+        seen = int(wait_for_status(page, r"network call ([1-9]\d*) of 2410")[1])
+        page.locator("#stop").click()
+        assert seen <= int(wait_for_status(page, r"stopped after (\d+) network calls")[1]) < 2410
+        assert not page.locator("#gallery").is_visible()
+
+
+def test_two_visitors_get_their_own_fills(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
+    pictures = ["face_2.png", "face_3.png"]
+    pages = [visit(browser, address, picture, outside) for picture in pictures]
+    for page in pages:
+        choose(page, "preview")
+        paint(page)
+    for page in pages:
+        page.locator("#fill").click()
+    for page, picture in zip(pages, pictures, strict=True):
+        wait_for_status(page, "done")
+        hole = changed(download(page, tmp_path), picture)
+        assert 0.04 < hole.mean() < 0.3
+        assert not hole[~stroke(hole.shape)].any()
+        page.close()
+
+
+def test_mistakes_are_told(browser: Browser, address: str, outside: list[str]) -> None:
+    with closing(visit(browser, address, "face_4.png", outside)) as page:
+        page.locator("#fill").click()
+        page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "README.md"), "examples/faces64.safetensors"])
+def test_no_other_files_are_served(address: str, path: str) -> None:
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_no_other_files_are_read(address: str) -> None:
+    """Who speaks to the server without the page cannot name files of this machine either."""
+    picture, layer = (upload(address, PICTURES / f"face_{number}.png") for number in (0, 1))
+    model = "faces64.safetensors"
+    assert "event: complete" in ask_for_fill(address, picture, layer, model)
+    assert httpx.get(f"{address}gradio_api/file={picture}").status_code == 200
+    outside = str(PICTURES / "face_0.png")
+    for request in ((outside, layer, model), (picture, outside, model), (picture, layer, str(ROOT / "README.md"))):
+        answer = ask_for_fill(address, *request)
+        assert "event: error" in answer
+        assert "event: complete" not in answer
+
+
+def upload(address: str, path: Path) -> str:
+    """Put a file where the server may read it, as the page does, and tell its name there."""
+    with path.open("rb") as file:
+        (name,) = httpx.post(f"{address}gradio_api/upload", files={"files": file}).raise_for_status().json()
+    return str(name)
+
+
+def ask_for_fill(address: str, picture: str, layer: str, model: str) -> str:
+    """The events of a fill of all that a layer covers."""
+    background, painted = ({"path": path, "meta": {"_type": "gradio.FileData"}} for path in (picture, layer))
+    value = {"background": background, "layers": [painted], "composite": None}
+    call = f"{address}gradio_api/call/fill"
+    event = httpx.post(call, json={"data": [value, model, "preview", 1, 0]}, timeout=60).json()["event_id"]
+    return httpx.get(f"{call}/{event}", timeout=60).text
+
+
+def test_only_this_machine_is_served(address: str) -> None:
+    assert address.startswith("http://127.0.0.1:")
