@@ -20,25 +20,27 @@ def main() -> int:
     parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one at hand")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args()
-    return guard(lambda: serve(args.model, args.port, args.device), args.debug)
+    return guard(lambda: run(args.model, args.port, args.device), args.debug)
 
 
-def serve(models: list[Path], port: int | None, device: str | None) -> int:
+def run(models: list[Path], port: int | None, device: str | None) -> int:
     """Serve the page.
 
     Raises:
         ConfigError: gradio or a model is missing, or the port is taken.
     """
     try:
-        from repaint.demo.page import launch, make_page
+        from repaint.demo.page import make_page, serve
     except ImportError:
         raise missing_extra("the page", "gradio", "demo") from None
     missing = [str(path) for path in models if not path.exists()]
     if missing:
         raise ConfigError(f"--model {missing[0]}: no such weights file")
-    page = make_page({path.name: path for path in models}, sorted((EXAMPLES / "pictures").glob("*.png")), device)
+    names = [path.name for path in models]
+    offered = {path.name if names.count(path.name) == 1 else str(path): path for path in models}
+    page = make_page(offered, sorted((EXAMPLES / "pictures").glob("*.png")), device)
     try:
-        launch(page, port)
+        serve(page, port)
     except OSError as error:
         raise ConfigError(f"--port {port}: {error}") from None
     return 0

@@ -48,23 +48,22 @@ class Job:
         mask: the same.
         seed: of the noise.
         num_samples: fills to make.
+        stopping: is set, at any time and from any thread, to end the job before its next network call.
 
     Attributes:
         fills: the result, when `looks` has ended; empty if the job was stopped.
         calls: network calls so far.
     """
 
-    def __init__(self, painter: Inpainter, image: Picture, mask: Picture, seed: int, num_samples: int) -> None:
+    def __init__(
+        self, painter: Inpainter, image: Picture, mask: Picture, seed: int, num_samples: int, stopping: Event
+    ) -> None:
         self.painter, self.image, self.mask, self.seed, self.num_samples = painter, image, mask, seed, num_samples
         self.fills: list[Image.Image] = []
         self.calls = 0
-        self._stopping = Event()
+        self.stopping = stopping
         self._looks: SimpleQueue[Look | Exception | None] = SimpleQueue()
         self._seen = 0.0
-
-    def stop(self) -> None:
-        """End the job before its next network call; at any time, from any thread."""
-        self._stopping.set()
 
     def looks(self) -> Iterator[Look]:
         """Do the job, and tell of it a few times a second. Leaving the loop stops it.
@@ -81,20 +80,20 @@ class Job:
                     raise look
                 yield look
         finally:
-            self.stop()
+            self.stopping.set()
             worker.join()
 
     def _work(self, total: int) -> None:
         def see(step: Step) -> None:
             self.calls += step.s < step.t
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 raise Stopped
             if time.monotonic() - self._seen >= PREVIEW_SECONDS:
                 self._looks.put(Look(self.calls, total, _draw(step)))
                 self._seen = time.monotonic()
 
         try:
-            if not self._stopping.is_set():
+            if not self.stopping.is_set():
                 self.fills = self.painter(
                     self.image, self.mask, seed=self.seed, num_samples=self.num_samples, callback=see
                 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -59,7 +60,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[Path], device: str 
         )  # fmt: skip
         files = gr.File(label="Download", file_count="multiple", interactive=False, elem_id="files", visible=False)
         editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
-        start.click(
+        start.click(desk.enter, queue=False, show_progress="hidden").then(
             desk.fill,
             [editor, model, schedule, fills, seed],
             [status, preview, gallery, files],
@@ -71,13 +72,15 @@ def make_page(models: Mapping[str, Path], examples: Sequence[Path], device: str 
     return page
 
 
-def launch(page: gr.Blocks, port: int | None, *, wait: bool = True) -> str:
-    """Serve the page on this machine only, and tell its address.
+def serve(page: gr.Blocks, port: int | None) -> None:
+    """Serve the page on this machine only, until Ctrl-C.
 
     Args:
         page: of `make_page`.
         port: None for the first free one from 7860 on.
-        wait: until Ctrl-C.
+
+    Raises:
+        OSError: the port is taken.
     """
     fonts = ["system-ui", "sans-serif"]  # those of the default theme come from another server
     _, address, _ = page.launch(
@@ -92,9 +95,7 @@ def launch(page: gr.Blocks, port: int | None, *, wait: bool = True) -> str:
         theme=gr.themes.Default(font=fonts, font_mono=["monospace"]),
     )
     print(f"RePaint is at {address} (Ctrl-C ends it)")
-    if wait:
-        page.block_thread()
-    return address
+    page.block_thread()
 
 
 class _Desk:
@@ -102,28 +103,30 @@ class _Desk:
 
     def __init__(self, models: Mapping[str, Path], device: str | None) -> None:
         self._models, self._device = models, device
-        self._jobs: dict[str | None, Job] = {}
+        self._stops: dict[str | None, Event] = {}  # of the visitors who have or wait for a job
         self._painter = lru_cache(maxsize=1)(self._load)  # one, as another may not fit beside it
 
     def _load(self, model: str, schedule: str) -> Inpainter:
         return Inpainter(self._models[model], schedule=schedule, device=self._device)
 
+    def enter(self, request: gr.Request) -> None:
+        """A visitor has pressed the button: what he had begun before ends, and from now on he may stop."""
+        self.stop(request)
+        self._stops[request.session_hash] = Event()
+
     def fill(
         self, value: Mapping[str, Any] | None, model: str, schedule: str, fills: int, seed: int, request: gr.Request
     ) -> Iterator[tuple[str, Any, Any, Any]]:
         """Fill what is painted; yields (status, preview, fills, files)."""
-        visitor = request.session_hash
+        stopping = self._stops.get(request.session_hash, Event())
+        yield "starting ...", None, gr.Gallery(None, visible=False), gr.File(None, visible=False)
         try:
             picture, hole = _read(value)
-            job = Job(self._painter(model, schedule), picture, ~hole, seed, fills)
-            self._jobs[visitor] = job
-            yield "starting ...", None, gr.Gallery(None, visible=False), gr.File(None, visible=False)
+            job = Job(self._painter(model, schedule), picture, ~hole, seed, fills, stopping)
             for look in job.looks():
                 yield f"network call {look.calls} of {look.total}", look.preview, gr.skip(), gr.skip()
         except RepaintError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        finally:
-            self._jobs.pop(visitor, None)
         if not job.fills:
             yield f"stopped after {job.calls} network calls", gr.skip(), gr.skip(), gr.skip()
             return
@@ -132,10 +135,10 @@ class _Desk:
         yield f"done, {job.calls} network calls", gr.skip(), *shown
 
     def stop(self, request: gr.Request) -> None:
-        """End this visitor's job, if there is one."""
-        job = self._jobs.get(request.session_hash)
-        if job is not None:
-            job.stop()
+        """End this visitor's job, begun or waiting."""
+        stopping = self._stops.get(request.session_hash)
+        if stopping is not None:
+            stopping.set()
 
 
 def _editor() -> gr.ImageEditor:

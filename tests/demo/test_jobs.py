@@ -44,8 +44,12 @@ def calls(painter: Inpainter, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     assert not [thread for thread in threading.enumerate() if thread.name == "fill"]
 
 
+def make_job(painter: Inpainter, mask: np.ndarray = KNOWN, seed: int = 0, num_samples: int = 1) -> Job:
+    return Job(painter, PICTURE, mask, seed, num_samples, threading.Event())
+
+
 def test_a_job_gives_what_the_library_gives(painter: Inpainter, calls: list[int]) -> None:
-    job = Job(painter, PICTURE, KNOWN, seed=3, num_samples=3)
+    job = make_job(painter, seed=3, num_samples=3)
     looks = list(job.looks())
     expected = painter(PICTURE, KNOWN, seed=3, num_samples=3)
     assert [fill.tobytes() for fill in job.fills] == [fill.tobytes() for fill in expected]
@@ -57,11 +61,11 @@ def test_a_job_gives_what_the_library_gives(painter: Inpainter, calls: list[int]
 
 
 def test_stopping_costs_at_most_one_more_network_call(painter: Inpainter, calls: list[int]) -> None:
-    job = Job(painter, PICTURE, KNOWN, seed=0, num_samples=1)
+    job = make_job(painter)
     at_stop = None
     for look in job.looks():
         if at_stop is None and look.calls >= 3:
-            job.stop()
+            job.stopping.set()
             at_stop = len(calls)
     assert at_stop is not None
     assert len(calls) <= at_stop + 1 < painter.engine.nfe
@@ -69,14 +73,14 @@ def test_stopping_costs_at_most_one_more_network_call(painter: Inpainter, calls:
 
 
 def test_a_job_that_is_stopped_before_it_begins_does_nothing(painter: Inpainter, calls: list[int]) -> None:
-    job = Job(painter, PICTURE, KNOWN, seed=0, num_samples=1)
-    job.stop()
+    job = make_job(painter)
+    job.stopping.set()
     assert list(job.looks()) == []
     assert calls == []
 
 
 def test_who_looks_away_stops_the_job(painter: Inpainter, calls: list[int]) -> None:
-    looks = Job(painter, PICTURE, KNOWN, seed=0, num_samples=1).looks()
+    looks = make_job(painter).looks()
     next(looks)
     looks.close()  # type: ignore[attr-defined]
     assert len(calls) < painter.engine.nfe
@@ -84,7 +88,7 @@ def test_who_looks_away_stops_the_job(painter: Inpainter, calls: list[int]) -> N
 
 def test_mistakes_reach_the_one_who_looks(painter: Inpainter, calls: list[int]) -> None:
     with pytest.raises(DataError, match="aspect ratio"):
-        list(Job(painter, PICTURE, KNOWN[:, :8], seed=0, num_samples=1).looks())
+        list(make_job(painter, mask=KNOWN[:, :8]).looks())
     object.__setattr__(painter.engine, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
     with pytest.raises(DataError, match="not finite"):
-        list(Job(painter, PICTURE, KNOWN, seed=0, num_samples=1).looks())
+        list(make_job(painter).looks())

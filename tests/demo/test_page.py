@@ -154,9 +154,16 @@ def test_stop(browser: Browser, address: str, outside: list[str]) -> None:
         paint(page)
         page.locator("#fill").click()
         seen = int(wait_for_status(page, r"network call ([1-9]\d*) of 2410")[1])
-        page.locator("#stop").click()
-        assert seen <= int(wait_for_status(page, r"stopped after (\d+) network calls")[1]) < 2410
-        assert not page.locator("#gallery").is_visible()
+        with closing(visit(browser, address, "face_5.png", outside)) as waiting:
+            paint(waiting)
+            waiting.locator("#fill").click()
+            waiting.wait_for_timeout(0.5 * SECONDS)
+            waiting.locator("#stop").click()
+            page.locator("#stop").click()
+            assert seen <= int(wait_for_status(page, r"stopped after (\d+) network calls")[1]) < 2410
+            wait_for_status(waiting, "stopped after 0 network calls")
+            for idle in (page, waiting):
+                assert not idle.locator("#gallery").is_visible()
 
 
 def test_two_visitors_get_their_own_fills(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
