@@ -19,6 +19,8 @@ ONLY_IN = {
     "argparse": "repaint.cli",
     "cv2": "repaint.evaluation.baselines",
     "av": "repaint.animation",
+    "diffusers": "repaint.models.diffusers_unet",
+    "huggingface_hub": "repaint.models.hub",
 }
 
 
