@@ -17,7 +17,14 @@ from repaint.config import Config, load_config
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.models.unet import UNet, UNetConfig
 from tests.diffusers_models import answer, edit_json, write_model, write_plain_config
-from tests.golden_inputs import golden_arrays, golden_network_input, golden_unet, manifest, relative_error
+from tests.golden_inputs import (
+    golden_arrays,
+    golden_classifier,
+    golden_network_input,
+    golden_unet,
+    manifest,
+    relative_error,
+)
 from tests.test_command import manifest as lines_of
 from tests.test_command import run, user_error
 from tests.tiny import SIZE, read_pixels, write_masks, write_pictures
@@ -156,6 +163,21 @@ def test_the_network_answers_as_in_its_library(
     assert ("classes: random" in capsys.readouterr().out) == ("num_class_embeds" in unet)
 
 
+def test_a_classifier_guides_a_network_of_diffusers(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", {"sample_size": 64})
+    torch.save(golden_classifier().state_dict(), tmp_path / "classifier.pt")
+    flags = {key: value for key, value in manifest()["classifier"]["config"].items() if key.startswith("classifier")}
+    guide = flags | {"classifier_path": str(tmp_path / "classifier.pt"), "classifier_scale": 50.0}
+    conf = write_plain_config(tmp_path, folder, 1, **guide)
+    write_pictures(tmp_path / "gt", 1, (64, 64))
+    write_masks(tmp_path / "masks", 1, (64, 64))
+    filled = []
+    for y in (3, 700):
+        assert run(conf, "--overwrite", "--set", f"cond_y={y}", "--set", "timestep_respacing=2") == 0
+        filled.append(read_pixels(tmp_path / "out/inpainted/00.png"))
+    assert (filled[0] != filled[1]).any()
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("kind", "unet"),
@@ -272,6 +294,7 @@ def test_a_malicious_pickle_does_not_run(tmp_path: Path, capsys: pytest.CaptureF
             {"layers_per_block": 2},
             "cannot load its weights (Error(s) in loading state_dict for UNet2DModel: size mis",
         ),
+        ("unet/config.json", {"norm_eps": "small"}, "config.json makes no network of the installed diffusers"),
         ("unet/config.json", {"block_out_channels": [32]}, "config.json makes no network of the installed diffusers"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "prediction_type flow is not offered"),
         ("scheduler/scheduler_config.json", {"variance_type": "learned"}, "variance_type learned is not offered"),
@@ -279,6 +302,7 @@ def test_a_malicious_pickle_does_not_run(tmp_path: Path, capsys: pytest.CaptureF
         ("scheduler/scheduler_config.json", {"rescale_betas_zero_snr": True}, "has a beta of 1 (zero terminal SNR"),
         ("scheduler/scheduler_config.json", {"beta_schedule": "cubic"}, "DDPMScheduler makes no betas"),
         ("scheduler/scheduler_config.json", {"trained_betas": [-0.1]}, "DDPMScheduler has betas that are not positive"),
+        ("scheduler/scheduler_config.json", {"trained_betas": True}, "DDPMScheduler makes no betas"),
         ("scheduler/scheduler_config.json", {"beta_schedule": None}, "DDPMScheduler has no betas"),
     ],
 )

@@ -136,6 +136,7 @@ def _complete(path: str, flags: Flags) -> Flags:
     try:
         with torch.device("meta"):
             network = DiffusersUNet(flags)
+            _try(network)
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(
             f"{path}: {_MODEL} makes no network of the installed diffusers ({_in_short(error)})"
@@ -144,6 +145,13 @@ def _complete(path: str, flags: Flags) -> Flags:
     if outside:
         raise CheckpointError(f"{path}: its blocks keep constants outside the weights ({min(outside)}); not offered")
     return {key: value for key, value in network.unet.config.items() if not key.startswith("_")}
+
+
+def _try(network: DiffusersUNet) -> None:
+    """A call on the meta device: some flags are wrong without being noticed before."""
+    side = 2 ** len(network.unet.down_blocks)
+    y = None if network.unet.class_embedding is None else torch.zeros(1, dtype=torch.int64)
+    network(torch.empty(1, network.unet.config.in_channels, side, side), torch.zeros(1, dtype=torch.int64), y)
 
 
 def _check_network(path: str, flags: Flags) -> None:
@@ -191,7 +199,7 @@ def _read_betas(path: str, config: Flags) -> list[float]:
     )  # fmt: skip
     try:
         scheduler = library().DDPMScheduler(**{key: config[key] for key in keys if config.get(key) is not None})
-        betas: list[float] = scheduler.betas.double().tolist()
+        betas = [float(beta) for beta in scheduler.betas.double().tolist()]
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(f"{path}: {name} makes no betas ({_in_short(error)})") from None
     if not all(beta > 0 for beta in betas):

@@ -69,6 +69,8 @@ def test_keys_of_the_user_contradict_the_shapes(tmp_path: Path, imagenet64: buil
         build.apply_weights_to_config(load(tmp_path, channel_mult="1,2"), imagenet64)
     same = load(tmp_path, channel_mult="", attention_resolutions="8,16,32")  # of the size that is found out
     assert build.apply_weights_to_config(same, imagenet64).image_size == 64
+    told = build.Weights("m.pt", {}, {"network": {"image_size": 64, "channel_mult": "1,2,3,4"}}, "")
+    assert build.apply_weights_to_config(load(tmp_path, channel_mult=""), told).image_size == 64
 
 
 def test_the_size_is_asked_for_where_no_table_tells_it(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """The adapter of diffusers' networks on every way of running one."""
 
-import copy
-
 import pytest
 import torch
 from torch import Tensor
@@ -81,21 +79,15 @@ def test_on_a_gpu_compiled_networks_are_replayed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_memory_counts_what_waits_for_the_decoder() -> None:
-    with torch.device("meta"):
-        network = DiffusersUNet(UNET)
-        sizes = [
-            activation_bytes(
-                network, lambda batch=batch: network(torch.empty(batch, 3, SIZE, SIZE), torch.empty(batch))
-            )
-            for batch in (1, 8)
-        ]
-        half = copy.deepcopy(network)
-        half.convert(torch.bfloat16)
-        halved = activation_bytes(half, lambda: half(torch.empty(8, 3, SIZE, SIZE), torch.empty(8)))
-    # Of each picture's maps: 32 channels after conv_in and the first block, at full size; 32 at half size after
-    # down-sampling; 64 at half size after the second block.
-    waiting = 4 * (2 * 32 * SIZE**2 + (32 + 64) * (SIZE // 2) ** 2)
-    widest = 4 * 96 * SIZE**2
-    assert sizes[0] == pytest.approx(waiting + 4 * widest, rel=0.3)
-    assert sizes[1] == 8 * sizes[0]
-    assert 0.4 * sizes[1] < halved < 0.8 * sizes[1]
+    def estimate(batch: int, precision: torch.dtype | None = None, **changes: int) -> int:
+        with torch.device("meta"):
+            network = DiffusersUNet(UNET | changes)
+            if precision is not None:
+                network.convert(precision)
+            x, t = torch.empty(batch, 3, SIZE, SIZE), torch.empty(batch)
+            return activation_bytes(network, lambda: network(x, t))
+
+    full, half_size = 32 * SIZE**2, 64 * (SIZE // 2) ** 2  # numbers of a map at each resolution
+    assert estimate(1, layers_per_block=4) - estimate(1) == 4 * 3 * (full + half_size)
+    assert estimate(8) == 8 * estimate(1)
+    assert 0.4 * estimate(8) < estimate(8, torch.bfloat16) < 0.8 * estimate(8)
