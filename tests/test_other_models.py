@@ -33,9 +33,14 @@ CPU = torch.device("cpu")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor([3, 977])
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("diffusers") / "model")
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_model(tmp_path / "model")
+def folder(tmp_path: Path, template: Path) -> Path:
+    return shutil.copytree(template, tmp_path / "model")
 
 
 def check_filled(folder: Path, count: int = 2) -> None:
@@ -134,16 +139,22 @@ def test_nothing_but_the_folder_of_a_pipeline(
     assert run(conf) == 0
     assert capsys.readouterr().out.count("\n") == 2  # no notes
     check_filled(tmp_path)
+    assert all(line["checkpoint"] == str(folder) for line in lines_of(tmp_path))
+
+
+def test_runs_go_on_with_the_same_model_alone(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_plain_config(tmp_path, folder)
+    assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
     assert run(conf) == 0
     assert "2 of 2 pictures are finished already" in capsys.readouterr().out
-    assert run(conf, "--overwrite", "--set", "data.eval.tiny.batch_size=auto", "--set", "precision=bf16") == 0
+    user_error(capsys, run(conf, "--set", "precision=bf16"), "tells of results of another configuration")
+    assert run(conf, "--overwrite", "--set", "precision=bf16") == 0
     check_filled(tmp_path)
-    assert run(conf, "--overwrite") == 0
+    assert run(conf, "--overwrite", "--set", "precision=fp32") == 0
     capsys.readouterr()
-    assert all(line["checkpoint"] == str(folder) for line in lines_of(tmp_path))
     (weights,) = (folder / "unet").glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    user_error(capsys, run(conf), "tells of results of another configuration")
+    user_error(capsys, run(conf, "--set", "precision=fp32"), "tells of results of another configuration")
 
 
 @pytest.mark.parametrize(

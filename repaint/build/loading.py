@@ -29,8 +29,8 @@ def check_weights(config: SamplingConfig, weights: Weights) -> None:
 def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
     """The network on the meta device, by the flags of the configuration, or of the model where it has its own."""
     with torch.device("meta"):
-        if weights is not None and "unet" in weights.metadata:
-            return DiffusersUNet(weights.metadata["unet"])
+        if weights is not None and weights.unet is not None:
+            return DiffusersUNet(weights.unet)
         return build_unet(build_unet_config(config))
 
 

@@ -58,7 +58,7 @@ def apply_weights_to_config(config: SamplingKind, weights: Weights) -> SamplingK
         ConfigError: a key that was given contradicts the model, or a missing one is told by nothing.
         CheckpointError: `model: auto`, but the file is not a UNet's; metadata of another program.
     """
-    if "unet" in weights.metadata:
+    if weights.unet is not None:
         _check_for_diffusers(config, weights.path)
     elif config.model != "auto":
         check_process(config, weights)
@@ -67,13 +67,13 @@ def apply_weights_to_config(config: SamplingKind, weights: Weights) -> SamplingK
     told = _listen(config, weights)
     completed = config.model_copy(update=told.assumed)
     _refuse_contradiction(completed, told.facts, config.model_fields_set, weights.path)
-    known_format = {"model_format": "diffusers"} if "unet" in weights.metadata else {}
+    known_format = {} if weights.unet is None else {"model_format": "diffusers"}
     return completed.model_copy(update=told.facts | known_format)
 
 
 def note_assumptions(config: SamplingConfig, weights: Weights) -> str | None:
     """A line about what `apply_weights_to_config` assumes, and which keys say otherwise; None if there is nothing."""
-    if config.model != "auto" and "unet" not in weights.metadata:
+    if config.model != "auto" and weights.unet is None:
         return None
     told = _listen(config, weights)
     unsaid = [key for key in _UNSAID if key in told.assumed]
@@ -89,8 +89,8 @@ def note_assumptions(config: SamplingConfig, weights: Weights) -> str | None:
 def _listen(config: SamplingConfig, weights: Weights) -> _Told:
     process = _metadata(weights, "process", ProcessConfig)
     network = _metadata(weights, "network", NetworkConfig)
-    if "unet" in weights.metadata:
-        network = {"image_size": _size_for_diffusers(config, weights)} | network
+    if weights.unet is not None:
+        network = {"image_size": _size_for_diffusers(config, network, weights.unet, weights.path)} | network
     if network:
         return _Told(process | network, _unsaid_by(config, process, _defaults(ProcessConfig)))
     size = _said_size(config)
@@ -110,14 +110,14 @@ def _said_size(config: SamplingConfig) -> int | None:
     return config.eval_data.image_size if isinstance(config, Config) else None
 
 
-def _size_for_diffusers(config: SamplingConfig, weights: Weights) -> int:
+def _size_for_diffusers(config: SamplingConfig, network: Flags, unet: Flags, path: str) -> int:
     """The size that the model tells, or else the configuration."""
-    size: int | None = weights.metadata["network"].get("image_size") or _said_size(config)
+    size: int | None = network.get("image_size", _said_size(config))
     if size is None:
-        raise ConfigError(f"{weights.path}: it does not tell the size of its pictures; set image_size")
-    down_sampling = 2 ** (len(weights.metadata["unet"]["block_out_channels"]) - 1)
+        raise ConfigError(f"{path}: it does not tell the size of its pictures; set image_size")
+    down_sampling = 2 ** (len(unet["block_out_channels"]) - 1)
     if size % down_sampling:
-        raise ConfigError(f"{weights.path}: image_size {size} is not divisible by its down-sampling, {down_sampling}")
+        raise ConfigError(f"{path}: image_size {size} is not divisible by its down-sampling, {down_sampling}")
     return size
 
 

@@ -19,13 +19,15 @@ class Weights:
 
     Attributes:
         metadata: "network" and "process", as far as the files name them, by the keys of `NetworkConfig` and
-            `ProcessConfig`; for models of diffusers also "unet", the architecture in that library's words.
+            `ProcessConfig`.
+        unet: the architecture of a model of diffusers, in that library's words; None for other models.
     """
 
     path: str
     state: State
     metadata: Flags
     digest: str
+    unet: Flags | None = None
 
 
 def pick_format(path: str, model_format: ModelFormat = "auto") -> Literal["guided_diffusion", "diffusers"]:
@@ -60,7 +62,8 @@ def read_weights(path: str, model_format: ModelFormat = "auto") -> Weights:
     if pick_format(path, model_format) == "diffusers":
         if storage.is_remote(path):
             raise ConfigError(f"{path}: a model of diffusers must be a local folder, or owner/name on the hub")
-        return Weights(path, *read_folder(path))
+        state, metadata, digest = read_folder(path)
+        return Weights(path, state, metadata, digest, metadata.pop("unet"))
     if storage.is_remote(path):
         content = storage.read_bytes(path)
         state, metadata = read_checkpoint(path, content)

@@ -1,5 +1,7 @@
 """The adapter of diffusers' networks on every way of running one."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -17,15 +19,15 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor(300).expand(2)
 
 
-def adapter() -> DiffusersUNet:
-    network = DiffusersUNet(UNET).eval()
-    network.unet.load_state_dict(make_unet().state_dict())
+def adapter(**changes: Any) -> DiffusersUNet:
+    network = DiffusersUNet(UNET | changes).eval()
+    network.unet.load_state_dict(make_unet(**changes).state_dict())
     return network
 
 
 @torch.no_grad()
-def answer() -> Tensor:
-    out: Tensor = make_unet()(X, T).sample
+def answer(**changes: Any) -> Tensor:
+    out: Tensor = make_unet(**changes)(X, T).sample
     return out
 
 
@@ -53,11 +55,12 @@ def test_half_precision_stays_close_and_ends_in_float32(precision: Precision, wo
 def test_a_compiled_network_means_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch._dynamo.reset()
     pieces = compiler_that_counts(monkeypatch)
-    fast = prepare(adapter(), CPU, compiled=True)
+    one_level = {"block_out_channels": (32,), "down_block_types": ("DownBlock2D",), "up_block_types": ("UpBlock2D",)}
+    fast = prepare(adapter(**one_level), CPU, compiled=True)
     for t in (300, 10):
         out = fast(X, torch.tensor(t).expand(2))
     first = len(pieces)
-    torch.testing.assert_close(fast(X, T), answer(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(fast(X, T), answer(**one_level), rtol=0, atol=1e-5)
     assert 0 < first == len(pieces)  # another time compiles nothing
     assert not torch.equal(out, fast(X, T))
 
