@@ -49,7 +49,7 @@ def _fits_device(engine: Engine, batch: int) -> bool:
 
 
 def _fits_host(engine: Engine, batch: int) -> bool:
-    _, activations = build.estimate_memory(engine.config, batch, engine.device)
+    _, activations = build.estimate_memory(engine.config, batch, engine.device, engine.weights)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of this run on this machine
     return activations <= HOST_SHARE * _free_host_memory() / processes
 

@@ -129,7 +129,9 @@ Size = Annotated[int, Field(ge=8, le=65_536)]
 HeadWidth = Annotated[int, Field(ge=-1, le=65_536), AfterValidator(_check_head_width)]
 BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_check_batch_size)]
 Compile = Annotated[bool | Literal["auto"], BeforeValidator(_check_compile)]
+Betas = Annotated[list[Annotated[Real, Field(gt=0, lt=1)]], Field(min_length=1, max_length=1_000_000)]
 Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_cond_y)]
+ModelFormat = Literal["auto", "guided_diffusion", "diffusers"]
 Ignored = Annotated[Any, _NO_EFFECT]  # read by nothing in the published code, or by nothing that changes a picture
 
 
@@ -158,11 +160,19 @@ class NetworkConfig(_Strict):
     use_checkpoint: bool = False
 
 
+FLAGS_OF_DIFFUSERS = {"image_size", "class_cond", "num_classes", "learn_sigma"}  # its networks have these alone
+
+
 class ProcessConfig(_Strict):
-    """The diffusion process the network was trained for."""
+    """The diffusion process the network was trained for.
+
+    Attributes:
+        betas: of all steps, in place of a named `noise_schedule`; there are `diffusion_steps` of them.
+    """
 
     diffusion_steps: Steps = 1000
     noise_schedule: Literal["linear", "cosine"] = "linear"
+    betas: Betas | None = None
     predict_xstart: bool = False
     predict_v: bool = False
     sigma_small: bool = False
@@ -174,6 +184,27 @@ class ProcessConfig(_Strict):
         if value and info.data.get("predict_xstart"):
             raise ValueError("the network predicts either x0 or v; set predict_xstart or predict_v to false")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_betas(cls, tree: object) -> object:
+        """As many steps as betas, where only they are given."""
+        betas = tree.get("betas") if isinstance(tree, dict) else None
+        if not isinstance(tree, dict) or not isinstance(betas, list) or not betas:
+            return tree
+        return {"diffusion_steps": len(betas)} | tree
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.betas is None:
+            return self
+        if "noise_schedule" in self.model_fields_set:
+            raise ValueError("betas and noise_schedule exclude each other; leave one out")
+        if self.diffusion_steps != len(self.betas):
+            raise ValueError(
+                f"diffusion_steps is {self.diffusion_steps}, but there are {len(self.betas)} betas; leave it out"
+            )
+        return self
 
 
 class ScheduleJumpParams(_Strict):
@@ -289,6 +320,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
 
     model_path: str
     model: Literal["flags", "auto"] = "flags"
+    model_format: ModelFormat = "auto"
     use_fp16: bool = False
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None = None
     compile: Compile = "auto"
@@ -484,6 +516,20 @@ def no_effect_keys(config: Config) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def describe_betas(betas: Sequence[float]) -> str:
+    """Betas in a few words: '1000 numbers from 0.0001 to 0.02'; they need not rise in between."""
+    return f"{len(betas)} numbers from {betas[0]:.4g} to {betas[-1]:.4g}"
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """The keys that have a value and a meaning, for showing them: betas in a few words."""
+    idle = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
+    if config.betas is None:
+        return config.model_dump(exclude_none=True, exclude=idle)
+    tree = config.model_dump(exclude_none=True, exclude={*idle, "noise_schedule"})
+    return tree | {"betas": describe_betas(config.betas)}
+
+
 ConfigType = TypeVar("ConfigType", SamplingConfig, Config, TrainConfig, ComparisonConfig)
 
 
@@ -644,7 +690,7 @@ def _explain_one(kind: type[BaseModel], details: Any) -> str:
     message = details["msg"].removeprefix("Value error, ")
     value = details["input"]
     shown = f", not {value!r}" if not isinstance(value, dict) and details["type"] != "value_error" else ""
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+    return f"{key}{': ' if key else ''}{message[0].lower()}{message[1:]}{shown}"
 
 
 def _all_keys(kind: type[BaseModel]) -> Iterator[str]:

@@ -18,9 +18,14 @@ from repaint.schedule import count_network_calls
 
 @dataclass(frozen=True)
 class Engine:
-    """All that turns a batch of examples into filled pictures."""
+    """All that turns a batch of examples into filled pictures.
+
+    Attributes:
+        weights: what they tell of the network; their tensors have been moved into `model`.
+    """
 
     config: SamplingConfig
+    weights: build.Weights
     model: Model
     diffusion: GaussianDiffusion
     cond_fn: CondFn | None
@@ -96,4 +101,4 @@ def build_engine(
     times = build.build_times(config)
     model = build.load_network(config, weights, device, count_network_calls(times) * batches)
     cond_fn = build.load_cond_fn(config, classifier, device)
-    return Engine(config, model, diffusion, cond_fn, times, device)
+    return Engine(config, weights, model, diffusion, cond_fn, times, device)

@@ -28,7 +28,8 @@ class Inpainter:
     """A model that is ready to fill holes, any number of times.
 
     Args:
-        model: weights file of a guided-diffusion network, `.pt` or `.safetensors`; its architecture is read off it.
+        model: weights file of a guided-diffusion network, `.pt` or `.safetensors`, or folder of a model of diffusers
+            (with `model_format="diffusers"` also its name on the Hugging Face hub); the architecture is read off it.
         schedule: "paper", "best", "fast" or "preview"; None if `timestep_respacing` and `schedule_jump_params` are
             among the settings.
         device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one at hand.
@@ -60,7 +61,7 @@ class Inpainter:
     ) -> None:
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
-        weights = build.read_weights(config.model_path)
+        weights = build.read_weights(config.model_path, config.model_format)
         config = build.apply_weights_to_config(config, weights)
         build.check_sampling(config)
         classifier = build.read_classifier_weights(config)
@@ -148,7 +149,7 @@ def inpaint(
     Args:
         image: picture, see `Inpainter.__call__`.
         mask: 255 is known, 0 is the hole.
-        model: weights file.
+        model: weights file, or folder of a model of diffusers.
         schedule: "paper", "best", "fast" or "preview", see the README.
         seed: of the noise.
         num_samples: fills to make.

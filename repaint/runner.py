@@ -13,7 +13,7 @@ import yaml
 from repaint import __version__, build
 from repaint.animation import require_codec
 from repaint.batching import largest_batch
-from repaint.config import Config, no_effect_keys
+from repaint.config import Config, describe, no_effect_keys
 from repaint.data import storage
 from repaint.data.dataset import Pair
 from repaint.engine import Engine, build_engine
@@ -107,13 +107,15 @@ def _conclude(job: _Job, results: Results, tally: Tally, interrupted: bool, team
 
 
 def _prepare(config: Config, device: torch.device) -> _Job:
-    if config.model != "auto":
+    known_early = not build.tells_architecture(config)
+    if known_early:
         _check(config, device)  # before gigabytes are read
     pairs, pairing_note = build.build_pairs(config)
-    weights = build.read_weights(config.model_path)
+    weights = build.read_weights(config.model_path, config.model_format)
+    assumptions = build.note_assumptions(config, weights)
     config = build.apply_weights_to_config(config, weights)
-    if config.model == "auto":
-        _check(config, device)  # its flags are known only now
+    if not known_early:
+        _check(config, device)
     labels, labels_note = build.build_labels(config, pairs)
     classifier = build.read_classifier_weights(config)
     targets = _targets(config, pairs)
@@ -127,7 +129,7 @@ def _prepare(config: Config, device: torch.device) -> _Job:
         _wanted(config, targets, labels),
         build.config_digest(config, weights, classifier, device),
         _common_record(config, engine, weights.digest),
-        [pairing_note, labels_note, _precision_note(config, device)],
+        [assumptions, pairing_note, labels_note, _precision_note(config, device)],
     )
 
 
@@ -284,19 +286,20 @@ def dry_run(config: Config, device: torch.device) -> int:
     data = config.eval_data
     inputs = [config.model_path, config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
     missing = [path for path in inputs if path and not storage.exists(path)]
-    if config.model_path in missing:
-        _check(config, device)
-    else:
-        weights = build.read_weights(config.model_path)
-        config = build.apply_weights_to_config(config, weights)
-        _check(config, device)
-        build.check_weights(config, weights)
-    print(yaml.safe_dump(config.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True).rstrip())
-    pairs: list[Pair] = []
+    weights: build.Weights | None = None
     notes: list[str | None] = []
+    if build.is_at_hand(config.model_path, config.model_format):
+        weights = build.read_weights(config.model_path, config.model_format)
+        missing = [path for path in missing if path != config.model_path]
+        notes = [build.note_assumptions(config, weights)]
+        config = build.apply_weights_to_config(config, weights)
+        build.check_weights(config, weights)
+    _check(config, device)
+    print(yaml.safe_dump(describe(config), sort_keys=False, allow_unicode=True).rstrip())
+    pairs: list[Pair] = []
     if data.gt_path not in missing and data.mask_path not in missing:
         pairs, pairing_note = build.build_pairs(config)
-        notes = [pairing_note, build.build_labels(config, pairs)[1]]
+        notes += [pairing_note, build.build_labels(config, pairs)[1]]
     targets = _targets(config, pairs)
     build.check_results(config, pairs, [target.name for target in targets])
     for target in targets:
@@ -305,8 +308,10 @@ def dry_run(config: Config, device: torch.device) -> int:
     _say_notes(config, *notes, _precision_note(config, device))
     batch_size = data.batch_size if data.batch_size == "auto" else max(1, min(data.batch_size, len(targets)))
     print(summary(config, len(pairs), build.build_times(config), device, batch_size))
-    parameters, activations = build.estimate_memory(config, 1 if batch_size == "auto" else batch_size, device)
-    print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
+    if weights is not None or config.model_format != "diffusers":  # whose networks tell their own shapes
+        size = 1 if batch_size == "auto" else batch_size
+        parameters, activations = build.estimate_memory(config, size, device, weights)
+        print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
     for path in missing:
         print(f"missing: {path}")
     return EXIT_OK

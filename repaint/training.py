@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Sampler
 from tqdm import tqdm
 
 from repaint import build
-from repaint.config import NetworkConfig, ProcessConfig, TrainConfig
+from repaint.config import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
 from repaint.data import images, storage
 from repaint.data.dataset import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
@@ -116,7 +116,7 @@ class Trainer:
         self.sample_diffusion = build.build_diffusion(config, str(config.sample_steps)).to(process.device)
         self.state_path = storage.join(config.out, STATE_FILE)
         if config.init_path is not None and not storage.exists(self.state_path):
-            weights = build.read_weights(config.init_path)
+            weights = build.read_weights_to_train(config.init_path)
             build.check_process(config, weights)
             build.fill_unet(self.network, config, weights)
         self.network.to(process.device)
@@ -249,7 +249,9 @@ class Trainer:
             raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
         wanted = _identity(self.config, len(self.dataset), self.process.world_size)
         changed = [
-            f"{key} {identity.get(key)} (now {value})" for key, value in wanted.items() if identity.get(key) != value
+            f"{key} {_shown(identity.get(key))} (now {_shown(wanted.get(key))})"
+            for key in wanted | identity
+            if identity.get(key) != wanted.get(key)
         ]
         if changed:
             raise ConfigError(
@@ -319,9 +321,13 @@ def _ctrl_c_flag() -> Iterator[threading.Event]:
 
 def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
     """What a model file tells about itself, so that `model: auto` needs no flags."""
-    values = config.model_dump()
+    values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
     parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
-    return {part: {key: values[key] for key in kind.model_fields} for part, kind in parts.items()}
+    return {part: {key: values[key] for key in kind.model_fields if key in values} for part, kind in parts.items()}
+
+
+def _shown(value: object) -> object:
+    return describe_betas(value) if isinstance(value, list) else value
 
 
 def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:

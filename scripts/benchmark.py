@@ -29,6 +29,7 @@ from repaint.cli import guard
 from repaint.config import Config, load_config
 from repaint.data.storage import write_bytes
 from repaint.distributed import pick_device
+from repaint.errors import ConfigError
 from repaint.evaluation.report import markdown_table
 from repaint.models.runtime import HALF_TYPES
 
@@ -61,6 +62,8 @@ class Timing:
 def load(model: str, overrides: list[str]) -> Config:
     """The configuration of a model, with the architecture of the bundled weights where it is theirs."""
     config = load_config(Config, ROOT / "confs" / f"{CONFS[model]}.yml", overrides)
+    if build.pick_format(config.model_path, config.model_format) == "diffusers":
+        raise ConfigError(f"model_path {config.model_path}: a model of diffusers; guided-diffusion's are timed here")
     if config.model != "auto":
         return config.model_copy(update={"class_cond": False})  # the labels cost nothing
     return build.apply_weights_to_config(config, build.read_weights(str(ROOT / config.model_path)))

@@ -16,8 +16,8 @@ from tests.tiny import make_run, read_pixels
 def test_the_largest_power_of_two_that_fits(
     monkeypatch: pytest.MonkeyPatch, most: int, fitting: int, expected: int
 ) -> None:
-    engine = SimpleNamespace(device=torch.device("cpu"), config=None)
-    monkeypatch.setattr(batching.build, "estimate_memory", lambda _config, batch, _device: (0, 1000 * batch))
+    engine = SimpleNamespace(device=torch.device("cpu"), config=None, weights=None)
+    monkeypatch.setattr(batching.build, "estimate_memory", lambda _config, batch, _device, _weights: (0, 1000 * batch))
     monkeypatch.setattr(batching, "_free_host_memory", lambda: int(1000 * fitting / batching.HOST_SHARE) + 1)
     assert largest_batch(engine, most) == expected  # type: ignore[arg-type]
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # as many processes share the memory

@@ -48,3 +48,6 @@ def test_mistakes_are_one_line() -> None:
     done = run("--set", "precision=tf32")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "tf32 is a number format of NVIDIA's GPUs" in done.stderr
+    done = run("--set", "model_path=examples")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "model_path examples: a model of diffusers; guided-diffusion's are timed here" in done.stderr

@@ -108,6 +108,15 @@ def test_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "out").exists()
 
 
+def test_dry_run_shows_betas_in_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, betas=[0.001, 0.5] * 100)
+    assert run(conf, "--dry_run") == 0
+    out = capsys.readouterr().out
+    assert "betas: 200 numbers from 0.001 to 0.5\n" in out
+    assert "diffusion_steps: 200\n" in out
+    assert "noise_schedule" not in out
+
+
 ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith(("train", "eval")))
 
 

@@ -20,6 +20,8 @@ ONLY_IN = {
     "cv2": "repaint.evaluation.baselines",
     "av": "repaint.animation",
     "gradio": "repaint.demo.page",
+    "diffusers": "repaint.models.diffusers_unet",
+    "huggingface_hub": "repaint.models.hub",
 }
 
 

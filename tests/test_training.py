@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from repaint.cli import train_main
+from repaint.cli import inpaint_main, train_main
 from repaint.config import TrainConfig, load_config
 from repaint.distributed import Process
 from repaint.models.checkpoint import encode_checkpoint, read_checkpoint
@@ -252,3 +252,36 @@ def test_learning_rate(tmp_path: Path) -> None:
     assert max(rates) == pytest.approx(0.98, abs=0.02)
     assert rates[-1] < 0.001
     assert rates[50] == pytest.approx(0.5, abs=0.01)
+
+
+def test_betas_train_resume_and_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    betas = [0.001, 0.01, 0.1, 0.5]
+    conf = write_training(tmp_path, betas=betas, steps=2, sample_interval=2)
+    assert train(conf, "--stop", "1") == 0
+    assert train(conf) == 0
+    _, metadata = read_checkpoint(str(tmp_path / "run/model.safetensors"))
+    assert metadata["process"]["betas"] == betas
+    assert metadata["process"]["diffusion_steps"] == 4
+    assert "noise_schedule" not in metadata["process"]
+    capsys.readouterr()
+    assert train(write_training(tmp_path, betas=betas[:3], steps=2)) == 2
+    assert (
+        "started with diffusion_steps 4 (now 3), betas 4 numbers from 0.001 to 0.5 (now 3 n" in capsys.readouterr().err
+    )
+    assert train(write_training(tmp_path, diffusion_steps=4, noise_schedule="cosine", steps=2)) == 2
+    assert "noise_schedule None (now cosine), betas 4 numbers from 0.001 to 0.5 (now None)" in capsys.readouterr().err
+    model = str(tmp_path / "run/model.safetensors")
+    plain = write_training(tmp_path, out=str(tmp_path / "more"), init_path=model)
+    assert train(plain) == 2
+    assert "noise_schedule linear (the file: betas of its own" in capsys.readouterr().err
+    write_masks(tmp_path / "masks", 10)
+    paths = {"srs": str(tmp_path / "filled")}
+    data = {"gt_path": str(tmp_path / "data"), "mask_path": str(tmp_path / "masks"), "paths": paths, "max_len": 1}
+    filling = write_config(tmp_path, model="auto", model_path=model, data={"eval": {"tiny": data}})
+    assert inpaint_main(["--conf_path", str(filling), "--device", "cpu"]) == 0
+
+
+def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(write_training(tmp_path, init_path=str(tmp_path))) == 2
+    err = capsys.readouterr().err
+    assert err == f"error: init_path {tmp_path}: a folder; models of diffusers can be run, but not trained further\n"

@@ -17,6 +17,7 @@ from repaint import build
 from repaint.config import Config
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.models.blocks import PointwiseConv1d, PointwiseConv2d
+from repaint.models.diffusers_unet import library
 from repaint.models.runtime import prepare
 from repaint.models.unet import UNet, UNetConfig
 from repaint.noise import PictureNoise
@@ -110,8 +111,7 @@ class Diffusers:
     """The RePaint pipeline of the diffusers library, on its own network of equal widths and depths."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        import diffusers
-
+        diffusers = library()
         self.pipeline = diffusers.RePaintPipeline(
             unet=diffusers.UNet2DModel(**_diffusers_flags(build.build_unet_config(config))),
             scheduler=diffusers.RePaintScheduler(num_train_timesteps=config.diffusion_steps),

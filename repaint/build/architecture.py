@@ -1,13 +1,8 @@
 """Architecture flags to networks."""
 
-import torch
-
-from repaint.build.speed import pick_precision
 from repaint.config import NetworkConfig, SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
-from repaint.models.memory import activation_bytes, parameter_bytes
-from repaint.models.runtime import HALF_TYPES
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 
 CLASSIFIER_CLASSES = 1000  # the published classifier's ImageNet classes
@@ -114,24 +109,3 @@ def build_classifier(config: UNetConfig) -> Classifier:
         return Classifier(config)
     except ValueError as error:
         raise ConfigError(f"classifier: {error}") from None
-
-
-def estimate_memory(config: SamplingConfig, batch: int, device: torch.device) -> tuple[int, int]:
-    """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own."""
-    with torch.device("meta"):
-        x = torch.empty(batch, 3, config.image_size, config.image_size)
-        t = torch.empty(batch)
-        network = build_unet(build_unet_config(config))
-        y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
-        precision = pick_precision(config, device)
-        if precision in HALF_TYPES:
-            network.convert(HALF_TYPES[precision])
-        weights = parameter_bytes(network)
-        activations = activation_bytes(network, lambda: network(x, t, y))
-        if config.guided:
-            classifier = build_classifier(build_classifier_config(config))
-            if config.classifier_use_fp16:
-                classifier.convert(torch.float16)
-            weights += parameter_bytes(classifier)
-            activations = max(activations, activation_bytes(classifier, lambda: classifier(x, t), keep_all=True))
-    return weights, activations

@@ -8,6 +8,7 @@ import torch
 from repaint.build.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
 from repaint.build.job import build_folders, build_reading
 from repaint.build.process import build_times
+from repaint.build.weights import pick_format
 from repaint.config import Config, SamplingConfig
 from repaint.data import storage
 from repaint.data.dataset import Pair
@@ -18,9 +19,9 @@ from repaint.outputs import CONTACT_SHEET, PARTS
 def check_sampling(config: SamplingConfig) -> None:
     """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
     build_times(config)
-    unet_config = build_unet_config(config)
     with torch.device("meta"):
-        build_unet(unet_config)
+        if pick_format(config.model_path, config.model_format) != "diffusers":  # whose networks tell their own flags
+            build_unet(build_unet_config(config))
         if config.guided:
             build_classifier(build_classifier_config(config))
     if config.use_ddim and config.guided:

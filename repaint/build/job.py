@@ -143,4 +143,5 @@ def _deciding_keys(config: Config) -> set[str]:
         "inpa_inj_sched_prev", "paste_known", "seed",
     }  # fmt: skip
     classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
-    return sampling | classifier | NetworkConfig.model_fields.keys() | ProcessConfig.model_fields.keys()
+    process = ProcessConfig.model_fields.keys() - ({"betas"} if config.betas is None else {"noise_schedule"})
+    return sampling | classifier | NetworkConfig.model_fields.keys() | process

@@ -43,10 +43,15 @@ def _mean_type(config: SamplingConfig | TrainConfig) -> MeanType:
 
 def _betas_and_timesteps(config: SamplingConfig | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:
     try:
-        betas = get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
-        return betas, space_timesteps(config.diffusion_steps, respacing)
+        return _betas(config), space_timesteps(config.diffusion_steps, respacing)
     except ValueError as error:
         raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
+
+
+def _betas(config: SamplingConfig | TrainConfig) -> NDArray[np.float64]:
+    if config.betas is not None:
+        return np.array(config.betas)
+    return get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
 
 
 def build_times(config: SamplingConfig) -> list[int]:

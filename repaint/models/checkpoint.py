@@ -171,7 +171,8 @@ def _some(what: str, items: list[str], most: int = 3) -> str:
 def read_unet_flags(state: Mapping[str, Tensor], image_size: int) -> Flags:
     """guided-diffusion's flags of a UNet, as far as its keys and shapes tell.
 
-    The number of attention heads and `use_new_attention_order` leave no trace in the shapes.
+    The number of attention heads and `use_new_attention_order` leave no trace in the shapes, and the size of the
+    pictures only what `published.size_of` makes of `channel_mult`.
 
     Args:
         state: weights by name.

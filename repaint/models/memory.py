@@ -1,10 +1,11 @@
 """Rough memory needs of a network, found by running it on PyTorch's meta device (shapes only, no arithmetic)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
+from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.unet import Encoder
 
 
@@ -13,7 +14,7 @@ def parameter_bytes(network: nn.Module) -> int:
     return sum(p.numel() * p.element_size() for p in network.parameters())
 
 
-def activation_bytes(network: Encoder, run: Callable[[], object], keep_all: bool = False) -> int:
+def activation_bytes(network: Encoder | DiffusersUNet, run: Callable[[], object], keep_all: bool = False) -> int:
     """Bytes of activations alive at the worst moment of a forward pass, without the allocator's slack.
 
     Args:
@@ -36,7 +37,16 @@ def activation_bytes(network: Encoder, run: Callable[[], object], keep_all: bool
 
 def _record(module: nn.Module, sizes: list[int]) -> torch.utils.hooks.RemovableHandle:
     def note(_module: nn.Module, _inputs: object, out: object) -> None:
-        if isinstance(out, Tensor):
-            sizes.append(out.numel() * out.element_size())
+        tensors = {id(each): each for each in _tensors(out)}.values()
+        if tensors:
+            sizes.append(sum(each.numel() * each.element_size() for each in tensors))
 
     return module.register_forward_hook(note)
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _tensors(part)

@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from repaint.errors import ConfigError
-from repaint.models.blocks import AttentionBlock, ResBlock
+from repaint.models.blocks import ResBlock
+from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.replay import Replay
 from repaint.models.unet import Encoder, UNet
 
+Network = UNet | DiffusersUNet
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 HALF_TYPES: dict[str | None, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}  # of 16 bits
 
@@ -38,8 +40,8 @@ def fastest_precision(device: torch.device) -> Precision:
 
 
 def prepare(
-    network: UNet, device: torch.device, precision: Precision | None = None, compiled: bool = False
-) -> UNet | Replay:
+    network: Network, device: torch.device, precision: Precision | None = None, compiled: bool = False
+) -> Network | Replay:
     """Make a network ready for inference; it is changed in place and cannot be trained afterwards.
 
     Args:
@@ -48,7 +50,7 @@ def prepare(
         precision: number format of the convolutions and of the activations between them; the statistics of
             normalisations, the embeddings and the last layer stay float32. "tf32" is of NVIDIA's GPUs. None leaves
             float32 to PyTorch's settings, by which GPUs round the factors of convolutions to TF32.
-        compiled: let PyTorch compile the blocks, and on a GPU record a call and replay it.
+        compiled: let PyTorch compile the network's parts, and on a GPU record a call and replay it.
 
     Returns:
         A callable of the network's meaning: (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
@@ -57,21 +59,22 @@ def prepare(
         ConfigError: PyTorch cannot compile here.
     """
     place(network, device, precision)
+    if isinstance(network, UNet):
+        _overwrite(network.out)
     for module in network.modules():
         if isinstance(module, ResBlock):
             _overwrite(module.in_layers, module.out_layers)
-    _overwrite(network.out)
     if device.type == "cpu" or (device.type == "cuda" and precision not in (None, "fp32")):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         keep_host_memory()
         limit_threads()
     if compiled:
-        _compile_blocks(network, device)
+        _compile_parts(network, device)
     return Replay(network) if compiled and device.type == "cuda" else network
 
 
-def place(network: Encoder, device: torch.device, precision: Precision | None) -> None:
+def place(network: Encoder | DiffusersUNet, device: torch.device, precision: Precision | None) -> None:
     """Put a network on a device for inference, in a precision, see `prepare`."""
     network.eval().requires_grad_(False)
     if precision in HALF_TYPES:
@@ -117,14 +120,11 @@ def limit_threads() -> None:
         torch.set_num_threads(processors)
 
 
-def _compile_blocks(network: UNet, device: torch.device) -> None:
-    """Compile block by block: blocks of equal shapes share the code, so it takes less time than the whole network."""
+def _compile_parts(network: Network, device: torch.device) -> None:
     _require_compiler(device)
     torch._dynamo.config.recompile_limit = _MOST_SHAPES
-    for module in network.modules():
-        if isinstance(module, ResBlock | AttentionBlock):
-            module.compile(dynamic=False)
-    network.out.compile(dynamic=False)
+    for part in network.compiled_parts:
+        part.compile(dynamic=False)
 
 
 def _require_compiler(device: torch.device) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from repaint import build
+from repaint.build.job import _deciding_keys
 from repaint.config import Config, load_config
 from repaint.errors import ConfigError
 from tests.tiny import make_run, write_config
@@ -53,8 +54,10 @@ def test_digest_follows_what_decides_the_pictures(tmp_path: Path) -> None:
         return build.config_digest(load(tmp_path, **changes), used, None, torch.device(device))
 
     digest = fingerprint()
+    assert "betas" not in _deciding_keys(load(tmp_path))  # so that runs from before there was the key still stand
     same = [{"name": "other"}, {"show_progress": True}, {"n_jobs": 3}]
     other = [{"seed": 1}, {"timestep_respacing": "5"}, {"paste_known": False}, {"schedule_jump_params": {}}]
+    other += [{"betas": [0.1] * 1000}, {"betas": [0.2] * 1000}]
     assert all(fingerprint(**change) == digest for change in same)
     assert all(fingerprint(**change) != digest for change in other)
     changed = build.Weights(weights.path, weights.state, {}, "another digest")
@@ -80,6 +83,15 @@ def test_variances_and_prediction_types(tmp_path: Path) -> None:
     assert types(learn_sigma=False, predict_xstart=True) == ("xstart", "fixed_large")
     assert types(predict_v=True) == ("v", "learned_range")
     assert types(learn_sigma=False, sigma_small=True) == ("epsilon", "fixed_small")
+
+
+def test_betas_in_place_of_a_named_schedule(tmp_path: Path) -> None:
+    betas = [0.1, 0.3, 0.2]
+    diffusion = build.build_diffusion(load(tmp_path, betas=betas))
+    torch.testing.assert_close(diffusion.betas, torch.tensor(betas))
+    assert build.build_times(load(tmp_path, betas=betas, timestep_respacing=""))[0] == 2
+    with pytest.raises(ConfigError, match="cannot take 4 of the 3 steps"):
+        build.build_diffusion(load(tmp_path, betas=betas), "4")
 
 
 def test_schedule_length_defaults_to_the_respaced_steps(tmp_path: Path) -> None:
