@@ -111,23 +111,21 @@ def download(page: Page, folder: Path, number: int = 0) -> np.ndarray:
     return np.asarray(Image.open(folder / "fill.png").convert("RGB"))
 
 
-def changed(fill: np.ndarray, picture: str) -> np.ndarray:
-    """bool [H, W]: where a fill differs from its picture."""
+def check_stroke(fill: np.ndarray, picture: str) -> None:
+    """A fill differs from its picture around what `paint` has painted, and nowhere else."""
     truth = np.asarray(Image.open(PICTURES / picture).convert("RGB"))
     assert fill.shape == truth.shape
-    return (fill != truth).any(axis=2)
-
-
-def stroke(shape: tuple[int, int]) -> np.ndarray:
-    """bool [H, W]: generously around what `paint` paints, whatever the zoom."""
-    rows, columns = np.indices(shape) / np.array(shape)[:, None, None] - 0.5
-    near: np.ndarray = (abs(rows) < 0.25) & (abs(columns) < 0.35)
-    return near
+    hole = (fill != truth).any(axis=2)
+    rows, columns = np.abs(np.indices(hole.shape) / np.array(hole.shape)[:, None, None] - 0.5)
+    assert 0.04 < hole.mean() < 0.3
+    assert not hole[(rows > 0.25) | (columns > 0.35)].any()
 
 
 def test_paint_fill_download(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
+    screenshot = os.environ.get("REPAINT_SCREENSHOT")
     with closing(visit(browser, address, "face_0.png", outside)) as page:
-        screenshot = os.environ.get("REPAINT_SCREENSHOT")
+        page.locator("#fill").click()
+        page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
         choose(page, "fast" if screenshot else "preview")
         page.get_by_label("number input for Fills").fill("4" if screenshot else "2")
         paint(page)
@@ -142,50 +140,35 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         fills = [download(page, tmp_path, number) for number in range(2)]
     assert (fills[0] != fills[1]).any()
     for fill in fills:
-        hole = changed(fill, "face_0.png")
-        assert 0.04 < hole.mean() < 0.3
-        assert not hole[~stroke(hole.shape)].any()
+        check_stroke(fill, "face_0.png")
     assert outside == []
 
 
-def test_stop(browser: Browser, address: str, outside: list[str]) -> None:
-    with closing(visit(browser, address, "face_1.png", outside)) as page:
-        choose(page, "paper")
+def test_two_visitors_stop_and_get_their_own_fills(
+    browser: Browser, address: str, outside: list[str], tmp_path: Path
+) -> None:
+    first, second = (visit(browser, address, picture, outside) for picture in ("face_2.png", "face_3.png"))
+    for page in (first, second):
         paint(page)
-        page.locator("#fill").click()
-        seen = int(wait_for_status(page, r"network call ([1-9]\d*) of 2410")[1])
-        with closing(visit(browser, address, "face_5.png", outside)) as waiting:
-            paint(waiting)
-            waiting.locator("#fill").click()
-            waiting.wait_for_timeout(0.5 * SECONDS)
-            waiting.locator("#stop").click()
-            page.locator("#stop").click()
-            assert seen <= int(wait_for_status(page, r"stopped after (\d+) network calls")[1]) < 2410
-            wait_for_status(waiting, "stopped after 0 network calls")
-            for idle in (page, waiting):
-                assert not idle.locator("#gallery").is_visible()
+    choose(first, "paper")
+    first.locator("#fill").click()
+    seen = int(wait_for_status(first, r"network call ([1-9]\d*) of 2410")[1])
 
+    second.locator("#fill").click()  # and waits for his turn
+    second.wait_for_timeout(0.5 * SECONDS)
+    second.locator("#stop").click()
+    first.locator("#stop").click()
+    assert seen <= int(wait_for_status(first, r"stopped after (\d+) network calls")[1]) < 2410
+    wait_for_status(second, "stopped after 0 network calls")
 
-def test_two_visitors_get_their_own_fills(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
-    pictures = ["face_2.png", "face_3.png"]
-    pages = [visit(browser, address, picture, outside) for picture in pictures]
-    for page in pages:
+    for page in (first, second):
+        assert not page.locator("#gallery").is_visible()
         choose(page, "preview")
-        paint(page)
-    for page in pages:
         page.locator("#fill").click()
-    for page, picture in zip(pages, pictures, strict=True):
+    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
         wait_for_status(page, "done")
-        hole = changed(download(page, tmp_path), picture)
-        assert 0.04 < hole.mean() < 0.3
-        assert not hole[~stroke(hole.shape)].any()
+        check_stroke(download(page, tmp_path), picture)
         page.close()
-
-
-def test_mistakes_are_told(browser: Browser, address: str, outside: list[str]) -> None:
-    with closing(visit(browser, address, "face_4.png", outside)) as page:
-        page.locator("#fill").click()
-        page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "README.md"), "examples/faces64.safetensors"])
