@@ -113,7 +113,7 @@ _REFUSE_CUMULATIVE_NOISE = _refuse_true(
 )
 _NO_EFFECT = "no effect"
 MOST_VALUES = 100_000  # of a configuration file
-_OF_THE_SCHEDULE = ("schedule", "timestep_respacing", "schedule_jump_params")
+OF_THE_SCHEDULE = ("schedule", "timestep_respacing", "schedule_jump_params")
 
 Text = Annotated[str, BeforeValidator(_to_text)]
 Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
@@ -254,13 +254,31 @@ class MaskConfig(_Strict):
         return self.model_dump(include={"side", "width", "text"}, exclude_none=True)
 
 
-class EvalDataConfig(_Strict):
+class FitConfig(_Strict):
+    """How pictures of any size, and their masks, meet the network.
+
+    Attributes:
+        fit, window_context: how a picture of another size than the network's is filled, see `data.dataset.Reading`.
+        mask_polarity: what white means in grey mask files.
+    """
+
+    fit: Literal["crop", "window", "pad", "resize"] = "crop"
+    window_context: Annotated[Real, Field(ge=0, le=10)] = 0.5
+    mask_polarity: Literal["known_white", "hole_white"] = "known_white"
+
+    @model_validator(mode="after")
+    def _context_of_windows(self) -> Self:
+        if "window_context" in self.model_fields_set and self.fit != "window":
+            raise ValueError("window_context has no meaning without fit: window")
+        return self
+
+
+class EvalDataConfig(FitConfig):
     """A folder of pictures, their masks, and where the results go.
 
     Attributes:
         mask_path, mask: where the masks come from; with `mask_channel: alpha` or `mask_color` and neither of them,
             from the pictures themselves.
-        fit, window_context: how a picture of another size than the network's is filled, see `data.dataset.Reading`.
         format: of the filled pictures.
     """
 
@@ -269,8 +287,6 @@ class EvalDataConfig(_Strict):
     mask: MaskConfig | None = None
     mask_channel: Literal["grey", "alpha"] = "grey"
     mask_color: Annotated[str, AfterValidator(_check_color)] | None = None
-    fit: Literal["crop", "window", "pad", "resize"] = "crop"
-    window_context: Annotated[Real, Field(ge=0, le=10)] = 0.5
     format: Literal["png", "jpg", "webp"] = "png"
     paths: OutputPaths
     image_size: Size | None = None
@@ -280,7 +296,6 @@ class EvalDataConfig(_Strict):
     drop_last: bool = False
     random_crop: Annotated[bool, _REFUSE_AUGMENTATION] = False
     random_flip: Annotated[bool, _REFUSE_AUGMENTATION] = False
-    mask_polarity: Literal["known_white", "hole_white"] = "known_white"
     mask_loader: Ignored = None
     class_cond: Ignored = None
     deterministic: Ignored = None
@@ -299,8 +314,6 @@ class EvalDataConfig(_Strict):
             raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
         if self.mask_polarity == "hole_white" and (self.mask is not None or in_picture):
             raise ValueError("mask_polarity: hole_white is about grey mask files; leave it out")
-        if "window_context" in self.model_fields_set and self.fit != "window":
-            raise ValueError("window_context has no meaning without fit: window")
         if self.mask is None and self.mask_path is None and not in_picture:
             raise ValueError(
                 "there are no masks; give mask_path (files), mask: {kind: thick} (by rule), mask_channel: alpha or "
@@ -530,7 +543,7 @@ def describe(config: Config) -> dict[str, Any]:
     return tree | {"betas": describe_betas(config.betas)}
 
 
-ConfigType = TypeVar("ConfigType", SamplingConfig, Config, TrainConfig, ComparisonConfig)
+ConfigType = TypeVar("ConfigType", FitConfig, SamplingConfig, Config, TrainConfig, ComparisonConfig)
 
 
 def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[str] = ()) -> ConfigType:
@@ -643,7 +656,7 @@ def _check_size(path: Path, tree: object) -> None:
 
 def _without_schedule(tree: Mapping[str, Any]) -> dict[str, Any]:
     """What a preset is laid over: it replaces the schedule of the files below it, not what is set beside it."""
-    return {key: value for key, value in tree.items() if key not in _OF_THE_SCHEDULE}
+    return {key: value for key, value in tree.items() if key not in OF_THE_SCHEDULE}
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A model ready to fill: a batch of canvases in, their next windows filled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from repaint import build
 from repaint.config import SamplingConfig
 from repaint.data.canvas import Canvas
+from repaint.data.dataset import Example
 from repaint.data.images import to_tensor, to_unit
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.noise import PictureNoise, picture_seed
@@ -36,6 +37,10 @@ class Engine:
     def nfe(self) -> int:
         """Network calls per batch."""
         return count_network_calls(self.times)
+
+    def has_to_fill(self, example: Example) -> bool:
+        """Whether there is anything to do: a picture that is known all over stays as it is."""
+        return not (self.config.inpa_inj_sched_prev and example.known.all())
 
     def fill(self, canvases: Sequence[Canvas], labels: Sequence[int | None], size: int, callback: Callback) -> Tensor:
         """Fill the next window of each canvas.
@@ -97,8 +102,18 @@ def build_engine(
         CheckpointError: the weights have another architecture.
         ConfigError: the device lacks the precision, or PyTorch cannot compile here.
     """
-    diffusion = build.build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
-    times = build.build_times(config)
+    diffusion, times = _process(config, device)
     model = build.load_network(config, weights, device, count_network_calls(times) * batches)
     cond_fn = build.load_cond_fn(config, classifier, device)
     return Engine(config, weights, model, diffusion, cond_fn, times, device)
+
+
+def reschedule(engine: Engine, config: SamplingConfig) -> Engine:
+    """An engine of the same model with the schedule of another configuration; raises ConfigError."""
+    diffusion, times = _process(config, engine.device)
+    return replace(engine, config=config, diffusion=diffusion, times=times)
+
+
+def _process(config: SamplingConfig, device: torch.device) -> tuple[GaussianDiffusion, list[int]]:
+    diffusion = build.build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
+    return diffusion, build.build_times(config)

@@ -147,7 +147,7 @@ class Filling:
             entry = self.postponed.pop(0) if self.postponed else next(self.queue, None)
             if entry is None:
                 break
-            if self.config.inpa_inj_sched_prev and entry[1].example.known.all():
+            if not self.engine.has_to_fill(entry[1].example):
                 self.progress.plan(-len(entry[1].example.windows) * self.engine.nfe)
                 self._write(*entry)
             else:

@@ -14,6 +14,10 @@ HEAD = """# Library reference
 
 `import repaint`; all names below are `repaint.NAME`. Written by `python scripts/make_api_reference.py` from the
 docstrings.
+
+`Picture` is a Pillow picture, an array or a path; `Callback` a function of a `Step`; `Model` a function
+(x, timesteps, y) -> prediction, `CondFn` one (x, timesteps, y) -> gradient; `Time` an int, or a tensor of a time for
+each picture. `ReverseStep` has the fields `mean`, `log_variance` and `pred_xstart`.
 """
 STYLE = ConfigDict(
     heading_level=2,

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import repaint
-from repaint import inpainting
+from repaint import config, engine, inpainting
 from repaint.cli import inpaint_main
 from repaint.models.checkpoint import encode_checkpoint
 from tests.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
@@ -25,6 +25,10 @@ SETTINGS: dict[str, Any] = {
     "schedule_jump_params": {"jump_length": 1, "jump_n_sample": 2},
     "device": "cpu",
 }
+NO_STEPS: dict[str, Any] = {"timestep_respacing": "3", "schedule_jump_params": {}}
+
+# The tiny network is none of the published, so its heads and process are assumed.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +126,12 @@ def test_fills_that_do_not_fit_together_are_made_one_after_the_other(
     assert max(np.abs(np.asarray(a, int) - np.asarray(b)).max() for a, b in zip(together, apart, strict=True)) <= 1
 
 
-def test_a_picture_without_hole_comes_back(painter: repaint.Inpainter) -> None:
-    (fill,) = painter(noise_picture(), np.ones((SIZE, SIZE), bool))
+@pytest.mark.parametrize("fit", ["window", "crop"])
+def test_a_picture_without_hole_comes_back(model: Path, fit: str) -> None:
+    painter = repaint.Inpainter(model, fit=fit, **SETTINGS)
+    whole = np.ones((SIZE, SIZE), bool)
+    assert painter.count_calls(noise_picture(), whole) == 0
+    (fill,) = painter(noise_picture(), whole)
     assert (np.asarray(fill) == noise_picture()).all()
 
 
@@ -163,7 +171,13 @@ def test_classes(tmp_path: Path) -> None:
         ({"image": Image.new("F", (SIZE, SIZE))}, "image: its pixels are floats"),
         ({"image": "nowhere.png"}, "nowhere.png"),
         ({"mask": None}, "image: has no transparent part"),
-        ({"num_samples": 0}, "num_samples must be at least 1"),
+        ({"num_samples": 0}, "num_samples must be a whole number from 1 on, not 0"),
+        ({"num_samples": 1.5}, "num_samples must be a whole number from 1 on, not 1.5"),
+        ({"y": 3}, "y=3: neither the network nor a classifier asks for a class"),
+        ({"mask": half()[None]}, r"mask: an array must be .* not bool \[1, 16, 16\]"),
+        ({"image": noise_picture()[:0]}, r"not uint8 \[0, 16, 3\]"),
+        ({"image": noise_picture()[0, 0]}, r"not uint8 \[3\]"),
+        ({"image": [1, 2]}, "image: a Pillow picture, an array or a path is needed, not list"),
         ({"seed": -1}, "seed"),
     ],
 )
@@ -182,11 +196,56 @@ def test_mistakes_are_told_in_one_line(painter: repaint.Inpainter, arguments: di
         ({"device": "toaster"}, "toaster"),
         ({"num_channels": 64}, "num_channels 64 \\(the file: 32\\)"),
         ({"use_ddim": False, "ddim_eta": 0.5}, "ddim_eta has no meaning"),
+        ({"fit": "windw"}, "fit: .*'windw'"),
+        ({"mask_polarity": "hole-white"}, "mask_polarity: .*'hole-white'"),
+        ({"window_context": -3.0}, "window_context"),
+        ({"fit": "pad", "window_context": 0.5}, "window_context has no meaning without fit: window"),
+        ({"paste_known": False}, "paste_known: false .* only fit: crop"),
+        ({"inpa_inj_sched_prev": False}, "only fit: crop allows it"),
+        ({"seed": 5}, "seed is not a setting"),
+        ({"model_path": "other.pt"}, "model_path is not a setting; give the model by that name"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(repaint.ConfigError, match=message):
         repaint.Inpainter(model, **(SETTINGS | settings))
+
+
+def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
+    with pytest.warns(UserWarning, match="with the usual num_heads 4"):
+        painter = repaint.Inpainter(model, **SETTINGS)
+    assert "noise_schedule linear" in str(painter.note)
+
+
+def test_another_schedule_shares_the_network(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(config.PRESETS, "preview", (3, 1, 2))
+    other = painter.with_schedule("preview")
+    assert other.engine.model is painter.engine.model
+    assert (other.engine.nfe, other.count_calls(noise_picture(), half())) == (5, 5)
+    (fill,) = other(noise_picture(), half())
+    (own,) = repaint.Inpainter(painter.engine.config.model_path, **(SETTINGS | {"schedule": "preview"} | NO_STEPS))(
+        noise_picture(), half()
+    )
+    assert fill.tobytes() == own.tobytes()
+    assert painter.engine.nfe == 7
+    with pytest.raises(repaint.ConfigError, match="schedule"):
+        painter.with_schedule("quick")
+
+
+def test_too_little_memory_is_told_in_one_line(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(engine, "p_sample_loop", full)
+    with pytest.raises(repaint.ConfigError, match="out of memory with 2 fills at a time; ask for fewer"):
+        painter(noise_picture(), half(), num_samples=2)
+
+
+def test_a_cut_off_file_is_an_error(painter: repaint.Inpainter, tmp_path: Path) -> None:
+    Image.fromarray(noise_picture()).save(tmp_path / "whole.png")
+    (tmp_path / "part.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
+    with pytest.raises(repaint.DataError, match="image: not a readable picture"):
+        painter(Image.open(tmp_path / "part.png"), half())
 
 
 def test_a_fill_that_is_not_finite_is_an_error(model: Path) -> None:

@@ -1,7 +1,7 @@
 """Configuration to objects: the only place that knows both the key names and the classes behind them."""
 
 from repaint.build.architecture import build_unet, build_unet_config
-from repaint.build.checks import check, check_results, check_sampling
+from repaint.build.checks import check, check_fit, check_results, check_sampling
 from repaint.build.job import (
     build_folders,
     build_labels,
@@ -37,6 +37,7 @@ __all__ = [
     "build_unet",
     "build_unet_config",
     "check",
+    "check_fit",
     "check_process",
     "check_results",
     "check_sampling",

@@ -41,20 +41,20 @@ def check(config: Config) -> None:
         )
     if config.eval_data.drop_last and config.eval_data.batch_size == "auto":
         raise ConfigError("drop_last needs to know the batch_size; give a number instead of auto, or leave it out")
-    _check_fit(config)
+    check_fit(config, config.eval_data.fit)
+    if config.eval_data.drop_last and config.eval_data.fit == "window":
+        raise ConfigError("drop_last: how many windows there are, and so the last batch, is not known; leave it out")
     _check_paths(config)
 
 
-def _check_fit(config: Config) -> None:
-    fit = config.eval_data.fit
+def check_fit(config: SamplingConfig, fit: str) -> None:
+    """Raise ConfigError for settings that only the cropped picture can show."""
     if not config.paste_known and fit != "crop":
         raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
     if not config.inpa_inj_sched_prev and fit != "crop":
         raise ConfigError(
             "inpa_inj_sched_prev: false ignores the picture that is to be filled; only fit: crop allows it"
         )
-    if config.eval_data.drop_last and fit == "window":
-        raise ConfigError("drop_last: how many windows there are, and so the last batch, is not known; leave it out")
 
 
 def _check_paths(config: Config) -> None:

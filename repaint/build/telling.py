@@ -96,8 +96,10 @@ def _listen(config: SamplingConfig, weights: Weights) -> _Told:
     size = _said_size(config)
     flags = _read_shapes(weights, size)
     checkpoint = published.recognise(flags)
-    facts = _defaults(NetworkConfig) | _defaults(ProcessConfig) if checkpoint is None else checkpoint.facts
+    facts = _usual(flags) if checkpoint is None else checkpoint.facts
     assumed = _unsaid_by(config, process, facts)
+    if "num_heads" in config.model_fields_set and "num_head_channels" in assumed:
+        assumed["num_head_channels"] = -1  # two ways to say one thing, of which the width would win
     if size is None:
         assumed["image_size"] = flags.pop("image_size")
     return _Told(process | flags, assumed, None if checkpoint is None else checkpoint.name)
@@ -139,6 +141,17 @@ def _read_shapes(weights: Weights, size: int | None) -> Flags:
 
 def _defaults(kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
     return {key: field.default for key, field in kind.model_fields.items() if key in _UNSAID and key != "image_size"}
+
+
+def _usual(flags: Flags) -> Flags:
+    """What is assumed of a network that is none of the published: the defaults, where its widths allow them."""
+    facts = _defaults(NetworkConfig) | _defaults(ProcessConfig)
+    depths = [flags["image_size"] // size for size in sizes(flags["attention_resolutions"])]
+    multipliers = channel_mult(flags["channel_mult"], flags["image_size"])
+    widths = [flags["num_channels"] * multipliers[depth.bit_length() - 1] for depth in depths]
+    if any(width % facts["num_head_channels"] for width in [*widths, flags["num_channels"] * multipliers[-1]]):
+        facts["num_head_channels"] = -1  # guided-diffusion's own default, with which num_heads counts
+    return facts
 
 
 def _unsaid_by(config: SamplingConfig, process: Flags, facts: Flags) -> Flags:

@@ -63,7 +63,8 @@ def read_weights(path: str, model_format: ModelFormat = "auto") -> Weights:
         if storage.is_remote(path):
             raise ConfigError(f"{path}: a model of diffusers must be a local folder, or owner/name on the hub")
         state, metadata, digest = read_folder(path)
-        return Weights(path, state, metadata, digest, metadata.pop("unet"))
+        unet = metadata.pop("unet")
+        return Weights(path, state, metadata, digest, unet)
     if storage.is_remote(path):
         content = storage.read_bytes(path)
         state, metadata = read_checkpoint(path, content)

@@ -45,14 +45,23 @@ def decode(path: str) -> Image.Image:
         raise DataError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
         raise DataError(f"{path}: not a readable picture ({type(error).__name__}: {error})") from None
-    return refuse_floats(upright, path)
+    _refuse_floats(upright, path)
+    return upright
 
 
-def refuse_floats(picture: Image.Image, name: str) -> Image.Image:
-    """The picture; DataError if its pixels are floating-point numbers."""
+def load(picture: Image.Image, name: str) -> Image.Image:
+    """Make sure that a picture is in memory, as Pillow may read files only when it has to; errors are `decode`'s."""
+    try:
+        picture.load()
+    except Exception as error:  # noqa: BLE001 - see `decode`
+        raise DataError(f"{name}: not a readable picture ({type(error).__name__}: {error})") from None
+    _refuse_floats(picture, name)
+    return picture
+
+
+def _refuse_floats(picture: Image.Image, name: str) -> None:
     if picture.mode == "F":
         raise DataError(f"{name}: its pixels are floats, whose range nobody knows; save it with 8 or 16 bits a channel")
-    return picture
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:

@@ -11,6 +11,7 @@ import torch
 
 from repaint.errors import CheckpointError
 from repaint.models.checkpoint import Flags, State
+from repaint.models.diffusers_process import in_short, read_process
 from repaint.models.diffusers_unet import DiffusersUNet, library
 from repaint.models.hub import fetch, is_hub_id
 
@@ -19,12 +20,6 @@ PREFIX = "unet."  # of the weights' names inside `DiffusersUNet`
 _INDEX, _MODEL, _SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 _TEXTS = (_INDEX, _MODEL, _SCHEDULER, f"unet/{_MODEL}", f"scheduler/{_SCHEDULER}")
 _WEIGHTS = re.compile(r"diffusion_pytorch_model(-\d+-of-\d+)?\.(safetensors|bin)")
-_PREDICTIONS: dict[str, Flags] = {
-    "epsilon": {"predict_xstart": False, "predict_v": False},
-    "sample": {"predict_xstart": True, "predict_v": False},
-    "v_prediction": {"predict_xstart": False, "predict_v": True},
-}
-_SMALL, _LARGE = ("fixed_small", "fixed_small_log"), ("fixed_large", "fixed_large_log")
 
 
 @dataclass(frozen=True)
@@ -123,12 +118,8 @@ def _read_facts(path: str, parts: _Parts) -> Flags:
     network = _read_size(path, flags["sample_size"]) | {"learn_sigma": learned, "class_cond": False}
     if flags["num_class_embeds"] is not None:
         network |= {"class_cond": True, "num_classes": flags["num_class_embeds"]}
-    process = {} if parts.scheduler is None else _read_process(path, _read_json(path, parts.scheduler), learned)
+    process = {} if parts.scheduler is None else read_process(path, _read_json(path, parts.scheduler), learned)
     return {"network": network, "process": process, "unet": flags}
-
-
-def _in_short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
 
 
 def _complete(path: str, flags: Flags) -> Flags:
@@ -139,7 +130,7 @@ def _complete(path: str, flags: Flags) -> Flags:
             _try(network)
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(
-            f"{path}: {_MODEL} makes no network of the installed diffusers ({_in_short(error)})"
+            f"{path}: {_MODEL} makes no network of the installed diffusers ({in_short(error)})"
         ) from None
     outside = dict(network.named_buffers()).keys() - network.state_dict().keys()
     if outside:
@@ -179,49 +170,6 @@ def _read_size(path: str, size: object) -> Flags:
     return {"image_size": sides[0]}
 
 
-def _read_process(path: str, config: Flags, learned: bool) -> Flags:
-    """The process that a scheduler's configuration describes, as diffusers' DDPMScheduler reads it."""
-    prediction = config.get("prediction_type", "epsilon" if config.get("predict_epsilon", True) else "sample")
-    if prediction not in _PREDICTIONS:
-        known = ", ".join(_PREDICTIONS)
-        raise CheckpointError(f"{path}: prediction_type {prediction} is not offered, only {known}")
-    betas = _read_betas(path, config)
-    process = {"diffusion_steps": len(betas), "betas": betas, "rescale_timesteps": False}
-    return process | _PREDICTIONS[prediction] | _read_variance(path, config, learned)
-
-
-def _read_betas(path: str, config: Flags) -> list[float]:
-    name = config.get("_class_name", "its scheduler")
-    if config.get("beta_schedule") is None and config.get("trained_betas") is None:
-        raise CheckpointError(f"{path}: {name} has no betas; only discrete processes as DDPM's can be run")
-    keys = (
-        "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"
-    )  # fmt: skip
-    try:
-        scheduler = library().DDPMScheduler(**{key: config[key] for key in keys if config.get(key) is not None})
-        betas = [float(beta) for beta in scheduler.betas.double().tolist()]
-    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
-        raise CheckpointError(f"{path}: {name} makes no betas ({_in_short(error)})") from None
-    if not all(beta > 0 for beta in betas):
-        raise CheckpointError(f"{path}: {name} has betas that are not positive")
-    if max(betas) >= 1:
-        raise CheckpointError(
-            f"{path}: {name} has a beta of 1 (zero terminal SNR, rescale_betas_zero_snr); its last step cannot be "
-            f"undone by the sampler"
-        )
-    return betas
-
-
-def _read_variance(path: str, config: Flags, learned: bool) -> Flags:
-    kind = config.get("variance_type") or ("learned_range" if learned else "fixed_small")
-    if kind not in (*_SMALL, *_LARGE, "learned_range"):
-        raise CheckpointError(f"{path}: variance_type {kind} is not offered, only fixed ones and learned_range")
-    if (kind == "learned_range") != learned:
-        channels = 6 if learned else 3
-        raise CheckpointError(f"{path}: variance_type {kind} contradicts the {channels} out_channels of its network")
-    return {} if learned else {"sigma_small": kind in _SMALL}
-
-
 def _fetch_weights(name: str, folder: Path, unet: Path) -> None:
     """Fetch a network's weights of the hub, pickled ones only if there are no others."""
     inside = "" if unet == folder else f"{unet.name}/"
@@ -252,7 +200,7 @@ def _load(path: str, unet: Path, files: list[Path]) -> State:
         )
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(
-            f"{path}: diffusers cannot load its weights ({_in_short(error)}); fetch it again"
+            f"{path}: diffusers cannot load its weights ({in_short(error)}); fetch it again"
         ) from None
     _check_report(path, report)
     return {f"{PREFIX}{key}": value for key, value in network.state_dict().items()}

@@ -62,6 +62,19 @@ def test_keys_of_the_user_win_over_what_is_assumed(tmp_path: Path, imagenet64: b
     assert "noise_schedule" not in str(build.note_assumptions(load(tmp_path, betas=[0.1, 0.2]), imagenet64))
 
 
+def test_a_number_of_heads_is_not_overruled_by_an_assumed_width(tmp_path: Path, imagenet64: build.Weights) -> None:
+    config = build.apply_weights_to_config(load(tmp_path, num_heads=8), imagenet64)
+    assert (config.num_heads, config.num_head_channels) == (8, -1)
+
+
+def test_widths_that_the_usual_heads_do_not_divide_get_four_heads(tmp_path: Path) -> None:
+    weights = shapes_of(64, 32, 1, (1, 2, 3, 4), (16,), num_heads=4)
+    config = build.apply_weights_to_config(load(tmp_path), weights)
+    assert (config.num_heads, config.num_head_channels) == (4, -1)
+    build.check_weights(config, weights)
+    assert "with the usual image_size 64, num_heads 4" in str(build.note_assumptions(load(tmp_path), weights))
+
+
 def test_keys_of_the_user_contradict_the_shapes(tmp_path: Path, imagenet64: build.Weights) -> None:
     with pytest.raises(ConfigError, match=r"num_res_blocks 2 \(the file: 3\)"):
         build.apply_weights_to_config(load(tmp_path, num_res_blocks=2), imagenet64)

@@ -1,6 +1,6 @@
 """The page in a browser: Debian's Chromium paints, fills, stops and downloads.
 
-`REPAINT_SCREENSHOT=docs/demo.png` keeps the README's picture of it; `REPAINT_BROWSER=needed` fails without a browser.
+`REPAINT_SCREENSHOT=docs/demo.png` keeps the README's picture of it.
 """
 
 import os
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,14 +19,13 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "examples/pictures"
 CHROMIUM = shutil.which("chromium")
-NEEDED = os.environ.get("REPAINT_BROWSER") == "needed"
 
-if not NEEDED:
-    pytest.importorskip("gradio")
-    pytest.importorskip("playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Debian's chromium", allow_module_level=True)
+pytest.importorskip("gradio")
+pytest.importorskip("playwright")
+if CHROMIUM is None:
+    pytest.skip("needs Debian's chromium", allow_module_level=True)
 
+import httpx  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 SECONDS = 1000  # Playwright counts milliseconds
@@ -155,11 +153,11 @@ def test_two_visitors_stop_and_get_their_own_fills(
     seen = int(wait_for_status(first, r"network call ([1-9]\d*) of 2410")[1])
 
     second.locator("#fill").click()  # and waits for his turn
-    second.wait_for_timeout(0.5 * SECONDS)
+    wait_for_status(second, "waiting for its turn")
     second.locator("#stop").click()
     first.locator("#stop").click()
     assert seen <= int(wait_for_status(first, r"stopped after (\d+) network calls")[1]) < 2410
-    wait_for_status(second, "stopped after 0 network calls")
+    wait_for_status(second, "^stopped$")
 
     for page in (first, second):
         assert not page.locator("#gallery").is_visible()
