@@ -16,7 +16,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -113,7 +115,8 @@ _REFUSE_CUMULATIVE_NOISE = _refuse_true(
 )
 _NO_EFFECT = "no effect"
 MOST_VALUES = 100_000  # of a configuration file
-OF_THE_SCHEDULE = ("schedule", "timestep_respacing", "schedule_jump_params")
+WAYS = ("schedule_jump_params", "resample", "times")  # to say how often the sampler passes over what
+OF_THE_SCHEDULE = ("schedule", "timestep_respacing", *WAYS)
 
 Text = Annotated[str, BeforeValidator(_to_text)]
 Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
@@ -219,6 +222,25 @@ class ScheduleJumpParams(_Strict):
     jump3_length: Positive = 1
     jump3_n_sample: Positive = 1
     start_resampling: NotNegative = NEVER_LIMITED
+
+
+class BellPasses(_Strict):
+    """Passes per level by a bell curve, see `repaint.schedule.bell_passes`."""
+
+    center: Annotated[Real, Field(ge=-1, le=2)]
+    width: Annotated[Real, Field(gt=0, le=100)]
+    height: Annotated[Real, Field(ge=0, le=1_000_000)]
+
+
+def _kind_of_resample(value: object) -> str:
+    return "list" if isinstance(value, list) else "curve"
+
+
+_KINDS_OF_RESAMPLE = ("list", "curve")
+Resample = Annotated[
+    Annotated[list[Positive], Field(min_length=1), Tag("list")] | Annotated[BellPasses, Tag("curve")],
+    Discriminator(_kind_of_resample),
+]
 
 
 class OutputPaths(_Strict):
@@ -341,6 +363,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     schedule: Literal["paper", "best", "fast", "preview"] | None = None
     timestep_respacing: Text = "250"
     schedule_jump_params: ScheduleJumpParams = ScheduleJumpParams()
+    resample: Resample | None = None
+    times: Annotated[list[int], Field(min_length=2)] | None = None
     clip_denoised: bool = True
     use_ddim: bool = False
     ddim_eta: Annotated[Real, Field(ge=0, le=1)] = 0.0
@@ -374,8 +398,19 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
         params = tree.get("schedule_jump_params", {})
         if not isinstance(params, dict):
             return tree
-        jumps = {"jump_length": length, "jump_n_sample": samples} | params
-        return {"timestep_respacing": str(params.get("t_T") or steps)} | tree | {"schedule_jump_params": jumps}
+        filled = {"timestep_respacing": str(params.get("t_T") or steps)} | tree
+        if any(tree.get(key) is not None for key in ("resample", "times")):
+            return filled
+        return filled | {"schedule_jump_params": {"jump_length": length, "jump_n_sample": samples} | params}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        said = [key for key in WAYS if getattr(self, key) is not None and key in self.model_fields_set]
+        if said[:1] == ["schedule_jump_params"] and self.schedule_jump_params.model_fields_set <= {"t_T"}:
+            said = said[1:]  # it only says how many steps there are
+        if len(said) > 1:
+            raise ValueError(f"{' and '.join(said)} both say how often to resample; leave out all but one")
+        return self
 
     @model_validator(mode="after")
     def _one_precision(self) -> Self:
@@ -561,8 +596,7 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
     said: dict[str, Any] = {}
     for text in overrides:
         _apply_override(said, text)
-    if said.get("schedule") is not None:
-        tree = _without_schedule(tree)
+    tree = _make_room(tree, said)
     for text in overrides:
         _apply_override(tree, text)
     return make_config(kind, tree, str(path))
@@ -636,8 +670,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
-    under = _read_tree(path.parent / base, (*seen, path.resolve()))
-    return _merge(under if tree.get("schedule") is None else _without_schedule(under), tree)
+    return _merge(_make_room(_read_tree(path.parent / base, (*seen, path.resolve())), tree), tree)
 
 
 def _check_size(path: Path, tree: object) -> None:
@@ -654,9 +687,14 @@ def _check_size(path: Path, tree: object) -> None:
             rest += value
 
 
-def _without_schedule(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What a preset is laid over: it replaces the schedule of the files below it, not what is set beside it."""
-    return {key: value for key, value in tree.items() if key not in OF_THE_SCHEDULE}
+def _make_room(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of a configuration when another is laid over it, before the two are merged.
+
+    A preset replaces the whole schedule below it, and a way to say how often to resample every other way.
+    """
+    said = {key for key in ("schedule", *WAYS) if over.get(key) is not None}
+    gone = set(OF_THE_SCHEDULE) if "schedule" in said else set(WAYS) - said if said else set()
+    return {key: value for key, value in under.items() if key not in gone}
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -694,7 +732,7 @@ def _explain(kind: type[BaseModel], error: ValidationError) -> str:
 
 
 def _explain_one(kind: type[BaseModel], details: Any) -> str:
-    location = [str(part) for part in details["loc"]]
+    location = [str(part) for part in details["loc"] if part not in _KINDS_OF_RESAMPLE]
     key = ".".join(location)
     if details["type"] == "extra_forbidden":
         return f"unknown key {key!r}{suggest(location[-1], _all_keys(kind))}"
@@ -709,7 +747,7 @@ def _explain_one(kind: type[BaseModel], details: Any) -> str:
 def _all_keys(kind: type[BaseModel]) -> Iterator[str]:
     models: list[type[BaseModel]] = [kind]
     if issubclass(kind, SamplingConfig):
-        models.append(ScheduleJumpParams)
+        models += [ScheduleJumpParams, BellPasses]
     if kind is Config:
         models += [DataConfig, EvalDataConfig, OutputPaths]
     if kind is ComparisonConfig:

@@ -209,9 +209,11 @@ def _wanted(config: Config, targets: Sequence[Target], labels: Sequence[int] | N
 
 
 def _common_record(config: Config, engine: Engine, digest: str) -> dict[str, object]:
-    schedule = config.schedule_jump_params.model_dump() | {"t_T": engine.diffusion.num_timesteps}
+    ways = config.model_dump(include={"resample", "times"}, exclude_none=True)
+    schedule = ways or config.schedule_jump_params.model_dump()
+    steps = {"t_T": engine.diffusion.num_timesteps, "timestep_respacing": config.timestep_respacing}
     return {
-        "schedule": schedule | {"timestep_respacing": config.timestep_respacing},
+        "schedule": schedule | steps,
         "checkpoint": config.model_path,
         "checkpoint_sha256": digest,
         "device": str(engine.device),
@@ -224,7 +226,6 @@ def summary(
     config: Config, pictures: int, times: Sequence[int], device: torch.device | str, batch_size: int | Literal["auto"]
 ) -> str:
     """The one line printed before a run."""
-    params = config.schedule_jump_params
     calls = count_network_calls(times)
     fills = config.num_samples_per_image
     size = f"{config.image_size}x{config.image_size}"
@@ -242,8 +243,8 @@ def summary(
             f" ({calls * batches} in all)",
         )
     return (
-        f"{config.name or 'inpainting'}: {pictures} {work}, T={max(times) + 1} j={params.jump_length} "
-        f"r={params.jump_n_sample}, {calls} network calls a batch{total}, on {device}"
+        f"{config.name or 'inpainting'}: {pictures} {work}, {build.describe_schedule(config)}, {calls} network calls a "
+        f"batch{total}, on {device}"
     )
 
 

@@ -4,6 +4,7 @@ A schedule is a list of respaced times `t_T - 1, ..., -1`, where -1 is the clean
 denoising step (one network call), a step up one forward diffusion step (free). Pure Python, no tensors.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,58 @@ def get_schedule_jump(
                     inner.refill()
     times.append(-1)
     return times
+
+
+def get_schedule_passes(passes: Sequence[int]) -> list[int]:
+    """Times of a schedule with jumps of one step only, and a number of passes for each level.
+
+    `get_schedule_jump(T, jump_length=1, jump_n_sample=r)` is the same with r passes at all levels below T - 1.
+
+    Args:
+        passes: over the step that lands at t, for t = 0, 1, ..., T - 1, each at least 1; T of them. The last is 1, as
+            nothing lands at T - 1, where the sampler begins.
+
+    Returns:
+        List of times; T + the sum of (passes - 1) steps down.
+
+    Raises:
+        ValueError: a number is below 1, or the last is not 1.
+    """
+    if not passes or min(passes) < 1:
+        raise ValueError("passes must be numbers from 1 on")
+    if passes[-1] != 1:
+        raise ValueError(f"there can be only 1 pass at t = {len(passes) - 1}, where the sampler begins")
+    times = [len(passes) - 1]
+    for t in reversed(range(len(passes) - 1)):
+        times += [t, *[t + 1, t] * (passes[t] - 1)]
+    return [*times, -1]
+
+
+def bell_passes(t_T: int, center: float, width: float, height: float) -> list[int]:
+    """Passes over T levels by a bell curve: 1 + height exp(-((t / T - center) / width)^2 / 2), rounded.
+
+    Args:
+        t_T: number of respaced steps T.
+        center: where resampling is most intense, in t / T: 0 is low noise, 1 is high noise.
+        width: of the curve, in t / T.
+        height: passes beside the first at the centre.
+    """
+    passes = [round(1 + height * math.exp(-(((t / t_T - center) / width) ** 2) / 2)) for t in range(t_T - 1)]
+    return [*passes, 1]
+
+
+def check_times(times: Sequence[int], t_T: int) -> None:
+    """Raise ValueError unless the sampler can follow a list of times in a process of T steps.
+
+    It begins at T - 1 and ends, for the first time, at -1. Each step down is by one; a step up may be longer.
+    """
+    if len(times) < 2 or times[0] != t_T - 1 or times[-1] != -1:
+        raise ValueError(f"times must begin with {t_T - 1}, the last of {t_T} steps, and end with -1")
+    for place, (before, after) in enumerate(pairwise(times)):
+        if after == before or after < before - 1:
+            raise ValueError(f"times go from {before} to {after} at place {place}; steps down are by one, others up")
+        if before < 0 or not -1 <= after < t_T:
+            raise ValueError(f"times go from {before} to {after} at place {place}; they stay in 0..{t_T - 1} until -1")
 
 
 def merge_forward(times: Sequence[int]) -> list[int]:

@@ -6,17 +6,20 @@ python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from repaint import build
 from repaint.cli import guard
 from repaint.config import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
+from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError, suggest
 from repaint.plotting.schedules import Schedule, plot_schedules, summarize
 from repaint.schedule import PRESETS
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
+TRAINED_STEPS = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +44,7 @@ def _plot(args: argparse.Namespace) -> int:
     if flags or not (args.conf_path or args.schedule):
         schedules.append(_from_values(flags))
     schedules += [_from_preset(text) if text in PRESETS else _from_values(_split(text)) for text in args.schedule]
+    schedules = _on_one_scale(schedules)
     storage.write_bytes(args.out, plot_schedules(schedules))
     print(*map(summarize, schedules), sep="\n")
     return 0
@@ -48,7 +52,26 @@ def _plot(args: argparse.Namespace) -> int:
 
 def _from_file(path: str) -> Schedule:
     config = load_config(Config, path)
-    return Schedule(config.name or Path(path).stem, build.build_times(config))
+    uneven = config.timestep_respacing.startswith(("power", "at:"))
+    timesteps = build.build_timesteps(config) if uneven else None
+    return Schedule(config.name or Path(path).stem, build.build_times(config), timesteps)
+
+
+def _on_one_scale(schedules: Sequence[Schedule]) -> Sequence[Schedule]:
+    """If one of them has uneven steps, all are shown by the timesteps that the network was trained with."""
+    if all(schedule.timesteps is None for schedule in schedules):
+        return schedules
+    return [
+        schedule if schedule.timesteps else replace(schedule, timesteps=_spread(schedule.steps))
+        for schedule in schedules
+    ]
+
+
+def _spread(steps: int) -> list[int]:
+    try:
+        return space_timesteps(TRAINED_STEPS, str(steps))
+    except ValueError:
+        raise ConfigError(f"a schedule of {steps} steps does not fit beside uneven ones of {TRAINED_STEPS}") from None
 
 
 def _from_preset(name: str) -> Schedule:

@@ -255,6 +255,59 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize(
+    ("below", "above", "left"),
+    [
+        ("schedule_jump_params: {jump_length: 3}", "resample: [4, 2]", {"resample": [4, 2]}),
+        ("schedule: fast", "resample: [4, 2]", {"resample": [4, 2], "timestep_respacing": "50"}),
+        ("resample: [4, 2]", "times: [3, 2, 1, 0, -1]", {"times": [3, 2, 1, 0, -1], "resample": None}),
+        ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "50"}),
+        ("resample: [4, 2]", "schedule_jump_params: {jump_length: 3}", {"resample": None}),
+        ("resample: [4, 2]", "seed: 3", {"resample": [4, 2]}),
+    ],
+)
+def test_one_way_to_resample_replaces_another_below_it(
+    tmp_path: Path, below: str, above: str, left: dict[str, object]
+) -> None:
+    path = write_config(tmp_path)
+    tree = yaml.safe_load(path.read_text())
+    del tree["timestep_respacing"], tree["schedule_jump_params"]
+    (tmp_path / "base.yml").write_text(yaml.safe_dump(tree) + below)
+    path.write_text(f"base: base.yml\n{above}\n")
+    config = load_config(Config, path)
+    assert {key: getattr(config, key) for key in left} == left
+    overridden = load_config(Config, tmp_path / "base.yml", [above.replace(": ", "=", 1)])
+    assert {key: getattr(overridden, key) for key in left} == left
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("resample: [2]\ntimes: [1, 0, -1]", "resample and times both say how often to resample"),
+        ("resample: [2]\nschedule_jump_params: {jump_length: 1}", "schedule_jump_params and resample both say"),
+        ("resample: [0]", "resample.0: "),
+        ("resample: []", "resample: "),
+        ("resample: 3", "resample: "),
+        ("resample: {center: 0, width: 0, height: 3}", "resample.width: "),
+        ("resample: {center: 0, width: 1}", "resample.height"),
+        (
+            "resample: {center: 0, width: 1, height: 1, heigth: 2}",
+            "'resample.heigth'; did you mean 'height'?",
+        ),
+        ("times: [3]", "times: "),
+    ],
+)
+def test_ways_to_resample_are_strict(tmp_path: Path, keys: str, message: str) -> None:
+    path = write_config(tmp_path)
+    tree = yaml.safe_load(path.read_text())
+    del tree["timestep_respacing"], tree["schedule_jump_params"]
+    path.write_text(yaml.safe_dump(tree) + keys)
+    with pytest.raises(ConfigError) as caught:
+        load_config(Config, path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_no_preset_leaves_the_schedule_below_alone(tmp_path: Path) -> None:
     write_config(tmp_path).rename(tmp_path / "base.yml")
     path = tmp_path / "top.yml"

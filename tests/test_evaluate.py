@@ -83,7 +83,7 @@ def test_a_run_from_the_shell(tmp_path: Path) -> None:
         "table.tex",
     }
     (result,) = results(tmp_path)
-    assert (result["method"], result["mask"]) == ("RePaint (T=4, j=1, r=2)", "masks")
+    assert (result["method"], result["mask"]) == ("RePaint (T=4 j=1 r=2)", "masks")
     assert (result["pictures"], result["fills"], result["hole_share"]) == (3, 3, 0.5)
     assert result["metrics"]["known_error"]["mean"] == 0
     manifest = [json.loads(line) for line in (tmp_path / "out/manifest.jsonl").read_text().splitlines()]
@@ -303,7 +303,7 @@ def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
     for path in (conf, tmp_path / "fast.yml"):
         inpaint(path, f"data.eval.tiny.paths.srs={tmp_path}/{path.stem}/srs", "data.eval.tiny.max_len=2")
     changes = ["--set", "data.eval.tiny.max_len=2"]
-    for path, name in ((conf, "DDIM (T=4, j=1, r=2)"), (tmp_path / "fast.yml", "preview (T=25, j=5, r=2)")):
+    for path, name in ((conf, "DDIM (T=4 j=1 r=2)"), (tmp_path / "fast.yml", "preview (T=25 j=5 r=2)")):
         srs = f"data.eval.tiny.paths.srs={tmp_path}/{path.stem}/srs"
         code, _, errors = call("--conf_path", path, *changes, "--set", srs)
         assert code == 0, errors

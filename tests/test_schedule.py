@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaint.schedule import NEVER_LIMITED, count_network_calls, get_schedule_jump, merge_forward, share_of_calls
+from repaint.schedule import (
+    NEVER_LIMITED,
+    bell_passes,
+    check_times,
+    count_network_calls,
+    get_schedule_jump,
+    get_schedule_passes,
+    merge_forward,
+    share_of_calls,
+)
 
 limits = st.just(NEVER_LIMITED) | st.integers(0, 40)
 all_parameters = st.fixed_dictionaries(
@@ -164,3 +173,58 @@ def test_merged_climbs_keep_calls_turns_and_descents(parameters: dict[str, Any])
 def test_a_climb_becomes_one_transition() -> None:
     assert merge_forward([3, 2, 1, 2, 3, 2, 1, 0, -1]) == [3, 2, 1, 3, 2, 1, 0, -1]
     assert merge_forward([0, -1]) == [0, -1]
+
+
+@given(st.integers(1, 40), st.integers(1, 6))
+def test_equal_passes_are_the_published_jumps_of_one_step(t_T: int, samples: int) -> None:
+    passes = [samples] * (t_T - 1) + [1]
+    assert get_schedule_passes(passes) == get_schedule_jump(t_T, jump_length=1, jump_n_sample=samples)
+
+
+@given(st.lists(st.integers(1, 9), max_size=20))
+def test_each_level_gets_its_passes(lower: list[int]) -> None:
+    passes = [*lower, 1]
+    times = get_schedule_passes(passes)
+    check_times(times, len(passes))
+    landings = Counter(after for before, after in pairwise(times) if 0 <= after < before)
+    assert [landings[t] for t in range(len(lower))] == lower
+    assert count_network_calls(times) == len(passes) + sum(number - 1 for number in passes)
+
+
+@pytest.mark.parametrize(
+    ("passes", "message"), [([], "from 1 on"), ([0, 1], "from 1 on"), ([1, 2], "only 1 pass at t = 1")]
+)
+def test_passes_that_cannot_be(passes: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        get_schedule_passes(passes)
+
+
+def test_passes_along_a_bell() -> None:
+    assert bell_passes(30, 0.02, 0.19, 20)[:12] == [21, 21, 20, 19, 18, 16, 14, 12, 10, 8, 6, 5]
+    assert count_network_calls(get_schedule_passes(bell_passes(30, 0.02, 0.19, 20))) == 196
+    assert count_network_calls(get_schedule_passes(bell_passes(15, 0, 0.16, 20))) == 84
+    assert bell_passes(1, 0, 1, 5) == [1]
+
+
+@given(all_parameters)
+def test_published_schedules_can_be_followed(parameters: dict[str, Any]) -> None:
+    times = get_schedule_jump(**parameters)
+    check_times(times, parameters["t_T"])
+    check_times(merge_forward(times), parameters["t_T"])
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([], "must begin with 3"),
+        ([2, 1, 0, -1], "must begin with 3"),
+        ([3, 2, 1, 0], "end with -1"),
+        ([3, 1, 0, -1], "from 3 to 1 at place 0; steps down are by one"),
+        ([3, 2, 2, 1, 0, -1], "from 2 to 2 at place 1"),
+        ([3, 2, 4, 3, 2, 1, 0, -1], r"from 2 to 4 at place 1; they stay in 0\.\.3 until -1"),
+        ([3, 2, 1, 0, -1, 0, -1], "from -1 to 0 at place 4"),
+    ],
+)
+def test_times_that_cannot_be_followed(times: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_times(times, 4)

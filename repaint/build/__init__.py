@@ -12,7 +12,7 @@ from repaint.build.job import (
     result_names,
 )
 from repaint.build.loading import check_weights, estimate_memory, fill_unet, load_cond_fn, load_network
-from repaint.build.process import build_diffusion, build_times
+from repaint.build.process import build_diffusion, build_times, build_timesteps, describe_schedule
 from repaint.build.speed import pick_precision
 from repaint.build.telling import apply_weights_to_config, check_process, note_assumptions
 from repaint.build.weights import (
@@ -34,6 +34,7 @@ __all__ = [
     "build_pairs",
     "build_reading",
     "build_times",
+    "build_timesteps",
     "build_unet",
     "build_unet_config",
     "check",
@@ -44,6 +45,7 @@ __all__ = [
     "check_weights",
     "config_digest",
     "describe_mask",
+    "describe_schedule",
     "estimate_memory",
     "fill_unet",
     "is_at_hand",

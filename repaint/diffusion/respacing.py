@@ -1,5 +1,6 @@
 """Respacing: run a process trained with many steps on a subset of them (Nichol and Dhariwal 2021, section 4)."""
 
+import re
 from itertools import accumulate, repeat
 
 import numpy as np
@@ -12,7 +13,9 @@ def space_timesteps(num_timesteps: int, respacing: str) -> list[int]:
     Args:
         num_timesteps: steps of the trained process.
         respacing: "" (all), "250" (that many, evenly spaced), "10,15,20" (that many from each of so many equal
-            sections) or "ddim50" (that many with one fixed integer stride, as in the DDIM paper).
+            sections), "ddim50" (that many with one fixed integer stride, as in the DDIM paper), "power30:1.25" (30
+            steps, the i-th at (i / 29)^1.25 of the way to the last timestep: the larger the exponent, the denser at low
+            noise) or "at:0,7,40,999" (these).
 
     Returns:
         Sorted list of timesteps in 0..num_timesteps-1.
@@ -24,10 +27,15 @@ def space_timesteps(num_timesteps: int, respacing: str) -> list[int]:
         return list(range(num_timesteps))
     if respacing.startswith("ddim"):
         return _fixed_stride(num_timesteps, respacing)
+    if respacing.startswith("power"):
+        return _power(num_timesteps, respacing)
+    if respacing.startswith("at:"):
+        return _explicit(num_timesteps, respacing)
     try:
         counts = [int(part) for part in respacing.split(",")]
     except ValueError:
-        raise ValueError(f"respacing {respacing!r} is neither '250', '10,15,20', 'ddim50' nor ''") from None
+        forms = "'250', '10,15,20', 'ddim50', 'power30:1.25', 'at:0,7,40,999' nor ''"
+        raise ValueError(f"respacing {respacing!r} is neither {forms}") from None
     return _sections(num_timesteps, counts)
 
 
@@ -40,6 +48,32 @@ def _fixed_stride(num_timesteps: int, respacing: str) -> list[int]:
         if len(steps) == int(wanted):
             return list(steps)
     raise ValueError(f"no integer stride gives {wanted} of {num_timesteps} steps; use {wanted!r} without 'ddim'")
+
+
+def _power(num_timesteps: int, respacing: str) -> list[int]:
+    found = re.fullmatch(r"power(\d{1,7}):(\d{1,3}(?:\.\d{1,9})?)", respacing)
+    if found is None or int(found[1]) < 2 or float(found[2]) == 0:
+        raise ValueError(f"respacing {respacing!r}: write it as 'power30:1.25', at least 2 steps, a positive exponent")
+    count, exponent = int(found[1]), float(found[2])
+    if count > num_timesteps:
+        raise ValueError(f"cannot take {count} of the {num_timesteps} steps")
+    steps = [round((num_timesteps - 1) * (i / (count - 1)) ** exponent) for i in range(count)]
+    if len(set(steps)) < count:
+        raise ValueError(
+            f"respacing {respacing!r}: some of the steps fall on the same of the {num_timesteps} timesteps; take fewer "
+            f"steps or a smaller exponent"
+        )
+    return steps
+
+
+def _explicit(num_timesteps: int, respacing: str) -> list[int]:
+    parts = respacing.removeprefix("at:").split(",")
+    if not all(re.fullmatch(r" *\d{1,9} *", part) for part in parts):
+        raise ValueError(f"respacing {respacing!r}: write it as 'at:0,7,40,999'")
+    steps = [int(part) for part in parts]
+    if steps != sorted(set(steps)) or steps[-1] >= num_timesteps:
+        raise ValueError(f"respacing {respacing!r}: the timesteps must rise, and lie in 0..{num_timesteps - 1}")
+    return steps
 
 
 def _sections(num_timesteps: int, counts: list[int]) -> list[int]:

@@ -145,9 +145,8 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
 
 def _describe_method(config: Config) -> str:
     """The schedule, in the paper's symbols."""
-    params = config.schedule_jump_params
     name = config.schedule or ("DDIM" if config.use_ddim else "RePaint")
-    return f"{name} (T={max(build.build_times(config)) + 1}, j={params.jump_length}, r={params.jump_n_sample})"
+    return f"{name} ({build.describe_schedule(config)})"
 
 
 def _describe_mask(config: Config) -> str:

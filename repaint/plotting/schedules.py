@@ -19,10 +19,26 @@ MOST_CALLS = 100_000
 
 @dataclass(frozen=True)
 class Schedule:
-    """A list of times with a name to show."""
+    """A list of times with a name to show.
+
+    Attributes:
+        timesteps: of the trained process, for each time; None if they are not known, so that times stand for
+            themselves.
+    """
 
     name: str
     times: Sequence[int]
+    timesteps: Sequence[int] | None = None
+
+    @property
+    def heights(self) -> list[int]:
+        """What to show of each time: its timesteps, or itself; -1 is the clean picture."""
+        return list(self.times) if self.timesteps is None else [self.timesteps[t] if t >= 0 else -1 for t in self.times]
+
+    @property
+    def height(self) -> int:
+        """One above the highest that can be shown."""
+        return max(self.heights) + 1
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, int]) -> "Schedule":
@@ -75,7 +91,7 @@ def _label(parameters: Mapping[str, int]) -> str:
 
 def summarize(schedule: Schedule) -> str:
     """One line: the name, the cost, and where in the noise it is spent (thirds of the time)."""
-    low, middle, high = share_of_calls(schedule.times, 3)
+    low, middle, high = share_of_calls(schedule.heights, 3)
     return (
         f"{' '.join(schedule.name.split())}: {schedule.network_calls} network calls, "
         f"{schedule.forward_steps} forward steps, calls at low/middle/high noise {low:.1%} / {middle:.1%} / {high:.1%}"
@@ -102,8 +118,8 @@ def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
     columns = len(schedules) if len(schedules) <= 3 else math.ceil(math.sqrt(len(schedules)))
     rows = math.ceil(len(schedules) / columns)
     figure = new_figure("the schedule figure", max(8.0, 5.6 * columns), 5.6 * rows)
-    highest_t = max(schedule.steps for schedule in schedules)
-    highest_share = max(max(share_of_calls(schedule.times, BINS)) for schedule in schedules)
+    highest_t = max(schedule.height for schedule in schedules)
+    highest_share = max(max(share_of_calls(schedule.heights, BINS)) for schedule in schedules)
     cells = figure.subfigures(rows, columns, squeeze=False)
     for schedule, cell in zip(schedules, cells.flat, strict=False):
         upper, lower = cell.subplots(2, 1, height_ratios=(5, 3))
@@ -115,11 +131,11 @@ def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
 def _draw_times(axes: "Axes", schedule: Schedule, highest_t: int) -> None:
     # Long schedules have teeth a few pixels wide: a thin line keeps them apart.
     width = 1.4 if len(schedule.times) < 1000 else 0.8
-    axes.plot(range(len(schedule.times)), schedule.times, color=LINE, linewidth=width, solid_joinstyle="round")
+    axes.plot(range(len(schedule.times)), schedule.heights, color=LINE, linewidth=width, solid_joinstyle="round")
     axes.set_xlim(0, len(schedule.times) - 1)
     axes.set_ylim(-1 - 0.03 * highest_t, 1.03 * highest_t)
     axes.xaxis.set_major_formatter(lambda position, _: f"{position:,.0f}")
-    style(axes, "transition", "time t")
+    style(axes, "transition", _axis(schedule))
     axes.locator_params(axis="both", nbins=6, integer=True)
     axes.locator_params(axis="both", nbins=6, integer=True)
     title = axes.set_title(schedule.title, loc="left", pad=22, fontsize=12, fontweight="bold", color=INK)
@@ -129,18 +145,22 @@ def _draw_times(axes: "Axes", schedule: Schedule, highest_t: int) -> None:
 
 
 def _draw_shares(axes: "Axes", schedule: Schedule, highest_share: float) -> None:
-    shares = [100 * share for share in share_of_calls(schedule.times, BINS)]
-    stretch = schedule.steps / BINS
+    shares = [100 * share for share in share_of_calls(schedule.heights, BINS)]
+    stretch = schedule.height / BINS
     middles = [(i + 0.5) * stretch for i in range(BINS)]
     bars = axes.bar(middles, shares, width=0.86 * stretch, color=BAR)
     labels = [_percent(share) for share in shares]
     axes.bar_label(bars, labels, padding=2, fontsize=8, color=MUTED)
-    axes.set_xlim(0, schedule.steps)
+    axes.set_xlim(0, schedule.height)
     axes.set_ylim(0, 118 * highest_share)
     axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:.0f}%")
-    style(axes, "time t  (low noise → high noise)", "network calls")
+    style(axes, f"{_axis(schedule)}  (low noise → high noise)", "network calls")
     axes.locator_params(axis="both", nbins=6, integer=True)
     axes.locator_params(axis="both", nbins=6, integer=True)
+
+
+def _axis(schedule: Schedule) -> str:
+    return "time t" if schedule.timesteps is None else "timestep"
 
 
 def _percent(share: float) -> str:

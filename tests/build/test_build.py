@@ -110,3 +110,38 @@ def test_remote_weights_are_read_through_storage(tmp_path: Path, monkeypatch: py
     local = build.read_weights(str(tmp_path / "model.safetensors"))
     assert remote.digest == local.digest
     assert all(torch.equal(remote.state[key], local.state[key]) for key in local.state)
+
+
+def test_ways_to_say_the_schedule(tmp_path: Path) -> None:
+    def times(**changes: object) -> list[int]:
+        return build.build_times(load(tmp_path, schedule_jump_params={}, **changes))
+
+    assert times(timestep_respacing="4", resample=[3, 2]) == [3, 2, 1, 2, 1, 0, 1, 0, 1, 0, -1]
+    curve = {"center": 0, "width": 0.3, "height": 2}
+    assert times(timestep_respacing="4", resample=curve) == times(timestep_respacing="4", resample=[3, 2])
+    assert times(timestep_respacing="power4:2", times=[3, 2, 3, 2, 1, 0, -1]) == [3, 2, 3, 2, 1, 0, -1]
+    assert times(timestep_respacing="at:0,9", resample=[2], merge_forward=True) == [1, 0, 1, 0, -1]
+    for changes, message in (
+        ({"resample": [1, 1, 1, 1]}, "resample lists 4 levels, but of 4 steps 3 can be resampled"),
+        ({"resample": [10**7]}, "resample: more than 10,000,000 transitions"),
+        ({"times": [3, 1, -1]}, "times go from 3 to 1"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            times(timestep_respacing="4", **changes)
+
+
+def test_schedules_in_words(tmp_path: Path) -> None:
+    def words(**changes: object) -> str:
+        return build.describe_schedule(load(tmp_path, timestep_respacing="4", schedule_jump_params={}, **changes))
+
+    assert words() == "T=4 j=10 r=10"
+    assert words(resample=[9, 3]) == "T=4 r=1..9"
+    assert words(times=[3, 2, 1, 0, -1]) == "T=4 with 5 listed times"
+
+
+def test_every_way_to_say_the_schedule_is_in_the_digest(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    weights = build.read_weights(str(tmp_path / "model.safetensors"))
+    changes: list[dict[str, object]] = [{}, {"resample": [2]}, {"resample": [3]}, {"times": [3, 2, 1, 0, -1]}]
+    configs = [load(tmp_path, schedule_jump_params={}, **change) for change in changes]
+    assert len({build.config_digest(config, weights, None, CPU) for config in configs}) == len(changes)

@@ -42,6 +42,32 @@ def test_ddim_has_one_stride(respacing: str, stride: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("respacing", "expected"),
+    [
+        ("power5:1", [0, 250, 500, 749, 999]),
+        ("power5:2", [0, 62, 250, 562, 999]),
+        ("power2:0.5", [0, 999]),
+        ("power1000:1", list(range(1000))),
+        ("at:0,7,40,999", [0, 7, 40, 999]),
+        ("at:3", [3]),
+        ("at: 1, 2", [1, 2]),
+    ],
+)
+def test_uneven_steps(respacing: str, expected: list[int]) -> None:
+    assert space_timesteps(1000, respacing) == expected
+
+
+@given(st.integers(2, 60), st.floats(0.3, 1.6))
+def test_powers_go_from_end_to_end_and_grow_denser_at_low_noise(count: int, exponent: float) -> None:
+    kept = np.array(space_timesteps(100_000, f"power{count}:{exponent:.3f}"))
+    assert (kept[0], kept[-1], len(kept)) == (0, 99_999, count)
+    strides = np.diff(kept)
+    assert strides.min() >= 1
+    bends = np.diff(strides) * np.sign(exponent - 1)
+    assert bends.min(initial=0) >= -2  # rounding
+
+
+@pytest.mark.parametrize(
     ("respacing", "message"),
     [
         ("many", "neither '250'"),
@@ -55,6 +81,19 @@ def test_ddim_has_one_stride(respacing: str, stride: int) -> None:
         ("ddim50x", "must be followed by a number"),
         ("ddim999", "no integer stride gives 999 of 1000 steps"),
         ("ddim0", "no integer stride gives 0"),
+        ("power", "write it as 'power30:1.25'"),
+        ("power30", "write it as 'power30:1.25'"),
+        ("power1:1", "write it as 'power30:1.25'"),
+        ("power30:0", "write it as 'power30:1.25'"),
+        ("power30:-1", "write it as 'power30:1.25'"),
+        ("power30:nan", "write it as 'power30:1.25'"),
+        ("power1001:1", "cannot take 1001 of the 1000 steps"),
+        ("power100:3", "fall on the same of the 1000 timesteps; take fewer steps or a smaller exponent"),
+        ("at:", "write it as 'at:0,7,40,999'"),
+        ("at:1,x", "write it as 'at:0,7,40,999'"),
+        ("at:5,5", "the timesteps must rise, and lie in 0..999"),
+        ("at:7,3", "the timesteps must rise"),
+        ("at:0,1000", "the timesteps must rise, and lie in 0..999"),
     ],
 )
 def test_errors(respacing: str, message: str) -> None:

@@ -14,6 +14,7 @@ from repaint.errors import ConfigError
 from repaint.plotting.schedules import Schedule, draw_schedules, plot_schedules, summarize
 from repaint.plotting.style import LONGEST_NAME
 from repaint.schedule import get_schedule_jump
+from tests.tiny import write_config
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -209,3 +210,18 @@ def test_mistakes_are_one_line(call: Call, arguments: tuple[str, ...], says: str
     assert errors.count("\n") == 1
     assert says in errors
     assert sorted(path.name for path in Path().iterdir()) == ["file", "folder.png"]
+
+
+def test_uneven_steps_put_all_schedules_on_the_scale_of_the_timesteps(call: Call, tmp_path: Path) -> None:
+    keys = {"timestep_respacing": "at:0,10,20,999", "schedule_jump_params": {}, "resample": [5]}
+    path = write_config(tmp_path, name="uneven", **keys)
+    arguments = ("--conf_path", str(path), "--schedule", "t_T=4,jump_n_sample=1")
+    code, (first, second), _ = call(*arguments)
+    assert code == 0
+    assert first == "uneven: 8 network calls, 4 forward steps, calls at low/middle/high noise 87.5% / 0.0% / 12.5%"
+    assert "calls at low/middle/high noise 50.0% / 25.0% / 25.0%" in second
+    upper, lower = draw_schedules([Schedule("uneven", [3, 2, 1, 0, -1], [0, 10, 20, 999])]).subfigs[0].axes
+    assert list(upper.lines[0].get_ydata()) == [999, 20, 10, 0, -1]
+    assert (upper.get_ylabel(), lower.get_xlim()[1]) == ("timestep", 1000)
+    code, _, error = call(*arguments, "--schedule", "t_T=1001,jump_n_sample=1")
+    assert (code, error) == (2, "error: a schedule of 1001 steps does not fit beside uneven ones of 1000\n")
