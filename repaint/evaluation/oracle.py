@@ -14,6 +14,7 @@ process at the visited timesteps. Equations are those of Lugmayr et al. 2022 (Re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,13 @@ def denoiser(covariance: Array, abar: float) -> Array:
 
 
 def repaint_law(
-    covariance: Array, known: Flags, times: Sequence[int], abar: Array, *, inject: bool = True, large: bool = False
+    covariance: Array,
+    known: Flags,
+    times: Sequence[int],
+    abar: Array,
+    *,
+    inject: bool = True,
+    step: "ReverseStep | None" = None,
 ) -> Law:
     """The law of what RePaint returns for pictures N(0, covariance), with the perfect denoiser.
 
@@ -85,14 +92,14 @@ def repaint_law(
         times: schedule, see `repaint.schedule.get_schedule_jump`; may be climbed in strides (`merge_forward`).
         abar: [T] levels of the visited timesteps, falling.
         inject: False is sampling without known pixels: the mean is then 0.
-        large: the reverse step has the forward step's variance instead of the posterior's (DDPM section 3.2).
+        step: kind of the reverse step; the default is DDPM's with the posterior's variance.
 
     Returns:
         The law of all D pixels, before the known ones are pasted.
     """
     size, kept = len(covariance), np.flatnonzero(known)
     mean_map, spread = np.zeros((size, len(kept))), np.eye(size)
-    steps = {t: _reverse_step(covariance, abar, t, large) for t in set(times) if t >= 0}
+    steps = {t: (step or ReverseStep()).at(covariance, abar, t) for t in set(times) if t >= 0}
     for number, (t, s) in enumerate(pairwise(times)):
         if s > t:
             share = abar[s] / abar[t]  # DDPM equation 4 for the stretch from t to s
@@ -102,24 +109,45 @@ def repaint_law(
             mean_map[kept] = abar[t] ** 0.5 * np.eye(len(kept))
             spread[kept, :] = spread[:, kept] = 0
             spread[kept, kept] = 1 - abar[t]
-        step, variance = steps[t]
-        mean_map, spread = step @ mean_map, step @ spread @ step.T + variance * np.eye(size)
+        matrix, variance = steps[t]
+        mean_map, spread = matrix @ mean_map, matrix @ spread @ matrix.T + variance * np.eye(size)
     return Law(mean_map, spread)
 
 
-def _reverse_step(covariance: Array, abar: Array, t: int, large: bool) -> tuple[Array, float]:
-    """The matrix and the variance of one reverse step with the perfect denoiser (RePaint equation 8b).
+@dataclass(frozen=True)
+class ReverseStep:
+    """A kind of reverse step (RePaint equation 8b) with the perfect denoiser.
 
-    By Bayes' rule: x_{t-1} given x0 has mean sqrt(abar_{t-1}) x0 and variance 1 - abar_{t-1}, and it is seen through
-    x_t = sqrt(alpha) x_{t-1} + sqrt(1 - alpha) noise. Precisions add up.
+    Attributes:
+        variance: of DDPM's step: the posterior's ("small"), the forward step's ("large", DDPM section 3.2), or what
+            fits best in between ("learned"), as a network learns it (IDDPM equation 15).
+        eta: of DDIM's step (Song et al. 2021, equations 12 and 16) instead; None for DDPM's.
     """
-    clean = denoiser(covariance, abar[t])
-    if t == 0:
-        return clean, 0.0
-    before, alpha = abar[t - 1], abar[t] / abar[t - 1]
-    variance = 1 / (1 / (1 - before) + alpha / (1 - alpha))
-    step = variance * (before**0.5 / (1 - before) * clean + alpha**0.5 / (1 - alpha) * np.eye(len(covariance)))
-    return step, float(1 - alpha if large else variance)
+
+    variance: Literal["small", "large", "learned"] = "small"
+    eta: float | None = None
+
+    def at(self, covariance: Array, abar: Array, t: int) -> tuple[Array, float]:
+        """The matrix [D, D] and the variance of the step from t to t - 1."""
+        clean = denoiser(covariance, abar[t])
+        if t == 0:
+            return clean, 0.0
+        before, alpha = float(abar[t - 1]), float(abar[t] / abar[t - 1])
+        # Bayes' rule: x_{t-1} given x0 has mean sqrt(abar_{t-1}) x0 and variance 1 - abar_{t-1}, and it is seen through
+        # x_t = sqrt(alpha) x_{t-1} + sqrt(1 - alpha) noise. Precisions add up.
+        small = 1 / (1 / (1 - before) + alpha / (1 - alpha))
+        of_clean = small * before**0.5 / (1 - before)
+        identity = np.eye(len(covariance))
+        if self.eta is not None:
+            variance = self.eta**2 * small
+            to_noise = (identity - abar[t] ** 0.5 * clean) / (1 - abar[t]) ** 0.5
+            return before**0.5 * clean + max(0.0, 1 - before - variance) ** 0.5 * to_noise, variance
+        matrix = of_clean * clean + small * alpha**0.5 / (1 - alpha) * identity
+        if self.variance == "learned":
+            # What x0 leaves open given x_t adds to the posterior's variance, on average over the pixels.
+            left_open = np.trace(covariance - abar[t] ** 0.5 * clean @ covariance) / len(covariance)
+            return matrix, min(small + of_clean**2 * float(left_open), 1 - alpha)
+        return matrix, 1 - alpha if self.variance == "large" else small
 
 
 def relative_distance(law: Law, truth: Law, known_covariance: Array) -> float:

@@ -15,6 +15,7 @@ from repaint.diffusion.respacing import space_timesteps
 from repaint.evaluation.oracle import (
     Law,
     Mixture,
+    ReverseStep,
     conditional_law,
     denoiser,
     power_law_covariance,
@@ -23,7 +24,7 @@ from repaint.evaluation.oracle import (
     squared_bures,
 )
 from repaint.sampler import p_sample_loop
-from repaint.schedule import get_schedule_jump, merge_forward
+from repaint.schedule import get_schedule_jump, get_schedule_passes, merge_forward
 
 Array = np.ndarray
 BETAS = get_named_beta_schedule("linear", 1000)
@@ -39,8 +40,19 @@ TRUTH = conditional_law(FIELD, KNOWN)
 BOUND = 4.0
 
 
-def visited(steps: int) -> list[int]:
-    return space_timesteps(1000, str(steps))
+def visited(steps: int, respacing: str | None = None) -> list[int]:
+    return space_timesteps(1000, respacing or str(steps))
+
+
+def learned_shares(levels: Array) -> list[float]:
+    """What a network answers, from -1 to 1, that has learned the best variance (IDDPM equation 15)."""
+    shares = [0.0]
+    for t in range(1, len(levels)):
+        small, best, large = (
+            np.log(ReverseStep(kind).at(FIELD, levels, t)[1]) for kind in ("small", "learned", "large")
+        )
+        shares.append(2 * (best - small) / (large - small) - 1)
+    return shares
 
 
 def run_sampler(
@@ -51,18 +63,27 @@ def run_sampler(
     *,
     mean_type: MeanType = "epsilon",
     variance_type: Any = "fixed_small",
+    respacing: str | None = None,
     **options: Any,
 ) -> Array:
-    """The real loop on vectors [N, D], each a channel of a picture [N / 3, 3, 1, D]; `denoise(x, abar)` on [N, D]."""
+    """The real loop on vectors [N, D], each a channel of a picture [N / 3, 3, 1, D]; `denoise(x, abar)` on [N, D].
+
+    A learned variance is the one of `ReverseStep("learned")`.
+    """
     generator = torch.Generator().manual_seed(7)
     x0 = torch.from_numpy(clean).float().reshape(-1, 3, 1, clean.shape[1])
 
     def model(x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
         abar = float(LEVELS[int(timesteps[0])])
         estimate = denoise(x.reshape(clean.shape), abar).reshape(x.shape)
-        return estimate if mean_type == "xstart" else (x - abar**0.5 * estimate) / (1 - abar) ** 0.5
+        prediction = estimate if mean_type == "xstart" else (x - abar**0.5 * estimate) / (1 - abar) ** 0.5
+        if variance_type != "learned_range":
+            return prediction
+        return torch.cat([prediction, torch.full_like(prediction, shares[steps.index(int(timesteps[0]))])], dim=1)
 
-    diffusion = GaussianDiffusion(BETAS, visited(max(times) + 1), mean_type, variance_type, clip_denoised=False)
+    steps = visited(max(times) + 1, respacing)
+    shares = learned_shares(LEVELS[steps])
+    diffusion = GaussianDiffusion(BETAS, steps, mean_type, variance_type, clip_denoised=False)
     mask = torch.from_numpy(known).float().expand(len(x0), 1, 1, -1)
     noise = lambda: torch.randn(x0.shape, generator=generator)  # noqa: E731
     filled = p_sample_loop(model, diffusion, x0, mask, times, noise, **options)
@@ -73,9 +94,8 @@ def run_on_fields(times: Sequence[int], count: int, **options: Any) -> tuple[Arr
     """Fields [count, D] from their law, and what the loop makes of them with the perfect denoiser."""
     rng = np.random.default_rng(3)
     clean = rng.normal(size=(count, len(FIELD))) @ np.linalg.cholesky(FIELD).T
-    matrices = {
-        float(level): torch.from_numpy(denoiser(FIELD, level).T).float() for level in LEVELS[visited(max(times) + 1)]
-    }
+    levels = LEVELS[visited(max(times) + 1, options.get("respacing"))]
+    matrices = {float(level): torch.from_numpy(denoiser(FIELD, level).T).float() for level in levels}
     return clean, run_sampler(lambda x, abar: x @ matrices[abar], clean, KNOWN, times, **options)
 
 
@@ -103,6 +123,8 @@ def disagreement(law: Law, known: Array, filled: Array) -> dict[str, float]:
 # ---------------------------------------------------------------- the sampler has the law
 
 SHORT = get_schedule_jump(20, jump_length=4, jump_n_sample=3)
+DESIGNED = get_schedule_passes([12, 9, 6, 3, 2, *[1] * 8])
+VARIANCES: dict[str, Any] = {"fixed_small": "small", "fixed_large": "large", "learned_range": "learned"}
 NESTED = get_schedule_jump(18, jump_length=6, jump_n_sample=2, jump2_length=2, jump2_n_sample=2)
 
 
@@ -117,13 +139,28 @@ NESTED = get_schedule_jump(18, jump_length=6, jump_n_sample=2, jump2_length=2, j
         (NESTED, {}),
         (get_schedule_jump(20, n_sample=2), {}),
         (SHORT, {"inject": False}),
+        (SHORT, {"ddim_eta": 0.5}),
+        (DESIGNED, {"variance_type": "learned_range", "respacing": "power13:1.7"}),
     ],
-    ids=["no jumps", "jumps", "predicts x0", "large variance", "one draw a climb", "nested", "n_sample", "plain"],
+    ids=[
+        "no jumps",
+        "jumps",
+        "predicts x0",
+        "large variance",
+        "one draw a climb",
+        "nested",
+        "n_sample",
+        "plain",
+        "DDIM",
+        "designed",
+    ],
 )
 def test_sampler_has_the_exact_law(times: list[int], options: dict[str, Any]) -> None:
     clean, filled = run_on_fields(times, 9000, **options)
-    inject, large = options.get("inject", True), options.get("variance_type") == "fixed_large"
-    law = repaint_law(FIELD, KNOWN, times, LEVELS[visited(max(times) + 1)], inject=inject, large=large)
+    inject = options.get("inject", True)
+    step = ReverseStep(VARIANCES[options.get("variance_type", "fixed_small")], options.get("ddim_eta"))
+    levels = LEVELS[visited(max(times) + 1, options.get("respacing"))]
+    law = repaint_law(FIELD, KNOWN, times, levels, inject=inject, step=step)
     scores = disagreement(law.of(~KNOWN), clean[:, KNOWN], filled[:, ~KNOWN])
     assert max(map(abs, scores.values())) < BOUND, scores
     if inject:
