@@ -1,7 +1,7 @@
 """How far a schedule's fills are from the truth, exactly and fast, for pictures N(0, covariance).
 
-The same as `evaluation.oracle` says, for schedules whose jumps are single steps: as the known part is drawn afresh at the
-start of each step down, only the hole is a state, and passes that repeat are taken together by squaring.
+The same as `evaluation.oracle` says, for schedules whose jumps are single steps: as the known part is drawn afresh at
+the start of each step down, only the hole is a state, and passes that repeat are taken together by squaring.
 """
 
 import math
