@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import permutations
 
 import numpy as np
 
@@ -114,8 +116,8 @@ def _refine(design: Design, score: Judge, calls: int, floor: int, rounds: int, r
     value = score(design)
     for _ in range(rounds):
         before = value
-        for change in _changes(design, rng):
-            other = change(design, calls, floor)
+        for change in _changes(len(design.passes), calls, floor, rng):
+            other = change(design)
             if other is not None and score(other) < value:
                 design, value = other, score(other)
         if value == before:
@@ -123,18 +125,16 @@ def _refine(design: Design, score: Judge, calls: int, floor: int, rounds: int, r
     return design
 
 
-Change = Callable[[Design, int, int], Design | None]
-
-
-def _changes(design: Design, rng: np.random.Generator) -> Iterator[Change]:
-    """All kinds of small changes, in a random order of places."""
+def _changes(
+    steps: int, calls: int, floor: int, rng: np.random.Generator
+) -> Iterator[Callable[[Design], Design | None]]:
+    """All small changes, those of passes in a random order."""
     for by in (-20, -5, -2, 2, 5, 20):
-        yield lambda old, _calls, _floor, by=by: _bend(old, by)
+        yield partial(_bend, by=by)
     for by in (-2, -1, 1, 2):
-        yield lambda old, calls, floor, by=by: _resize(old, by, calls, floor)
-    levels = len(design.passes) - 1
-    for source, target in rng.permutation([(i, j) for i in range(levels) for j in range(levels) if i != j]):
-        yield lambda old, _calls, floor, i=source, j=target: _move(old, i, j, floor)
+        yield partial(_resize, by=by, calls=calls, floor=floor)
+    for source, target in rng.permutation(list(permutations(range(steps - 1), 2))):
+        yield partial(_move, source=source, target=target, floor=floor)
 
 
 def _bend(design: Design, by: int) -> Design | None:
@@ -156,7 +156,7 @@ def _resize(design: Design, by: int, calls: int, floor: int) -> Design | None:
 def _move(design: Design, source: int, target: int, floor: int) -> Design | None:
     """A fifth of the passes that a level has above the floor goes to another."""
     if max(source, target) >= len(design.passes) - 1:
-        return None
+        return None  # an earlier change took levels away
     passes = list(design.passes)
     share = max(1, (passes[source] - floor) // 5)
     if passes[source] - share < floor:
