@@ -56,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", **several, metavar="[NAME=]DIR", help="pictures filled by any methods")
     parser.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="of --masks")
     parser.add_argument("--mask", metavar="NAME", help="name of the masks in the tables")
-    parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="measures that need weights")
+    parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="more measures; most need weights")
+    parser.add_argument(
+        "--reference", metavar="DIR", help="real pictures, for the kernel distance of the fills to them"
+    )
     parser.add_argument("--weights", default="data/pretrained", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
     parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     device, entries = pick_device(args.device), _entries(args)
-    meter = Meter(args.extra, args.weights, device)
+    meter = Meter(args.extra, args.weights, device, args.reference)
     if args.run:
         _run(entries, args.set, device)
     rows, summaries = [], []

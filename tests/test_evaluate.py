@@ -296,6 +296,19 @@ def test_fid_and_kid(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "fid" not in lines(tmp_path)[0]
 
 
+def test_distance_to_real_pictures_and_mirrored_halves(call: Call, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "real", 130, (24, 16))
+    folders = write_folders(tmp_path, 6, (24, 16))
+    assert call(*folders, "--reference", tmp_path / "real", "--extra", "mirrored")[0] == 0
+    good, grey = (result["metrics"] for result in results(tmp_path))
+    assert good["kernel"]["mean"] < grey["kernel"]["low"] < grey["kernel"]["high"]
+    assert float(lines(tmp_path)[0]["mirrored"]) == pytest.approx(good["mirrored"]["mean"], rel=0.3)
+    assert "Kernel distance to real pictures (lower is better)" in (tmp_path / "eval/table.md").read_text()
+    code, _, errors = call(*folders, "--reference", tmp_path / "gt")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "it takes at least 130 pictures" in errors
+
+
 def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
     conf = make_run(tmp_path)
     write_config(tmp_path, use_ddim=True)

@@ -98,7 +98,7 @@ ALLOWED = {
     "animation": "data errors sampler sheets",
     "outputs": "data errors sheets",
     "evaluation": "build config data errors models outputs plotting sheets",
-    "designing": "diffusion evaluation",
+    "designing": "data diffusion errors evaluation",
     "build": "config data diffusion errors models noise outputs schedule",
     "engine": "build config data diffusion noise sampler schedule",
     "filling": "animation build config data engine errors outputs progress sampler team watch",

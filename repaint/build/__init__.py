@@ -12,7 +12,7 @@ from repaint.build.job import (
     result_names,
 )
 from repaint.build.loading import check_weights, estimate_memory, fill_unet, load_cond_fn, load_network
-from repaint.build.process import build_diffusion, build_times, build_timesteps, describe_schedule
+from repaint.build.process import build_betas, build_diffusion, build_times, build_timesteps, describe_schedule
 from repaint.build.speed import pick_precision
 from repaint.build.telling import apply_weights_to_config, check_process, note_assumptions
 from repaint.build.weights import (
@@ -28,6 +28,7 @@ from repaint.build.weights import (
 __all__ = [
     "Weights",
     "apply_weights_to_config",
+    "build_betas",
     "build_diffusion",
     "build_folders",
     "build_labels",

@@ -43,15 +43,19 @@ def _mean_type(config: SamplingConfig | TrainConfig) -> MeanType:
 
 def _betas_and_timesteps(config: SamplingConfig | TrainConfig, respacing: str) -> tuple[NDArray[np.float64], list[int]]:
     try:
-        return _betas(config), space_timesteps(config.diffusion_steps, respacing)
+        return build_betas(config), space_timesteps(config.diffusion_steps, respacing)
     except ValueError as error:
-        raise ConfigError(f"diffusion_steps, noise_schedule, timestep_respacing: {error}") from None
+        raise ConfigError(f"diffusion_steps, timestep_respacing: {error}") from None
 
 
-def _betas(config: SamplingConfig | TrainConfig) -> NDArray[np.float64]:
+def build_betas(config: SamplingConfig | TrainConfig) -> NDArray[np.float64]:
+    """Betas [diffusion_steps] of the process that the network was trained for; raises ConfigError."""
     if config.betas is not None:
         return np.array(config.betas)
-    return get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
+    try:
+        return get_named_beta_schedule(config.noise_schedule, config.diffusion_steps)
+    except ValueError as error:
+        raise ConfigError(f"diffusion_steps, noise_schedule: {error}") from None
 
 
 def build_timesteps(config: SamplingConfig) -> list[int]:

@@ -5,13 +5,16 @@ the start of each step down, only the hole is a state, and passes that repeat ar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.evaluation.oracle import Array, Flags, Law, ReverseStep, conditional_law, relative_distance
+from repaint.designing.fields import Field
+from repaint.evaluation.oracle import Array, Flags, Law, ReverseStep, conditional_law, relative_distance, repaint_law
+
+Steps = list[tuple[Array, float]]
 
 
 @dataclass(frozen=True)
@@ -45,53 +48,58 @@ class Affine:
         return self.after(whole) if times % 2 else whole
 
 
-@dataclass(frozen=True)
-class Field:
-    """Pictures to design for, and what is known of them.
-
-    Attributes:
-        covariance: [D, D].
-        masks: bool [D] each, True = known.
-    """
-
-    covariance: Array
-    masks: tuple[Flags, ...]
-
-
 class Objective:
-    """Distances of designed schedules to the truth.
+    """Distances of schedules to the truth.
 
     Args:
-        field: pictures and masks.
+        fields: pictures and masks.
         levels: [T_original] `cumprod(1 - betas)` of the trained process.
-        step: kind of the reverse step.
     """
 
-    def __init__(self, field: Field, levels: NDArray[np.float64], step: ReverseStep) -> None:
-        self.field, self.levels, self.step = field, levels, step
-        self.truths = [conditional_law(field.covariance, known) for known in field.masks]
+    def __init__(self, fields: Sequence[Field], levels: NDArray[np.float64]) -> None:
+        self.fields, self.levels = fields, levels
+        self._truths = [[conditional_law(field.covariance, known) for known in field.masks] for field in fields]
+        self._known_steps: tuple[object, list[Steps]] = (None, [])
 
-    def distance(self, timesteps: Sequence[int], passes: Sequence[int]) -> float:
-        """Geometric mean over the masks of the distance to the truth.
+    def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: ReverseStep) -> float:
+        """Geometric mean over fields and masks of the distance to the truth.
 
         Args:
             timesteps: visited, rising.
             passes: over the step that lands at each of them, see `schedule.get_schedule_passes`.
+            step: kind of the reverse step.
         """
         abar = self.levels[list(timesteps)]
-        steps = [self.step.at(self.field.covariance, abar, t) for t in range(len(abar))]
-        return math.exp(sum(math.log(each) for each in self.distances(abar, steps, passes)) / len(self.truths))
+        steps = self._steps(tuple(timesteps), step)
+        return self._mean(lambda number, known: _law(known, abar, steps[number], passes))
 
-    def distances(self, abar: Array, steps: Sequence[tuple[Array, float]], passes: Sequence[int]) -> list[float]:
-        """The distance for each mask, given the reverse steps at all levels."""
-        found = []
-        for known, truth in zip(self.field.masks, self.truths, strict=True):
-            law = _law(known, abar, steps, passes)
-            found.append(relative_distance(law, truth, self.field.covariance[np.ix_(known, known)]))
-        return found
+    def distance_of_times(self, timesteps: Sequence[int], times: Sequence[int], step: ReverseStep) -> float:
+        """The same for any list of times, by `repaint_law`, which takes longer."""
+        abar = self.levels[list(timesteps)]
+
+        def law(number: int, known: Flags) -> Law:
+            return repaint_law(self.fields[number].covariance, known, times, abar, step=step).of(~known)
+
+        return self._mean(law)
+
+    def _mean(self, law_of: Callable[[int, Flags], Law]) -> float:
+        logs = []
+        for number, field in enumerate(self.fields):
+            for known, truth in zip(field.masks, self._truths[number], strict=True):
+                of_known = field.covariance[np.ix_(known, known)]
+                logs.append(math.log(relative_distance(law_of(number, known), truth, of_known)))
+        return math.exp(sum(logs) / len(logs))
+
+    def _steps(self, timesteps: tuple[int, ...], step: ReverseStep) -> list[Steps]:
+        """The reverse steps of each field. The last ones are kept, as most designs only differ in their passes."""
+        if self._known_steps[0] != (timesteps, step):
+            abar = self.levels[list(timesteps)]
+            found = [[step.at(field.covariance, abar, t) for t in range(len(abar))] for field in self.fields]
+            self._known_steps = (timesteps, step), found
+        return self._known_steps[1]
 
 
-def _law(known: Flags, abar: Array, steps: Sequence[tuple[Array, float]], passes: Sequence[int]) -> Law:
+def _law(known: Flags, abar: Array, steps: Steps, passes: Sequence[int]) -> Law:
     """The law of the hole."""
     hole, last = ~known, len(abar) - 1
     state = _down(hole, steps[last], 0.0, 1.0)  # the start is noise all over: nothing known enters

@@ -7,11 +7,14 @@ from itertools import permutations
 
 import numpy as np
 
+from repaint.designing.objective import Objective
 from repaint.diffusion.respacing import space_timesteps
+from repaint.evaluation.oracle import ReverseStep, Variance
 
-FEWEST_STEPS, MOST_STEPS = 4, 80
+MOST_STEPS = 80
 EXPONENTS = (0.8, 2.4)
 SURVIVORS = 3  # designs of the random search that are refined
+MOVES = 100  # of passes from one level to another that are tried in a round
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Design:
     Attributes:
         exponent: of the steps, in hundredths, see `respacing.space_timesteps`.
         passes: over the step that lands at t = 0, 1, ..., T - 1, see `schedule.get_schedule_passes`; the last is 1.
+        eta: of DDIM's reverse step; None for DDPM's.
     """
 
     exponent: int
     passes: tuple[int, ...]
+    eta: float | None = None
 
     @property
     def calls(self) -> int:
@@ -37,21 +42,52 @@ class Design:
         return f"power{len(self.passes)}:{self.exponent / 100:g}"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the search may choose from.
+
+    Attributes:
+        calls: network calls that a schedule costs, exactly.
+        fewest_steps: T at least, from 2 to the calls.
+        evenness: share of the calls that is spread evenly over the levels, from 0 (but 1 pass each) to 1.
+        etas: kinds of reverse steps, see `Design`.
+    """
+
+    calls: int
+    fewest_steps: int = 4
+    evenness: float = 0
+    etas: tuple[float | None, ...] = (None,)
+
+    @property
+    def most_steps(self) -> int:
+        """T at most."""
+        return max(self.fewest_steps, min(MOST_STEPS, self.calls // 2))
+
+    def floor(self, steps: int) -> int:
+        """Passes that each level of T steps gets at least."""
+        return max(1, int(self.evenness * (self.calls - 1) / (steps - 1)))
+
+
 Judge = Callable[[Design], float]
 
 
-def make_judge(distance: Callable[[list[int], tuple[int, ...]], float], trained_steps: int) -> Judge:
-    """The distance of designs, each worked out once; infinite where two steps fall on one timestep."""
+def make_judge(objective: Objective, variance: Variance) -> Judge:
+    """The distance of designs, each worked out once; infinite where two steps fall on one timestep.
+
+    Args:
+        objective: pictures, masks and process.
+        variance: of DDPM's reverse step, see `oracle.ReverseStep`.
+    """
     known: dict[Design, float] = {}
 
     def judge(design: Design) -> float:
         if design not in known:
             try:
-                timesteps = space_timesteps(trained_steps, design.respacing)
+                timesteps = space_timesteps(len(objective.levels), design.respacing)
             except ValueError:
                 known[design] = np.inf
             else:
-                known[design] = distance(timesteps, design.passes)
+                known[design] = objective.distance(timesteps, design.passes, ReverseStep(variance, design.eta))
         return known[design]
 
     return judge
@@ -59,22 +95,20 @@ def make_judge(distance: Callable[[list[int], tuple[int, ...]], float], trained_
 
 def search(
     judge: Judge,
-    calls: int,
+    limits: Limits,
     *,
-    floor: int = 1,
     trials: int = 200,
-    rounds: int = 40,
+    rounds: int = 10,
     seed: int = 0,
     report: Callable[[int, float], None] = lambda _done, _best: None,
 ) -> Design:
-    """The best schedule found that costs exactly `calls` network calls.
+    """The best schedule found.
 
     Args:
         judge: what to make small, see `make_judge`.
-        calls: network calls, at least twice the fewest steps.
-        floor: passes that each level gets at least.
-        trials: designs drawn at random.
-        rounds: times that all small changes are tried at most; a round without a gain is the last.
+        limits: what to choose from.
+        trials: designs drawn at random, at least 1.
+        rounds: times that small changes are tried at most; a round without a gain is the last.
         seed: of the draws.
         report: is told after each design how many were judged, and the smallest distance.
     """
@@ -88,53 +122,59 @@ def search(
         report(judged, best)
         return value
 
-    drawn = sorted((_draw(rng, calls, floor) for _ in range(trials)), key=score)
-    refined = [_refine(design, score, calls, floor, rounds, rng) for design in drawn[:SURVIVORS]]
+    drawn = sorted((_draw(rng, limits) for _ in range(trials)), key=score)
+    refined = [_refine(design, score, limits, rounds, rng) for design in drawn[:SURVIVORS]]
     return min(refined, key=judge)
 
 
-def _draw(rng: np.random.Generator, calls: int, floor: int) -> Design:
+def _draw(rng: np.random.Generator, limits: Limits) -> Design:
     """Passes along a bell curve, scaled to the cost."""
-    most = min(MOST_STEPS, calls // (floor + 1))
-    steps = int(np.exp(rng.uniform(np.log(FEWEST_STEPS), np.log(most + 1))))
+    steps = int(np.exp(rng.uniform(np.log(limits.fewest_steps), np.log(limits.most_steps + 1))))
     center, width = rng.uniform(-0.1, 0.3), rng.uniform(0.05, 0.5)
     shape = np.exp(-(((np.arange(steps - 1) / steps - center) / width) ** 2) / 2)
-    return _fit(Design(round(100 * rng.uniform(*EXPONENTS)), (1,) * steps), shape, calls, floor)
+    exponent = round(100 * rng.uniform(*EXPONENTS))
+    eta = limits.etas[rng.integers(len(limits.etas))]
+    return _fit(Design(exponent, (1,) * steps, eta), shape, limits)
 
 
-def _fit(design: Design, shape: np.ndarray, calls: int, floor: int) -> Design:
+def _fit(design: Design, shape: np.ndarray, limits: Limits) -> Design:
     """Share what the floor leaves of the calls out by a shape [T - 1]."""
-    left = calls - 1 - floor * len(shape)
+    floor = limits.floor(len(design.passes))
+    left = limits.calls - 1 - floor * len(shape)
     parts = left * shape / shape.sum()
     extra = np.floor(parts).astype(int)
     extra[np.argsort(extra - parts)[: left - extra.sum()]] += 1  # the largest remainders
     return replace(design, passes=(*(int(floor + more) for more in extra), 1))
 
 
-def _refine(design: Design, score: Judge, calls: int, floor: int, rounds: int, rng: np.random.Generator) -> Design:
+def _refine(design: Design, score: Judge, limits: Limits, rounds: int, rng: np.random.Generator) -> Design:
     """Take each change that helps, until none does."""
     value = score(design)
     for _ in range(rounds):
         before = value
-        for change in _changes(len(design.passes), calls, floor, rng):
+        for change in _changes(len(design.passes), limits, rng):
             other = change(design)
-            if other is not None and score(other) < value:
-                design, value = other, score(other)
+            if other is not None and (found := score(other)) < value:
+                design, value = other, found
         if value == before:
             break
     return design
 
 
-def _changes(
-    steps: int, calls: int, floor: int, rng: np.random.Generator
-) -> Iterator[Callable[[Design], Design | None]]:
-    """All small changes, those of passes in a random order."""
+def _changes(steps: int, limits: Limits, rng: np.random.Generator) -> Iterator[Callable[[Design], Design | None]]:
+    """Small changes; of those that move passes, some at random."""
+    for eta in limits.etas:
+        yield partial(_step_by, eta=eta)
     for by in (-20, -5, -2, 2, 5, 20):
         yield partial(_bend, by=by)
     for by in (-2, -1, 1, 2):
-        yield partial(_resize, by=by, calls=calls, floor=floor)
-    for source, target in rng.permutation(list(permutations(range(steps - 1), 2))):
-        yield partial(_move, source=source, target=target, floor=floor)
+        yield partial(_resize, by=by, limits=limits)
+    for source, target in rng.permutation(list(permutations(range(steps - 1), 2)))[:MOVES]:
+        yield partial(_move, source=source, target=target, limits=limits)
+
+
+def _step_by(design: Design, eta: float | None) -> Design | None:
+    return None if design.eta == eta else replace(design, eta=eta)
 
 
 def _bend(design: Design, by: int) -> Design | None:
@@ -142,22 +182,22 @@ def _bend(design: Design, by: int) -> Design | None:
     return replace(design, exponent=exponent) if 100 * EXPONENTS[0] <= exponent <= 100 * EXPONENTS[1] else None
 
 
-def _resize(design: Design, by: int, calls: int, floor: int) -> Design | None:
+def _resize(design: Design, by: int, limits: Limits) -> Design | None:
     """Another number of steps, the passes along the same curve."""
     steps = len(design.passes) + by
-    if not FEWEST_STEPS <= steps <= MOST_STEPS or floor * (steps - 1) + 1 > calls:
+    if not limits.fewest_steps <= steps <= limits.most_steps:
         return None
-    above = np.array(design.passes[:-1], float) - floor
+    above = np.array(design.passes[:-1], float) - limits.floor(len(design.passes))
     places = np.linspace(0, len(above) - 1, steps - 1)
     shape = np.interp(places, np.arange(len(above)), above) + 1e-3  # never all zero
-    return _fit(replace(design, passes=(1,) * steps), shape, calls, floor)
+    return _fit(replace(design, passes=(1,) * steps), shape, limits)
 
 
-def _move(design: Design, source: int, target: int, floor: int) -> Design | None:
+def _move(design: Design, source: int, target: int, limits: Limits) -> Design | None:
     """A fifth of the passes that a level has above the floor goes to another."""
     if max(source, target) >= len(design.passes) - 1:
         return None  # an earlier change took levels away
-    passes = list(design.passes)
+    passes, floor = list(design.passes), limits.floor(len(design.passes))
     share = max(1, (passes[source] - floor) // 5)
     if passes[source] - share < floor:
         return None

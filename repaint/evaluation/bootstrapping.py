@@ -1,9 +1,10 @@
 """Confidence intervals of means by resampling (Efron 1979): what other sets of such pictures would have given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -26,13 +27,21 @@ def estimate(values: Sequence[float]) -> Estimate:
     The interval takes values that occurred, so that infinite ones (PSNR of equal pictures) do no harm.
     """
     array = np.asarray(values, np.float64)
-    count = len(array)
-    if count == 1:
+    if len(array) == 1:
         return Estimate(float(array[0]))
+    return Estimate(float(array.mean()), *interval(np.concatenate([array[d].mean(axis=1) for d in draws(len(array))])))
+
+
+def draws(count: int) -> Iterator[NDArray[np.int64]]:
+    """RESAMPLES sets of `count` numbers below `count`, [some, count] at a time; the same for the same count."""
     rng = np.random.default_rng(SEED)
     step = max(1, CHUNK // count)
-    sizes = [min(step, RESAMPLES - first) for first in range(0, RESAMPLES, step)]
-    means = np.concatenate([array[rng.integers(count, size=(size, count))].mean(axis=1) for size in sizes])
+    for first in range(0, RESAMPLES, step):
+        yield rng.integers(count, size=(min(step, RESAMPLES - first), count))
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Lower and upper end of LEVEL of the values; ends occur among them."""
     tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(means, [tail, 100 - tail], method="inverted_cdf")
-    return Estimate(float(array.mean()), float(low), float(high))
+    low, high = np.percentile(values, [tail, 100 - tail], method="inverted_cdf")
+    return float(low), float(high)

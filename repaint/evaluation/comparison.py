@@ -10,13 +10,19 @@ from repaint.data.dataset import Pair
 from repaint.data.masks import Mask
 from repaint.errors import DataError
 from repaint.evaluation.bootstrapping import Estimate, estimate
-from repaint.evaluation.distances import Features, frechet_distance, kernel_distance
-from repaint.evaluation.metrics import METRICS, measure
+from repaint.evaluation.distances import (
+    Features,
+    RealPictures,
+    estimate_kernel_distance,
+    frechet_distance,
+    kernel_distance,
+)
+from repaint.evaluation.metrics import METRICS, measure, mirrored_half_difference
 from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
 from repaint.evaluation.sources import AnyFill, Pixels, Source
 from repaint.sheets import spread
 
-EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid")
+EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid", "mirrored")
 BINS = 10  # of the hole's share of a picture
 FEWEST_FOR_DISTANCES = 2
 
@@ -64,30 +70,34 @@ class Meter:
         extras: of EXTRAS, what to measure beside what needs no weights.
         weights: folder of the files of `perceptual.WEIGHTS`.
         device: for the networks.
+        reference: folder of real pictures, all of one size, to compare the sets of fills with (`kernel`).
 
     Raises:
         ConfigError, CheckpointError: weights or a library are missing, or not what they should be.
+        DataError: the reference has too few pictures, or they are not of one size.
     """
 
     extras: Sequence[str]
     weights: str
     device: torch.device
+    reference: str | None = None
 
     def __post_init__(self) -> None:
         nets = [name.removeprefix("lpips_") for name in self.extras if name.startswith("lpips_")]
         self._lpips = {net: load_lpips(net, self.weights, self.device) for net in nets}
         wanted = {"fid", "kid"} & set(self.extras)
         self._inception = InceptionFeatures(self.weights, self.device) if wanted else None
+        self._real = None if self.reference is None else RealPictures(self.reference)
 
-    def measure(self, source: Source) -> tuple[list[Row], dict[str, float]]:
-        """Rows of all fills, and the distances between the set of fills and that of true pictures (`fid`, `kid`).
+    def measure(self, source: Source) -> tuple[list[Row], dict[str, Estimate]]:
+        """Rows of all fills, and the distances of the set of fills: `fid` and `kid` to the true pictures, `kernel`.
 
         Pictures without a hole are left out.
 
         Raises:
             DataError: a file is unreadable or does not fit, or no picture has a hole.
         """
-        rows, features = [], _FeatureSets()
+        rows, features, described = [], _FeatureSets(), []
         for pair, fills in source.cases:
             truth, known = source.read(pair)
             if known.all():
@@ -98,9 +108,14 @@ class Meter:
             if self._inception is not None:
                 features.truth.append(self._inception([truth]))
                 features.fills += [self._inception([pixels]) for pixels in pictures]
+            if self._real is not None:
+                described.append(self._real.describe(pictures, pair.name))
         if not rows:
             raise DataError(f"{source.origin}: no picture has a hole, there is nothing to measure")
-        return rows, features.distances(self.extras)
+        distances = {key: Estimate(value) for key, value in features.distances(self.extras).items()}
+        if self._real is not None and len(described) >= FEWEST_FOR_DISTANCES:
+            distances["kernel"] = estimate_kernel_distance(described, self._real.features)
+        return rows, distances
 
     def _measure_fills(
         self, truth: Pixels, known: Mask, fills: Sequence[AnyFill], pictures: Sequence[Pixels], pair: Pair
@@ -113,6 +128,8 @@ class Meter:
                 values |= {f"lpips_{net}": lpips_distance(lpips, truth, pixels) for net, lpips in self._lpips.items()}
             except DataError as error:
                 raise DataError(f"{pair.picture}: {error}") from None
+            if "mirrored" in self.extras:
+                values["mirrored"] = mirrored_half_difference(pixels)
             values |= {"diversity": diversity, "calls": fill.calls, "seconds": fill.seconds}
             yield {metric.key: value for metric in METRICS if (value := values.get(metric.key)) is not None}
 
@@ -130,12 +147,12 @@ class _FeatureSets:
         return {name: distance(*sets) for name, distance in kinds.items() if name in extras}
 
 
-def summarize(rows: Sequence[Row], distances: dict[str, float]) -> Summary:
+def summarize(rows: Sequence[Row], distances: dict[str, Estimate]) -> Summary:
     """What the rows of one method and mask say.
 
     Args:
         rows: at least one.
-        distances: between sets; they have no interval.
+        distances: between sets.
     """
     first = rows[0]
     pictures = _by_picture(rows)
@@ -150,7 +167,7 @@ def summarize(rows: Sequence[Row], distances: dict[str, float]) -> Summary:
         len(pictures),
         len(rows),
         float(np.mean([group[0].hole_share for group in pictures])),
-        _estimates(pictures) | {key: Estimate(value) for key, value in distances.items()},
+        _estimates(pictures) | distances,
         bins,
     )
 

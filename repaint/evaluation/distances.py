@@ -11,11 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.errors import missing_extra
+from repaint.data.dataset import list_pictures
+from repaint.data.images import decode, to_rgb
+from repaint.data.storage import join
+from repaint.errors import DataError, missing_extra
+from repaint.evaluation.bootstrapping import Estimate, draws, interval
 
 Features = NDArray[np.float64]
 CELLS = 8
 ORIENTATIONS = 8
+DIMENSIONS = 64
+FEWEST_REAL = 2 * (DIMENSIONS + 1)
 
 
 class FeatureSpace:
@@ -26,7 +32,7 @@ class FeatureSpace:
         dimensions: components to keep.
     """
 
-    def __init__(self, pictures: Sequence[NDArray[np.uint8]], dimensions: int = 64) -> None:
+    def __init__(self, pictures: Sequence[NDArray[np.uint8]], dimensions: int = DIMENSIONS) -> None:
         raw = _describe_all(pictures)
         self._mean = raw.mean(axis=0)
         _, spread, components = np.linalg.svd(raw - self._mean, full_matrices=False)
@@ -36,6 +42,36 @@ class FeatureSpace:
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> Features:
         """Features [N, dimensions] of pictures uint8 [H, W, 3]."""
         features: Features = (_describe_all(pictures) - self._mean) @ self._project
+        return features
+
+
+class RealPictures:
+    """A folder of real pictures: every second one makes the space, and the rest is what sets are compared with.
+
+    Raises:
+        DataError: fewer than FEWEST_REAL pictures, not all of one size, or of sides that cannot be divided by 8.
+    """
+
+    def __init__(self, folder: str) -> None:
+        names = list_pictures(folder)
+        pictures = [np.asarray(to_rgb(decode(join(folder, name)))) for name in names]
+        self.folder, self.shape = folder, pictures[0].shape
+        odd = [name for name, pixels in zip(names, pictures, strict=True) if pixels.shape != self.shape]
+        if odd:
+            raise DataError(
+                f"{folder}: {odd[0]} has another size than {names[0]}; real pictures to compare with have one"
+            )
+        if len(pictures) < FEWEST_REAL or any(side % CELLS for side in self.shape[:2]):
+            needed = f"at least {FEWEST_REAL} pictures with sides divisible by {CELLS}"
+            raise DataError(f"{folder}: {len(pictures)} pictures of {self.shape[1]}x{self.shape[0]}; it takes {needed}")
+        self._space = FeatureSpace(pictures[1::2])
+        self.features = self._space(pictures[::2])
+
+    def describe(self, pictures: Sequence[NDArray[np.uint8]], name: str) -> Features:
+        """Features [N, D] of pictures of the same size; DataError, which names them, if they have another."""
+        if any(pixels.shape != self.shape for pixels in pictures):
+            raise DataError(f"{name}: has another size than the pictures in {self.folder}")
+        features: Features = self._space(pictures)
         return features
 
 
@@ -91,6 +127,31 @@ def kernel_distance(first: Features, second: Features) -> float:
     """
     within = [_mean_off_diagonal(_kernel(x, x)) for x in (first, second)]
     return float(sum(within) - 2 * _kernel(first, second).mean())
+
+
+def estimate_kernel_distance(groups: Sequence[Features], reference: Features) -> Estimate:
+    """`kernel_distance` of a set to a reference, with its bootstrap interval over the pictures of the set.
+
+    Args:
+        groups: features [fills, D] of the fills of each picture, at least two pictures.
+        reference: [N, D].
+    """
+    features, count = np.concatenate(groups), len(groups)
+    mean_of = np.repeat(np.diag([1 / len(group) for group in groups]), [len(group) for group in groups], axis=1)
+    # Fills of one picture are alike, and a picture that is drawn twice is no pair: only pairs of pictures are compared.
+    within = mean_of @ _kernel(features, features) @ mean_of.T
+    np.fill_diagonal(within, 0)
+    across = mean_of @ _kernel(features, reference).mean(axis=1)
+    of_reference = _mean_off_diagonal(_kernel(reference, reference))
+
+    def distances(weights: Features) -> Features:
+        """Of sets in which picture i occurs weights[:, i] times."""
+        pairs = count**2 - (weights**2).sum(axis=1)
+        apart: Features = ((weights @ within) * weights).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
+        return np.asarray(apart + of_reference - 2 * (weights @ across)[pairs > 0] / count)
+
+    found = [distances(np.stack([np.bincount(each, minlength=count) for each in drawn])) for drawn in draws(count)]
+    return Estimate(float(distances(np.ones((1, count)))[0]), *interval(np.concatenate(found)))
 
 
 def _kernel(first: Features, second: Features) -> Features:

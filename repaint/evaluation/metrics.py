@@ -39,8 +39,10 @@ METRICS = (
     Metric("psnr", "PSNR [dB]", "higher", 2),
     Metric("ssim", "SSIM", "higher", 3),
     Metric("l1", "L1", "lower", 4),
+    Metric("kernel", "Kernel distance to real pictures", "lower", 3),
     Metric("fid", "FID", "lower", 2),
     Metric("kid", "KID", "lower", 4),
+    Metric("mirrored", "Difference of the mirrored halves", None, 4),
     Metric("diversity", "Diversity", None, 3),
     Metric("known_error", "Largest error on known pixels [grey levels]", "lower", 2),
     Metric("calls", "Network calls", None, 0),
@@ -126,7 +128,8 @@ def _ssim(truth: Pixels, filled: Pixels) -> tuple[float, NDArray[np.float64]]:
 def mirrored_half_difference(pixels: Pixels) -> float:
     """Mean absolute difference of the right half and the mirrored left half, on the scale 0..1.
 
-    For faces from the front it is small if both halves belong together. H and W are even.
+    For faces from the front it is small if both halves belong together. The middle column of an odd width is left out.
     """
-    left, right = np.split(pixels.astype(np.float64) / 255, 2, axis=1)
+    half = pixels.shape[1] // 2
+    left, right = pixels[:, :half].astype(np.float64) / 255, pixels[:, -half:].astype(np.float64) / 255
     return float(np.abs(right - left[:, ::-1]).mean())

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Variance = Literal["small", "large", "learned"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,12 @@ class Law:
 
 
 def power_law_covariance(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
-    """Covariance [side^2, side^2] of a periodic random field whose power falls with frequency f as 1 / f^exponent.
+    """Covariance [side^2, side^2] of a periodic random field of the spectrum `power_law`."""
+    return stationary_covariance(power_law(side, exponent, variance), side)
+
+
+def power_law(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
+    """Power spectrum [side, side] of a periodic random field whose power falls with frequency f as 1 / f^exponent.
 
     At f = 0 that would be infinite: the power is 1 / (f^exponent + 0.5^exponent), so it levels off at half of the
     lowest frequency (f counts periods per side).
@@ -53,10 +59,14 @@ def power_law_covariance(side: int, exponent: float = 3, variance: float = 1 / 3
     """
     waves = np.fft.fftfreq(side, 1 / side)
     power = 1 / (np.hypot(waves[:, None], waves) ** exponent + 0.5**exponent)
+    return np.asarray(variance / power.mean() * power)
+
+
+def stationary_covariance(power: Array, side: int, stride: int = 1) -> Array:
+    """Covariance [side^2, side^2] of each `stride`-th pixel of a window of a periodic field with a power spectrum."""
     by_distance = np.fft.ifft2(power).real
-    apart = np.subtract.outer(np.arange(side), np.arange(side)) % side
-    covariance = by_distance[apart[:, None, :, None], apart[None, :, None, :]].reshape(side**2, side**2)
-    return np.asarray(variance / by_distance[0, 0] * covariance)
+    apart = stride * np.subtract.outer(np.arange(side), np.arange(side)) % len(power)
+    return np.asarray(by_distance[apart[:, None, :, None], apart[None, :, None, :]].reshape(side**2, side**2))
 
 
 def conditional_law(covariance: Array, known: Flags) -> Law:
@@ -124,7 +134,7 @@ class ReverseStep:
         eta: of DDIM's step (Song et al. 2021, equations 12 and 16) instead; None for DDPM's.
     """
 
-    variance: Literal["small", "large", "learned"] = "small"
+    variance: Variance = "small"
     eta: float | None = None
 
     def at(self, covariance: Array, abar: Array, t: int) -> tuple[Array, float]:

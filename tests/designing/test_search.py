@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaint.designing.objective import Affine, Field, Objective
-from repaint.designing.search import Design, make_judge, search
+from repaint.designing.fields import Field
+from repaint.designing.objective import Affine, Objective
+from repaint.designing.search import Design, Limits, make_judge, search
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.evaluation.oracle import (
@@ -38,7 +39,7 @@ MASKS = {
     "box": ~middle(2, 6),
 }
 FIELD = Field(COVARIANCE, tuple(mask.ravel() for mask in MASKS.values()))
-OBJECTIVE = Objective(FIELD, LEVELS, ReverseStep("learned"))
+OBJECTIVE = Objective([FIELD], LEVELS)
 
 
 def oracle_distance(times: list[int], timesteps: list[int], step: ReverseStep) -> float:
@@ -55,7 +56,10 @@ def oracle_distance(times: list[int], timesteps: list[int], step: ReverseStep) -
 def test_the_fast_distance_is_the_oracles(step: ReverseStep) -> None:
     timesteps, passes = space_timesteps(1000, "power7:1.6"), [9, 1, 4, 2, 1, 3, 1]
     expected = oracle_distance(get_schedule_passes(passes), timesteps, step)
-    assert Objective(FIELD, LEVELS, step).distance(timesteps, passes) == pytest.approx(expected, rel=1e-9)
+    assert OBJECTIVE.distance(timesteps, passes, step) == pytest.approx(expected, rel=1e-9)
+    assert OBJECTIVE.distance_of_times(timesteps, get_schedule_passes(passes), step) == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,9 +101,9 @@ def test_squaring_repeats(times: int) -> None:
 
 @pytest.mark.parametrize(("calls", "wanted"), [(240, 0.010), (120, 0.020)])
 def test_the_search_finds_what_is_known_to_be_there(calls: int, wanted: float) -> None:
-    judge = make_judge(OBJECTIVE.distance, 1000)
+    judge = make_judge(OBJECTIVE, "learned")
     reports: list[tuple[int, float]] = []
-    found = search(judge, calls, trials=60, rounds=3, report=lambda done, best: reports.append((done, best)))
+    found = search(judge, Limits(calls), trials=60, rounds=3, report=lambda done, best: reports.append((done, best)))
     assert found.calls == calls
     assert judge(found) <= wanted
     assert [done for done, _ in reports] == list(range(1, len(reports) + 1))
@@ -108,25 +112,34 @@ def test_the_search_finds_what_is_known_to_be_there(calls: int, wanted: float) -
 
 def test_the_same_seed_finds_the_same() -> None:
     first, again, other = (
-        search(make_judge(OBJECTIVE.distance, 1000), 40, trials=10, rounds=1, seed=seed) for seed in (1, 1, 2)
+        search(make_judge(OBJECTIVE, "learned"), Limits(40), trials=10, rounds=1, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
-@given(st.integers(12, 300), st.integers(1, 4), st.integers(0, 3))
-def test_designs_keep_cost_and_floor(calls: int, floor: int, seed: int) -> None:
+@given(st.integers(0, 200), st.integers(2, 20), st.floats(0, 1), st.integers(0, 3))
+def test_designs_keep_within_limits(spare: int, fewest: int, evenness: float, seed: int) -> None:
+    limits = Limits(fewest + spare, fewest, evenness, (None, 0.0, 0.5))
     seen: list[Design] = []
 
     def judge(design: Design) -> float:
         seen.append(design)
         return float(len(design.passes) % 7 + design.passes[0] % 5)
 
-    search(judge, max(calls, 4 * floor), floor=floor, trials=5, rounds=2, seed=seed)
-    assert {design.calls for design in seen} == {max(calls, 4 * floor)}
-    assert min(min(design.passes[:-1]) for design in seen) >= floor
+    search(judge, limits, trials=5, rounds=2, seed=seed)
+    assert {design.calls for design in seen} == {limits.calls}
+    assert min(len(design.passes) for design in seen) >= fewest
+    for design in seen:
+        assert min(design.passes[:-1]) >= max(1, int(evenness * (limits.calls - 1) / (len(design.passes) - 1)))
     assert {design.passes[-1] for design in seen} == {1}
+    assert {design.eta for design in seen} == set(limits.etas)
+
+
+def test_the_kind_of_step_is_searched_too() -> None:
+    found = search(lambda design: abs((design.eta or 9) - 0.5), Limits(30, etas=(None, 0.0, 0.5)), trials=3, rounds=1)
+    assert found.eta == 0.5
 
 
 def test_steps_that_fall_together_are_no_design() -> None:
-    judge = make_judge(OBJECTIVE.distance, 20)
+    judge = make_judge(Objective([FIELD], LEVELS[:20]), "learned")
     assert judge(Design(240, (1,) * 15)) == np.inf

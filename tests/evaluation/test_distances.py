@@ -1,10 +1,22 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from repaint.evaluation.distances import FeatureSpace, describe, frechet_distance, kernel_distance
+from repaint.errors import DataError
+from repaint.evaluation.distances import (
+    FEWEST_REAL,
+    FeatureSpace,
+    RealPictures,
+    describe,
+    estimate_kernel_distance,
+    frechet_distance,
+    kernel_distance,
+)
 
 
 def normals(seed: int, count: int = 4000, mean: float = 0.0, spread: float = 1.0) -> np.ndarray:
@@ -98,3 +110,60 @@ def test_distances_agree_with_torchmetrics() -> None:
         sets.append(Colours()(batch).numpy())
     assert frechet_distance(*sets) == pytest.approx(frechet.compute().item(), rel=1e-4)
     assert kernel_distance(*sets) == pytest.approx(kernel.compute()[0].item(), rel=1e-4)
+
+
+def test_the_estimated_kernel_distance_is_the_kernel_distance() -> None:
+    fills, reference = normals(1, 40, mean=0.5), normals(2, 300)
+    found = estimate_kernel_distance([fill[None] for fill in fills], reference)
+    assert found.mean == pytest.approx(kernel_distance(fills, reference))
+    assert found.low < found.mean < found.high  # type: ignore[operator]
+    assert found.low > 0  # type: ignore[operator]
+
+
+def test_the_interval_of_the_kernel_distance_holds_the_truth() -> None:
+    """For two sets of one kind, nearly always: the distance of the kinds is 0."""
+    reference = normals(99, 3000)
+    held = 0
+    for seed in range(60):
+        found = estimate_kernel_distance([fill[None] for fill in normals(seed, 40)], reference)
+        held += found.low <= 0 <= found.high  # type: ignore[operator]
+    assert held >= 51  # 95 % of 60 is 57; a bootstrap of 40 skewed values is a little too narrow
+
+
+def test_fills_of_one_picture_are_no_pairs() -> None:
+    """The same fill twice says no more than once."""
+    fills, reference = normals(1, 20), normals(2, 100)
+    once = estimate_kernel_distance([fill[None] for fill in fills], reference)
+    times = [1, 2, 3, 2] * 5
+    twice = estimate_kernel_distance([np.stack([fill] * n) for fill, n in zip(fills, times, strict=True)], reference)
+    assert twice.mean == pytest.approx(once.mean)
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+
+
+def write(folder: Path, images: list[np.ndarray]) -> str:
+    folder.mkdir()
+    for number, pixels in enumerate(images):
+        Image.fromarray(pixels).save(folder / f"{number:03d}.png")
+    return str(folder)
+
+
+def test_real_pictures_from_a_folder(tmp_path: Path) -> None:
+    real = RealPictures(write(tmp_path / "real", pictures(1, FEWEST_REAL)))
+    assert len(real.features) == FEWEST_REAL // 2
+    near, far = (real.describe(pictures(2, 60, low), "set") for low in (0, 128))
+    assert kernel_distance(far, real.features) > 5 * abs(kernel_distance(near, real.features))
+    with pytest.raises(DataError, match=r"x.png: has another size than the pictures in .*real"):
+        real.describe([np.zeros((24, 16, 3), np.uint8)], "x.png")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (pictures(1, 5), "5 pictures of 16x16; it takes at least 130 pictures with sides divisible by 8"),
+        ([np.zeros((20, 20, 3), np.uint8)] * FEWEST_REAL, "130 pictures of 20x20; it takes"),
+        ([*pictures(1, 1), np.zeros((24, 16, 3), np.uint8)], "001.png has another size than 000.png"),
+    ],
+)
+def test_pictures_that_cannot_be_a_reference(tmp_path: Path, images: list[np.ndarray], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        RealPictures(write(tmp_path / "real", images))

@@ -1,0 +1,209 @@
+"""Find the schedule of a given cost that suits your pictures and masks, without running the network.
+
+python scripts/design_schedule.py --calls 240 --pictures photos --mask half thick --out my_schedule.yml
+python test.py --conf_path my_schedule.yml
+
+The prediction is exact for normally distributed pictures and a perfect network. A trained network needs smaller steps,
+and passes at all noise levels: --fewest_steps and --evenness see to that (4 and 0 are for the perfect one).
+"""
+
+import argparse
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from repaint import build
+from repaint.cli import guard
+from repaint.config import Config, OutputPaths, load_config
+from repaint.data import storage
+from repaint.data.masks import GENERATORS, MaskRule
+from repaint.designing.fields import SIDE, make_fields, picture_covariances, spectral_covariances
+from repaint.designing.objective import Objective
+from repaint.designing.reading import SHORT_NAMES, read_greys, read_masks
+from repaint.designing.search import Design, Limits, make_judge, search
+from repaint.diffusion.respacing import space_timesteps
+from repaint.errors import ConfigError
+from repaint.evaluation.oracle import ReverseStep, Variance
+from repaint.plotting.schedules import Schedule, plot_schedules
+from repaint.schedule import count_network_calls, get_schedule_jump, get_schedule_passes
+
+CONF = "confs/quickstart.yml"
+SPECTRUM = 3.0
+MASKS = ("half", "nn2", "ex64", "box")
+PASSES, EVENNESS = (
+    7,
+    0.75,
+)  # per step at most, and what is spread evenly: chosen on held-out faces, see docs/findings.md
+FEWEST_CALLS, MOST_CALLS = 20, 2000
+KNOWN = {"T=250 j=10 r=10, the paper's": (250, 10, 10), "T=250 j=10 r=5": (250, 10, 5), "T=50 j=5 r=5": (50, 5, 5)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a schedule, what it costs and what is predicted of it."""
+
+    name: str
+    calls: int
+    distance: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, search, write; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="design_schedule.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--calls", type=int, default=240, help="network calls that it may cost (default: 240)")
+    parser.add_argument("--conf_path", default=CONF, help=f"model and pictures to run it on (default: {CONF})")
+    parser.add_argument("--pictures", metavar="DIR", help="pictures like those to be filled")
+    spectrum = f"without pictures: their power falls with frequency f as 1 / f^P (default: {SPECTRUM:g})"
+    parser.add_argument("--spectrum", type=float, metavar="P", help=spectrum)
+    kinds = f"{', '.join([*SHORT_NAMES, *GENERATORS])}, or mask files or folders (default: {' '.join(MASKS)})"
+    parser.add_argument("--mask", nargs="+", default=MASKS, metavar="KIND|PATH", help=kinds)
+    parser.add_argument("--size", type=int, help="side of the pictures (default: the network's)")
+    parser.add_argument("--fewest_steps", type=int, help=f"T at least (default: a {PASSES}th of the calls)")
+    shared = f"share of the calls that all noise levels get alike, from 0 to 1 (default: {EVENNESS})"
+    parser.add_argument("--evenness", type=float, default=EVENNESS, help=shared)
+    parser.add_argument("--eta", type=float, nargs="+", default=[], help="try DDIM's steps of these eta too")
+    parser.add_argument("--trials", type=int, default=200, help="designs drawn at random (default: 200)")
+    parser.add_argument("--rounds", type=int, default=6, help="of small changes to the best (default: 6)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
+    parser.add_argument("--out", default="schedule.yml", help="configuration to write; the figure is put beside it")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    args = parser.parse_args(arguments)
+    command = shlex.join(["python", "scripts/design_schedule.py", *(sys.argv[1:] if arguments is None else arguments)])
+    return guard(lambda: _design(args, command), args.debug)
+
+
+def _design(args: argparse.Namespace, command: str) -> int:
+    limits = _limits(args)
+    config = _read_config(args.conf_path)
+    objective, variance = _objective(args, config), _variance(config)
+    judge = make_judge(objective, variance)
+    with tqdm(desc="searching", unit=" designs", disable=None) as bar:
+
+        def report(judged: int, best: float) -> None:
+            bar.set_postfix(best=f"{best:.4f}", refresh=False)
+            bar.update(judged - bar.n)
+
+        design = search(judge, limits, trials=args.trials, rounds=args.rounds, seed=args.seed, report=report)
+    even = {f"T={design.calls // PASSES} j=1 r={PASSES}": (design.calls // PASSES, 1, PASSES)}
+    rows = [_row(name, objective, variance, *shape) for name, shape in (KNOWN | even).items()]
+    table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, judge(design))])
+    figure = str(Path(args.out).with_suffix(".png"))
+    storage.write_bytes(figure, _figure(design, len(objective.levels)))
+    storage.write_bytes(args.out, _configuration(args, config, design, [command, *table]).encode())
+    print(*table, f"\n{args.out} and its figure {figure} written", sep="\n")
+    return 0
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    if not FEWEST_CALLS <= args.calls <= MOST_CALLS:
+        raise ConfigError(f"--calls {args.calls}: from {FEWEST_CALLS} to {MOST_CALLS} network calls can be designed")
+    fewest = max(4, args.calls // PASSES) if args.fewest_steps is None else args.fewest_steps
+    if not 2 <= fewest <= args.calls:
+        raise ConfigError(f"--fewest_steps {fewest}: from 2 to the {args.calls} calls")
+    for name, least in (("trials", 1), ("rounds", 0), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise ConfigError(f"--{name} must be at least {least}")
+    if not 0 <= args.evenness <= 1:
+        raise ConfigError(f"--evenness {args.evenness}: from 0 to 1")
+    if not all(0 <= eta <= 1 for eta in args.eta):
+        raise ConfigError(f"--eta {args.eta}: from 0 to 1")
+    if Path(args.out).suffix not in (".yml", ".yaml"):
+        raise ConfigError(f"--out {args.out!r}: a configuration, name it so (schedule.yml)")
+    return Limits(args.calls, fewest, args.evenness, etas=(None, *dict.fromkeys(args.eta)))
+
+
+def _read_config(path: str) -> Config:
+    """With what the model itself tells of its process."""
+    config = load_config(Config, path)
+    if not build.tells_architecture(config):
+        return config
+    return build.apply_weights_to_config(config, build.read_weights(config.model_path, config.model_format))
+
+
+def _objective(args: argparse.Namespace, config: Config) -> Objective:
+    size = config.image_size if args.size is None else args.size
+    if size < SIDE:
+        raise ConfigError(f"--size {size}: at least {SIDE}")
+    if args.pictures is not None and args.spectrum is not None:
+        raise ConfigError("--pictures and --spectrum both say what the pictures are like; leave one out")
+    if args.pictures is not None:
+        covariances = picture_covariances(read_greys(args.pictures, size))
+    else:
+        covariances = spectral_covariances(size, SPECTRUM if args.spectrum is None else args.spectrum)
+    rule = MaskRule(hole_white=config.eval_data.mask_polarity == "hole_white")
+    masks = [mask for name in args.mask for mask in read_masks(name, size, rule, args.seed)]
+    fields = make_fields(covariances, masks)
+    if not fields:
+        raise ConfigError(f"--mask {' '.join(args.mask)}: leaves nothing to fill, or nothing known, at {size}x{size}")
+    return Objective(fields, np.cumprod(1 - build.build_betas(config)))
+
+
+def _variance(config: Config) -> Variance:
+    if config.learn_sigma:
+        return "learned"
+    return "small" if config.sigma_small else "large"
+
+
+def _row(name: str, objective: Objective, variance: Variance, steps: int, length: int, samples: int) -> Row:
+    times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
+    timesteps = space_timesteps(len(objective.levels), str(steps))
+    return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, ReverseStep(variance)))
+
+
+def _name(design: Design) -> str:
+    step = "" if design.eta is None else f" eta={design.eta:g}"
+    return f"{design.respacing} r={min(design.passes[:-1])}..{max(design.passes)}{step}"
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    width = max(len(row.name) for row in rows)
+    head = f"{'schedule':{width}}  network calls  predicted distance to the truth"
+    return [head, *(f"{row.name:{width}}  {row.calls:13,}  {row.distance:.4f}" for row in rows)]
+
+
+def _configuration(args: argparse.Namespace, config: Config, design: Design, comments: Sequence[str]) -> str:
+    """What to lay over the base; the results go into a folder of their own."""
+    name, out = Path(args.out).stem, Path(args.out)
+    paths = OutputPaths(srs=f"log/{name}/pictures").model_dump()
+    resampled = max((t + 1 for t, count in enumerate(design.passes) if count > 1), default=1)
+    content = {
+        "base": os.path.relpath(args.conf_path, out.parent),
+        "name": name,
+        "schedule": None,
+        "timestep_respacing": design.respacing,
+        "resample": list(design.passes[:resampled]),  # the rest has one pass
+        "use_ddim": design.eta is not None,
+        "ddim_eta": design.eta or 0.0,
+        "data": {"eval": {each: {"paths": paths} for each in config.data.eval}},
+    }
+    text = yaml.safe_dump(content, sort_keys=False, width=math.inf, default_flow_style=None)
+    return "".join(f"# {line}\n" for line in comments) + text
+
+
+def _figure(design: Design, trained_steps: int) -> bytes:
+    designed = Schedule(
+        f"designed: {design.respacing}",
+        get_schedule_passes(design.passes),
+        space_timesteps(trained_steps, design.respacing),
+    )
+    steps = design.calls // PASSES
+    even = Schedule(
+        f"T={steps} j=1 r={PASSES}",
+        get_schedule_jump(steps, jump_n_sample=PASSES),
+        space_timesteps(trained_steps, str(steps)),
+    )
+    return plot_schedules([designed, even])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,134 @@
+"""The design script, end to end: what it finds, writes and refuses, and that `test.py` runs it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from repaint import build
+from repaint.cli import inpaint_main
+from repaint.config import Config, load_config
+from repaint.schedule import count_network_calls
+from tests.tiny import make_run, read_pixels
+
+pytest.importorskip("matplotlib")
+
+Call = Callable[..., tuple[int, list[str], str]]
+ROOT = Path(__file__).parents[1]
+QUICK = ("--trials", "10", "--rounds", "1")
+TABLE = ("--spectrum", "3", "--size", "8", "--fewest_steps", "4", "--evenness", "0")  # the field of the known table
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    """The command line within this process: exit code, output, errors. Writes into `tmp_path`."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.chdir(tmp_path)
+    import design_schedule
+
+    def run(*arguments: str) -> tuple[int, list[str], str]:
+        code = design_schedule.main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out.splitlines(), captured.err
+
+    return run
+
+
+def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
+    """The paper's rows, measured independently (0.032, 0.072 and 0.124), and a schedule far below them."""
+    face_example = str(ROOT / "confs/face_example.yml")
+    code, out, _ = call("--conf_path", face_example, *TABLE, "--trials", "60", "--rounds", "3", "--out", "my.yml")
+    assert code == 0
+    numbers = [tuple(map(float, line.replace(",", "").split()[-2:])) for line in out[1:6]]
+    assert [calls for calls, _ in numbers] == [2410, 1210, 230, 232, 240]
+    distances = [distance for _, distance in numbers]
+    assert distances[:3] == pytest.approx([0.032, 0.072, 0.124], rel=0.05)
+    assert distances[4] <= 0.010
+    config = load_config(Config, "my.yml")
+    assert count_network_calls(build.build_times(config)) == 240
+    assert config.model_path == load_config(Config, face_example).model_path
+    with Image.open("my.png") as figure:
+        assert figure.width > 500
+    comments = [line for line in Path("my.yml").read_text().splitlines() if line.startswith("#")]
+    assert comments[0].startswith("# python scripts/design_schedule.py --conf_path")
+    assert comments[1:] == [f"# {line}" for line in out[:6]]
+
+
+def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) -> None:
+    """Over a base with a preset, in a folder of its own: what the base's run has written stays as it was."""
+    base = make_run(tmp_path, schedule="preview")
+    settings = yaml.safe_load(base.read_text())
+    for key in ("timestep_respacing", "schedule_jump_params"):
+        del settings[key]
+    base.write_text(yaml.safe_dump(settings))
+    assert inpaint_main(["--conf_path", str(base), "--device", "cpu"]) == 0
+    before = read_pixels(tmp_path / "out/inpainted/00.png")
+    Path("designs").mkdir()
+    options = ("--pictures", "gt", "--mask", "masks", "half", "--calls", "20", *QUICK, "--out", "designs/mine.yml")
+    code, _, err = call("--conf_path", str(base), *options)
+    assert code == 0, err
+    assert yaml.safe_load(Path("designs/mine.yml").read_text())["base"] == f"../{base.name}"
+    command = [sys.executable, str(ROOT / "test.py"), "--conf_path", "designs/mine.yml", "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "20 network calls" in done.stdout
+    assert len(list(Path("log/mine/pictures").glob("*.png"))) == 3
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted/00.png"), before)
+
+
+def test_steps_of_ddim_can_be_chosen(call: Call, tmp_path: Path) -> None:
+    """With hardly any passes the noise of DDPM's steps costs most: a smaller one wins, and is written."""
+    base = make_run(tmp_path)
+    code, out, _ = call("--conf_path", str(base), "--mask", "half", "--calls", "20", "--eta", "0", "0.5", *QUICK)
+    assert code == 0
+    config = load_config(Config, "schedule.yml")
+    shown = out[5].split()
+    assert config.use_ddim == any(word.startswith("eta=") for word in shown)
+    plain, _, _ = call("--conf_path", str(base), "--mask", "half", "--calls", "20", *QUICK, "--out", "plain.yml")
+    assert plain == 0
+    assert not load_config(Config, "plain.yml").use_ddim
+
+
+def test_the_same_seed_writes_the_same(call: Call, tmp_path: Path) -> None:
+    base = make_run(tmp_path)
+    options = ("--conf_path", str(base), "--mask", "thick", "half", "--calls", "24", *QUICK)
+    texts = []
+    for seed in ("1", "1", "2"):
+        assert call(*options, "--seed", seed)[0] == 0
+        texts.append(Path("schedule.yml").read_text().replace(f"--seed {seed}", ""))
+    assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--calls", "5"), "--calls 5: from 20 to 2000 network calls can be designed"),
+        (("--calls", "30", "--fewest_steps", "31"), "--fewest_steps 31: from 2 to the 30 calls"),
+        (("--evenness", "1.5"), "--evenness 1.5: from 0 to 1"),
+        (("--eta", "2"), "--eta [2.0]: from 0 to 1"),
+        (("--trials", "0"), "--trials must be at least 1"),
+        (("--size", "4"), "--size 4: at least 8"),
+        (("--pictures", "gt", "--spectrum", "2"), "--pictures and --spectrum both say what the pictures are like"),
+        (("--mask", "nowhere"), "--mask nowhere: neither a kind of mask"),
+        (("--pictures", "nowhere"), "nowhere: no such folder"),
+        (("--mask", "nothing.png"), "--mask nothing.png: leaves nothing to fill"),
+        (("--out", "schedule.png"), "--out 'schedule.png': a configuration, name it so"),
+        (("--conf_path", "nowhere.yml"), "nowhere.yml: no such configuration file"),
+    ],
+)
+def test_mistakes_take_one_line_and_write_nothing(
+    call: Call, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    base = make_run(tmp_path)
+    Image.new("L", (16, 16), 255).save(tmp_path / "nothing.png")
+    before = set(tmp_path.rglob("*"))
+    code, out, err = call("--conf_path", str(base), *QUICK, *options)
+    assert (code, out) == (2, [])
+    assert message in err
+    assert err.count("\n") == 1
+    assert set(tmp_path.rglob("*")) == before
