@@ -38,10 +38,8 @@ from repaint.schedule import count_network_calls, get_schedule_jump, get_schedul
 CONF = "confs/quickstart.yml"
 SPECTRUM = 3.0
 MASKS = ("half", "nn2", "ex64", "box")
-PASSES, EVENNESS = (
-    7,
-    0.75,
-)  # per step at most, and what is spread evenly: chosen on held-out faces, see docs/findings.md
+# What a trained network needs, chosen on held-out faces (docs/findings.md): steps at least, passes on average at most.
+STEPS, PASSES, EVENNESS = 20, 7, 1.0
 FEWEST_CALLS, MOST_CALLS = 20, 2000
 KNOWN = {"T=250 j=10 r=10, the paper's": (250, 10, 10), "T=250 j=10 r=5": (250, 10, 5), "T=50 j=5 r=5": (50, 5, 5)}
 
@@ -68,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = f"{', '.join([*SHORT_NAMES, *GENERATORS])}, or mask files or folders (default: {' '.join(MASKS)})"
     parser.add_argument("--mask", nargs="+", default=MASKS, metavar="KIND|PATH", help=kinds)
     parser.add_argument("--size", type=int, help="side of the pictures (default: the network's)")
-    parser.add_argument("--fewest_steps", type=int, help=f"T at least (default: a {PASSES}th of the calls)")
+    parser.add_argument("--fewest_steps", type=int, help=f"T at least (default: {STEPS}, or a {PASSES}th of the calls)")
     shared = f"share of the calls that all noise levels get alike, from 0 to 1 (default: {EVENNESS})"
     parser.add_argument("--evenness", type=float, default=EVENNESS, help=shared)
     parser.add_argument("--eta", type=float, nargs="+", default=[], help="try DDIM's steps of these eta too")
@@ -94,7 +92,8 @@ def _design(args: argparse.Namespace, command: str) -> int:
             bar.update(judged - bar.n)
 
         design = search(judge, limits, trials=args.trials, rounds=args.rounds, seed=args.seed, report=report)
-    even = {f"T={design.calls // PASSES} j=1 r={PASSES}": (design.calls // PASSES, 1, PASSES)}
+    steps, passes = _even(args.calls)
+    even = {f"T={steps} j=1 r={passes}": (steps, 1, passes)}
     rows = [_row(name, objective, variance, *shape) for name, shape in (KNOWN | even).items()]
     table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, judge(design))])
     figure = str(Path(args.out).with_suffix(".png"))
@@ -107,7 +106,7 @@ def _design(args: argparse.Namespace, command: str) -> int:
 def _limits(args: argparse.Namespace) -> Limits:
     if not FEWEST_CALLS <= args.calls <= MOST_CALLS:
         raise ConfigError(f"--calls {args.calls}: from {FEWEST_CALLS} to {MOST_CALLS} network calls can be designed")
-    fewest = max(4, args.calls // PASSES) if args.fewest_steps is None else args.fewest_steps
+    fewest = _even(args.calls)[0] if args.fewest_steps is None else args.fewest_steps
     if not 2 <= fewest <= args.calls:
         raise ConfigError(f"--fewest_steps {fewest}: from 2 to the {args.calls} calls")
     for name, least in (("trials", 1), ("rounds", 0), ("seed", 0)):
@@ -120,6 +119,12 @@ def _limits(args: argparse.Namespace) -> Limits:
     if Path(args.out).suffix not in (".yml", ".yaml"):
         raise ConfigError(f"--out {args.out!r}: a configuration, name it so (schedule.yml)")
     return Limits(args.calls, fewest, args.evenness, etas=(None, *dict.fromkeys(args.eta)))
+
+
+def _even(calls: int) -> tuple[int, int]:
+    """Steps and passes of a schedule of single steps and even passes for so many calls."""
+    steps = min(max(STEPS, calls // PASSES), calls)
+    return steps, max(1, (calls - 1) // (steps - 1))
 
 
 def _read_config(path: str) -> Config:
@@ -196,10 +201,10 @@ def _figure(design: Design, trained_steps: int) -> bytes:
         get_schedule_passes(design.passes),
         space_timesteps(trained_steps, design.respacing),
     )
-    steps = design.calls // PASSES
+    steps, passes = _even(design.calls)
     even = Schedule(
-        f"T={steps} j=1 r={PASSES}",
-        get_schedule_jump(steps, jump_n_sample=PASSES),
+        f"T={steps} j=1 r={passes}",
+        get_schedule_jump(steps, jump_n_sample=passes),
         space_timesteps(trained_steps, str(steps)),
     )
     return plot_schedules([designed, even])

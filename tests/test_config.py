@@ -224,10 +224,10 @@ def steps_of(config: Config) -> tuple[str, int, int]:
     ("keys", "expected"),
     [
         ({"schedule": "paper"}, ("250", 10, 10)),
-        ({"schedule": "fast"}, ("50", 1, 4)),
-        ({"schedule": "fast", "timestep_respacing": "ddim20"}, ("ddim20", 1, 4)),
-        ({"schedule": "fast", "schedule_jump_params": {"jump_n_sample": 2}}, ("50", 1, 2)),
-        ({"schedule": "fast", "schedule_jump_params": {"t_T": 30, "jump_length": 3}}, ("30", 3, 4)),
+        ({"schedule": "fast"}, ("34", 1, 7)),
+        ({"schedule": "fast", "timestep_respacing": "ddim20"}, ("ddim20", 1, 7)),
+        ({"schedule": "fast", "schedule_jump_params": {"jump_n_sample": 2}}, ("34", 1, 2)),
+        ({"schedule": "fast", "schedule_jump_params": {"t_T": 30, "jump_length": 3}}, ("30", 3, 7)),
         ({}, ("250", 10, 10)),
     ],
 )
@@ -245,9 +245,9 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     write_config(tmp_path).rename(tmp_path / "base.yml")
     path = tmp_path / "top.yml"
     path.write_text("base: base.yml\nschedule: fast\nschedule_jump_params: {jump_n_sample: 3}\n")
-    assert steps_of(load_config(Config, path)) == ("50", 1, 3)
+    assert steps_of(load_config(Config, path)) == ("34", 1, 3)
     assert steps_of(load_config(Config, path, ["timestep_respacing='40'"])) == ("40", 1, 3)
-    assert steps_of(load_config(Config, path, ["schedule=preview"])) == ("25", 5, 2)
+    assert steps_of(load_config(Config, path, ["schedule=preview"])) == ("20", 1, 3)
     assert steps_of(load_config(Config, path, ["schedule_jump_params.jump_length=2", "schedule=paper"])) == (
         "250",
         2,
@@ -259,9 +259,9 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     ("below", "above", "left"),
     [
         ("schedule_jump_params: {jump_length: 3}", "resample: [4, 2]", {"resample": [4, 2]}),
-        ("schedule: fast", "resample: [4, 2]", {"resample": [4, 2], "timestep_respacing": "50"}),
+        ("schedule: fast", "resample: [4, 2]", {"resample": [4, 2], "timestep_respacing": "34"}),
         ("resample: [4, 2]", "times: [3, 2, 1, 0, -1]", {"times": [3, 2, 1, 0, -1], "resample": None}),
-        ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "50"}),
+        ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "34"}),
         ("resample: [4, 2]", "schedule_jump_params: {jump_length: 3}", {"resample": None}),
         ("resample: [4, 2]", "seed: 3", {"resample": [4, 2]}),
     ],
