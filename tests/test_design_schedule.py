@@ -90,7 +90,7 @@ def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("without_the_papers_rows")
 def test_steps_of_ddim_can_be_chosen(call: Call, tmp_path: Path) -> None:
-    """Where the variance is neither learned nor small, it is too large for few steps: that of eta = 1 wins, and is written."""
+    """A variance that is neither learned nor small is too large for few steps: that of eta = 1 wins, and is written."""
     base = make_run(tmp_path, learn_sigma=False)
     options = ("--conf_path", str(base), "--mask", "half", "--calls", "20", *QUICK)
     distances = []
