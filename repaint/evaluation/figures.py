@@ -8,7 +8,7 @@ from repaint.evaluation.comparison import Summary
 from repaint.evaluation.metrics import METRICS, Metric
 from repaint.plotting.comparison import Mark, Panel
 
-SHOWN = ("lpips_alex", "psnr_hole", "ssim_hole")  # a line of panels each, as far as they were measured
+SHOWN = ("lpips_alex", "psnr_hole", "ssim_hole", "kernel")  # a line of panels each, as far as they were measured
 Rows = list[list[Panel]]
 Marks = dict[str, list[tuple[str, float, Mapping[str, Estimate]]]]  # by mask: method, x, measures
 
