@@ -58,7 +58,7 @@ def _from_file(path: str) -> Schedule:
 
 
 def _on_one_scale(schedules: Sequence[Schedule]) -> Sequence[Schedule]:
-    """If one of them has uneven steps, all are shown by the timesteps that the network was trained with."""
+    """If one of them has uneven steps, or is a preset, all are shown by the timesteps the network was trained with."""
     if all(schedule.timesteps is None for schedule in schedules):
         return schedules
     return [
@@ -71,14 +71,16 @@ def _spread(steps: int) -> list[int]:
     try:
         return space_timesteps(TRAINED_STEPS, str(steps))
     except ValueError:
-        raise ConfigError(f"a schedule of {steps} steps does not fit beside uneven ones of {TRAINED_STEPS}") from None
+        raise ConfigError(
+            f"a schedule of {steps} steps does not fit beside presets or uneven steps, which are of {TRAINED_STEPS}"
+        ) from None
 
 
 def _from_preset(name: str) -> Schedule:
     steps, length, samples = PRESETS[name]
     parameters = PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples}
     plain = Schedule.from_parameters(parameters)
-    return Schedule(f"{name}: {plain.name}", plain.times)
+    return Schedule(f"{name}: {plain.name}", plain.times, _spread(steps))
 
 
 def _split(text: str) -> dict[str, str]:

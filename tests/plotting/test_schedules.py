@@ -224,4 +224,15 @@ def test_uneven_steps_put_all_schedules_on_the_scale_of_the_timesteps(call: Call
     assert list(upper.lines[0].get_ydata()) == [999, 20, 10, 0, -1]
     assert (upper.get_ylabel(), lower.get_xlim()[1]) == ("timestep", 1000)
     code, _, error = call(*arguments, "--schedule", "t_T=1001,jump_n_sample=1")
-    assert (code, error) == (2, "error: a schedule of 1001 steps does not fit beside uneven ones of 1000\n")
+    assert (code, error) == (
+        2,
+        "error: a schedule of 1001 steps does not fit beside presets or uneven steps, which are of 1000\n",
+    )
+
+
+def test_presets_are_shown_by_the_timesteps_of_the_network(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Schedule] = []
+    monkeypatch.setattr("plot_schedule.plot_schedules", lambda schedules: drawn.extend(schedules) or b"figure")
+    assert call("--schedule", "preview", "--schedule", "t_T=4,jump_n_sample=1")[0] == 0
+    assert [schedule.heights[0] for schedule in drawn] == [999, 999]
+    assert [schedule.steps for schedule in drawn] == [20, 4]
