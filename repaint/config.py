@@ -232,14 +232,19 @@ class BellPasses(_Strict):
     height: Annotated[Real, Field(ge=0, le=1_000_000)]
 
 
-def _kind_of_resample(value: object) -> str:
-    return "list" if isinstance(value, list) else "curve"
+def _kind_of_resample(value: object) -> str | None:
+    if isinstance(value, list):
+        return "list"
+    return "curve" if isinstance(value, dict | BellPasses) else None
 
 
-_KINDS_OF_RESAMPLE = ("list", "curve")
 Resample = Annotated[
     Annotated[list[Positive], Field(min_length=1), Tag("list")] | Annotated[BellPasses, Tag("curve")],
-    Discriminator(_kind_of_resample),
+    Discriminator(
+        _kind_of_resample,
+        custom_error_type="resample",
+        custom_error_message="should be a list of passes such as [38, 62, 47], or a curve: center, width and height",
+    ),
 ]
 
 
@@ -405,9 +410,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        said = [key for key in WAYS if getattr(self, key) is not None and key in self.model_fields_set]
-        if said[:1] == ["schedule_jump_params"] and self.schedule_jump_params.model_fields_set <= {"t_T"}:
-            said = said[1:]  # it only says how many steps there are
+        said = _ways_said(self.model_dump(include=set(WAYS), exclude_unset=True))
         if len(said) > 1:
             raise ValueError(f"{' and '.join(said)} both say how often to resample; leave out all but one")
         return self
@@ -417,6 +420,11 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
         if self.use_fp16 and self.precision not in (None, "fp16"):
             raise ValueError(f"use_fp16: true and precision: {self.precision} contradict each other; leave one out")
         return self
+
+    @property
+    def has_own_passes(self) -> bool:
+        """Whether `resample` or `times` stand in place of `schedule_jump_params`."""
+        return self.resample is not None or self.times is not None
 
     @property
     def guided(self) -> bool:
@@ -572,6 +580,8 @@ def describe_betas(betas: Sequence[float]) -> str:
 def describe(config: Config) -> dict[str, Any]:
     """The keys that have a value and a meaning, for showing them: betas in a few words."""
     idle = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
+    if config.has_own_passes:
+        idle |= {"schedule_jump_params"}
     if config.betas is None:
         return config.model_dump(exclude_none=True, exclude=idle)
     tree = config.model_dump(exclude_none=True, exclude={*idle, "noise_schedule"})
@@ -600,6 +610,13 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
     for text in overrides:
         _apply_override(tree, text)
     return make_config(kind, tree, str(path))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file of a configuration that could be loaded, and all that it is based on, resolved."""
+    tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    base = tree.get("base")
+    return [path.resolve(), *(files_of(path.parent / base) if base else [])]
 
 
 def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) -> ConfigType:
@@ -692,9 +709,20 @@ def _make_room(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, A
 
     A preset replaces the whole schedule below it, and a way to say how often to resample every other way.
     """
-    said = {key for key in ("schedule", *WAYS) if over.get(key) is not None}
-    gone = set(OF_THE_SCHEDULE) if "schedule" in said else set(WAYS) - said if said else set()
+    said = _ways_said(over)
+    gone: set[str] = set()
+    if over.get("schedule") is not None:
+        gone = set(OF_THE_SCHEDULE)
+    elif said:
+        gone = set(WAYS) - set(said)
     return {key: value for key, value in under.items() if key not in gone}
+
+
+def _ways_said(tree: Mapping[str, Any]) -> list[str]:
+    """Which of WAYS a configuration uses; the number of steps, `t_T` alone, is none."""
+    params = tree.get("schedule_jump_params")
+    steps_alone = isinstance(params, Mapping) and params.keys() <= {"t_T"}
+    return [key for key in WAYS if tree.get(key) is not None and not (key == "schedule_jump_params" and steps_alone)]
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -732,7 +760,10 @@ def _explain(kind: type[BaseModel], error: ValidationError) -> str:
 
 
 def _explain_one(kind: type[BaseModel], details: Any) -> str:
-    location = [str(part) for part in details["loc"] if part not in _KINDS_OF_RESAMPLE]
+    parts = details["loc"]
+    if parts[:1] == ("resample",):
+        parts = (parts[0], *parts[2:])  # the second is the tag of its kind
+    location = [str(part) for part in parts]
     key = ".".join(location)
     if details["type"] == "extra_forbidden":
         return f"unknown key {key!r}{suggest(location[-1], _all_keys(kind))}"

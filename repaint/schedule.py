@@ -128,6 +128,12 @@ def get_schedule_passes(passes: Sequence[int]) -> list[int]:
     return [*times, -1]
 
 
+def describe_passes(passes: Sequence[int]) -> str:
+    """Passes of `get_schedule_passes` in short: "r=7", or "r=5..13"; the last, which is always 1, does not count."""
+    least, most = min(passes[:-1], default=1), max(passes[:-1], default=1)
+    return f"r={least}" if least == most else f"r={least}..{most}"
+
+
 def bell_passes(t_T: int, center: float, width: float, height: float) -> list[int]:
     """Passes over T levels by a bell curve: 1 + height exp(-((t / T - center) / width)^2 / 2), rounded.
 

@@ -1,10 +1,11 @@
-"""Find the schedule of a given cost that suits your pictures and masks, without running the network.
+"""Find a schedule of a given cost that suits your pictures and masks, without running the network.
 
 python scripts/design_schedule.py --calls 240 --pictures photos --mask half thick --out my_schedule.yml
 python test.py --conf_path my_schedule.yml
 
-The prediction is exact for normally distributed pictures and a perfect network. A trained network needs smaller steps,
-and passes at all noise levels: --fewest_steps and --evenness see to that (4 and 0 are for the perfect one).
+What is made small is the exact distance to the truth for normally distributed pictures and a perfect network. A trained
+network needs smaller steps, and passes at all noise levels: --fewest_steps and --evenness see to that, and with their
+defaults leave little to choose but how the steps are spread. For a perfect network: --fewest_steps 4 --evenness 0.
 """
 
 import argparse
@@ -21,11 +22,11 @@ import yaml
 from tqdm import tqdm
 
 from repaint import build
-from repaint.cli import guard
-from repaint.config import Config, OutputPaths, load_config
+from repaint.cli import QUICKSTART, guard
+from repaint.config import Config, OutputPaths, files_of, load_config
 from repaint.data import storage
-from repaint.data.masks import GENERATORS, MaskRule
-from repaint.designing.fields import SIDE, make_fields, picture_covariances, spectral_covariances
+from repaint.data.masks import GENERATORS
+from repaint.designing.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
 from repaint.designing.objective import Objective
 from repaint.designing.reading import SHORT_NAMES, read_greys, read_masks
 from repaint.designing.search import Design, Limits, make_judge, search
@@ -33,15 +34,16 @@ from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.evaluation.oracle import ReverseStep, Variance
 from repaint.plotting.schedules import Schedule, plot_schedules
-from repaint.schedule import count_network_calls, get_schedule_jump, get_schedule_passes
+from repaint.plotting.style import new_figure
+from repaint.schedule import count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
 
-CONF = "confs/quickstart.yml"
 SPECTRUM = 3.0
 MASKS = ("half", "nn2", "ex64", "box")
 # What a trained network needs, chosen on held-out faces (docs/findings.md): steps at least, passes on average at most.
 STEPS, PASSES, EVENNESS = 20, 7, 1.0
-FEWEST_CALLS, MOST_CALLS = 20, 2000
-KNOWN = {"T=250 j=10 r=10, the paper's": (250, 10, 10), "T=250 j=10 r=5": (250, 10, 5), "T=50 j=5 r=5": (50, 5, 5)}
+FEWEST_CALLS, MOST_CALLS, LARGEST = 20, 2000, 1024
+PAPER = (250, 10, 10)  # T, j and r
+KNOWN = (PAPER, (250, 10, 5), (50, 5, 5))  # to compare with
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="design_schedule.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=240, help="network calls that it may cost (default: 240)")
-    parser.add_argument("--conf_path", default=CONF, help=f"model and pictures to run it on (default: {CONF})")
+    parser.add_argument("--calls", type=int, default=240, help="network calls that it costs (default: 240)")
+    parser.add_argument("--conf_path", default=QUICKSTART, help=f"model and data to run it on (default: {QUICKSTART})")
     parser.add_argument("--pictures", metavar="DIR", help="pictures like those to be filled")
     spectrum = f"without pictures: their power falls with frequency f as 1 / f^P (default: {SPECTRUM:g})"
     parser.add_argument("--spectrum", type=float, metavar="P", help=spectrum)
@@ -67,13 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mask", nargs="+", default=MASKS, metavar="KIND|PATH", help=kinds)
     parser.add_argument("--size", type=int, help="side of the pictures (default: the network's)")
     parser.add_argument("--fewest_steps", type=int, help=f"T at least (default: {STEPS}, or a {PASSES}th of the calls)")
-    shared = f"share of the calls that all noise levels get alike, from 0 to 1 (default: {EVENNESS})"
+    shared = f"share of the calls that all noise levels get alike, from 0 to 1 (default: {EVENNESS:g})"
     parser.add_argument("--evenness", type=float, default=EVENNESS, help=shared)
     parser.add_argument("--eta", type=float, nargs="+", default=[], help="try DDIM's steps of these eta too")
     parser.add_argument("--trials", type=int, default=200, help="designs drawn at random (default: 200)")
     parser.add_argument("--rounds", type=int, default=6, help="of small changes to the best (default: 6)")
-    parser.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search and of random masks (default: 0)")
     parser.add_argument("--out", default="schedule.yml", help="configuration to write; the figure is put beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace both if they are there")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(arguments)
     command = shlex.join(["python", "scripts/design_schedule.py", *(sys.argv[1:] if arguments is None else arguments)])
@@ -81,9 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _design(args: argparse.Namespace, command: str) -> int:
-    limits = _limits(args)
     config = _read_config(args.conf_path)
-    objective, variance = _objective(args, config), _variance(config)
+    limits, variance = _limits(args, config), _variance(config)
+    figure = _check_out(args)
+    objective = _objective(args, config)
+    storage.check_writable(str(Path(args.out).parent))
     judge = make_judge(objective, variance)
     with tqdm(desc="searching", unit=" designs", disable=None) as bar:
 
@@ -92,39 +97,14 @@ def _design(args: argparse.Namespace, command: str) -> int:
             bar.update(judged - bar.n)
 
         design = search(judge, limits, trials=args.trials, rounds=args.rounds, seed=args.seed, report=report)
-    steps, passes = _even(args.calls)
-    even = {f"T={steps} j=1 r={passes}": (steps, 1, passes)}
-    rows = [_row(name, objective, variance, *shape) for name, shape in (KNOWN | even).items()]
+    even = _even(args.calls, config.diffusion_steps)
+    rows = [_row(objective, variance, *shape) for shape in (*KNOWN, even) if shape[0] <= config.diffusion_steps]
     table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, judge(design))])
-    figure = str(Path(args.out).with_suffix(".png"))
-    storage.write_bytes(figure, _figure(design, len(objective.levels)))
-    storage.write_bytes(args.out, _configuration(args, config, design, [command, *table]).encode())
+    picture = _draw(design, even, config.diffusion_steps)
+    storage.write_bytes(args.out, _configuration(args, config, design, [command, *table]))
+    storage.write_bytes(figure, picture)
     print(*table, f"\n{args.out} and its figure {figure} written", sep="\n")
     return 0
-
-
-def _limits(args: argparse.Namespace) -> Limits:
-    if not FEWEST_CALLS <= args.calls <= MOST_CALLS:
-        raise ConfigError(f"--calls {args.calls}: from {FEWEST_CALLS} to {MOST_CALLS} network calls can be designed")
-    fewest = _even(args.calls)[0] if args.fewest_steps is None else args.fewest_steps
-    if not 2 <= fewest <= args.calls:
-        raise ConfigError(f"--fewest_steps {fewest}: from 2 to the {args.calls} calls")
-    for name, least in (("trials", 1), ("rounds", 0), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise ConfigError(f"--{name} must be at least {least}")
-    if not 0 <= args.evenness <= 1:
-        raise ConfigError(f"--evenness {args.evenness}: from 0 to 1")
-    if not all(0 <= eta <= 1 for eta in args.eta):
-        raise ConfigError(f"--eta {args.eta}: from 0 to 1")
-    if Path(args.out).suffix not in (".yml", ".yaml"):
-        raise ConfigError(f"--out {args.out!r}: a configuration, name it so (schedule.yml)")
-    return Limits(args.calls, fewest, args.evenness, etas=(None, *dict.fromkeys(args.eta)))
-
-
-def _even(calls: int) -> tuple[int, int]:
-    """Steps and passes of a schedule of single steps and even passes for so many calls."""
-    steps = min(max(STEPS, calls // PASSES), calls)
-    return steps, max(1, (calls - 1) // (steps - 1))
 
 
 def _read_config(path: str) -> Config:
@@ -135,22 +115,30 @@ def _read_config(path: str) -> Config:
     return build.apply_weights_to_config(config, build.read_weights(config.model_path, config.model_format))
 
 
-def _objective(args: argparse.Namespace, config: Config) -> Objective:
-    size = config.image_size if args.size is None else args.size
-    if size < SIDE:
-        raise ConfigError(f"--size {size}: at least {SIDE}")
-    if args.pictures is not None and args.spectrum is not None:
-        raise ConfigError("--pictures and --spectrum both say what the pictures are like; leave one out")
-    if args.pictures is not None:
-        covariances = picture_covariances(read_greys(args.pictures, size))
-    else:
-        covariances = spectral_covariances(size, SPECTRUM if args.spectrum is None else args.spectrum)
-    rule = MaskRule(hole_white=config.eval_data.mask_polarity == "hole_white")
-    masks = [mask for name in args.mask for mask in read_masks(name, size, rule, args.seed)]
-    fields = make_fields(covariances, masks)
-    if not fields:
-        raise ConfigError(f"--mask {' '.join(args.mask)}: leaves nothing to fill, or nothing known, at {size}x{size}")
-    return Objective(fields, np.cumprod(1 - build.build_betas(config)))
+def _limits(args: argparse.Namespace, config: Config) -> Limits:
+    if not FEWEST_CALLS <= args.calls <= MOST_CALLS:
+        raise ConfigError(f"--calls {args.calls}: from {FEWEST_CALLS} to {MOST_CALLS} network calls can be designed")
+    most = min(args.calls, config.diffusion_steps)
+    fewest = _even(args.calls, config.diffusion_steps)[0] if args.fewest_steps is None else args.fewest_steps
+    if not 2 <= fewest <= most:
+        raise ConfigError(f"--fewest_steps {fewest}: from 2 to {most}, the calls or the steps that the model has")
+    for name, least in (("trials", 0), ("rounds", 0), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise ConfigError(f"--{name} must be at least {least}")
+    if not 0 <= args.evenness <= 1:
+        raise ConfigError(f"--evenness {args.evenness}: from 0 to 1")
+    if not all(0 <= eta <= 1 for eta in args.eta):
+        raise ConfigError(f"--eta {args.eta}: from 0 to 1")
+    if args.eta and config.guided:
+        raise ConfigError(f"--eta: {args.conf_path} has a classifier, which cannot steer DDIM's steps; leave it out")
+    own = config.ddim_eta if config.use_ddim else None
+    return Limits(args.calls, fewest, args.evenness, tuple(dict.fromkeys([own, *args.eta])))
+
+
+def _even(calls: int, process: int) -> tuple[int, int, int]:
+    """T, j and r of a schedule of single steps and even passes for so many calls."""
+    steps = min(max(STEPS, calls // PASSES), process)
+    return steps, 1, max(1, (calls - 1) // max(1, steps - 1))
 
 
 def _variance(config: Config) -> Variance:
@@ -159,15 +147,55 @@ def _variance(config: Config) -> Variance:
     return "small" if config.sigma_small else "large"
 
 
-def _row(name: str, objective: Objective, variance: Variance, steps: int, length: int, samples: int) -> Row:
+def _check_out(args: argparse.Namespace) -> str:
+    """Where the figure goes, if nothing is in the way of it and of the configuration."""
+    out = Path(args.out)
+    if storage.is_remote(args.out) or out.suffix not in (".yml", ".yaml"):
+        raise ConfigError(f"--out {args.out!r}: a local configuration, name it so (schedule.yml)")
+    figure = out.with_suffix(".png")
+    if out.resolve() in files_of(Path(args.conf_path)):
+        raise ConfigError(f"--out {out}: the design is laid over this file; give another name")
+    for path in (out, figure):
+        if path.is_dir() or (path.exists() and not args.overwrite):
+            raise ConfigError(f"{path} is there already; give another --out, or say --overwrite")
+    new_figure("the schedule figure", 1, 1)  # if it cannot be drawn, this is better known before the search
+    return str(figure)
+
+
+def _objective(args: argparse.Namespace, config: Config) -> Objective:
+    size = config.image_size if args.size is None else args.size
+    if not SIDE <= size <= LARGEST:
+        raise ConfigError(f"pictures of {SIDE} to {LARGEST} pixels a side can be looked at, not of {size}; see --size")
+    levels = np.cumprod(1 - build.build_betas(config))
+    if levels[0] >= 1 or (np.diff(levels) >= 0).any():
+        raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
+    if args.pictures is not None and args.spectrum is not None:
+        raise ConfigError("--pictures and --spectrum both say what the pictures are like; leave one out")
+    spectrum = SPECTRUM if args.spectrum is None else args.spectrum
+    if not 0 <= spectrum <= STEEPEST:
+        raise ConfigError(f"--spectrum {spectrum}: from 0 to {STEEPEST:g}")
+    rule = build.build_reading(config).rule
+    masks = [mask for name in args.mask for mask in read_masks(name, size, rule, args.seed)]
+    if args.pictures is not None:
+        covariances = picture_covariances(read_greys(args.pictures, size))
+    else:
+        covariances = spectral_covariances(size, spectrum)
+    fields = make_fields(covariances, masks)
+    if not fields:
+        raise ConfigError(f"--mask {' '.join(args.mask)}: leaves nothing to fill, or nothing known, at {size}x{size}")
+    return Objective(fields, levels)
+
+
+def _row(objective: Objective, variance: Variance, steps: int, length: int, samples: int) -> Row:
     times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
     timesteps = space_timesteps(len(objective.levels), str(steps))
+    name = f"T={steps} j={length} r={samples}{', the paper' if (steps, length, samples) == PAPER else ''}"
     return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, ReverseStep(variance)))
 
 
 def _name(design: Design) -> str:
     step = "" if design.eta is None else f" eta={design.eta:g}"
-    return f"{design.respacing} r={min(design.passes[:-1])}..{max(design.passes)}{step}"
+    return f"{design.respacing} {describe_passes(design.passes)}{step}"
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
@@ -176,13 +204,13 @@ def _table(rows: Sequence[Row]) -> list[str]:
     return [head, *(f"{row.name:{width}}  {row.calls:13,}  {row.distance:.4f}" for row in rows)]
 
 
-def _configuration(args: argparse.Namespace, config: Config, design: Design, comments: Sequence[str]) -> str:
+def _configuration(args: argparse.Namespace, config: Config, design: Design, comments: Sequence[str]) -> bytes:
     """What to lay over the base; the results go into a folder of their own."""
-    name, out = Path(args.out).stem, Path(args.out)
+    name, folder = Path(args.out).stem, Path(args.out).parent
     paths = OutputPaths(srs=f"log/{name}/pictures").model_dump()
     resampled = max((t + 1 for t, count in enumerate(design.passes) if count > 1), default=1)
     content = {
-        "base": os.path.relpath(args.conf_path, out.parent),
+        "base": os.path.relpath(Path(args.conf_path).resolve(), folder.resolve()),
         "name": name,
         "schedule": None,
         "timestep_respacing": design.respacing,
@@ -191,23 +219,20 @@ def _configuration(args: argparse.Namespace, config: Config, design: Design, com
         "ddim_eta": design.eta or 0.0,
         "data": {"eval": {each: {"paths": paths} for each in config.data.eval}},
     }
-    text = yaml.safe_dump(content, sort_keys=False, width=math.inf, default_flow_style=None)
-    return "".join(f"# {line}\n" for line in comments) + text
+    lines = [f"# {' '.join(comment.splitlines())}\n" for comment in comments]
+    text = "".join(lines) + yaml.safe_dump(content, sort_keys=False, width=math.inf, default_flow_style=None)
+    return text.encode(errors="backslashreplace")
 
 
-def _figure(design: Design, trained_steps: int) -> bytes:
+def _draw(design: Design, even: tuple[int, int, int], process: int) -> bytes:
+    steps, length, samples = even
     designed = Schedule(
-        f"designed: {design.respacing}",
-        get_schedule_passes(design.passes),
-        space_timesteps(trained_steps, design.respacing),
+        f"designed: {_name(design)}", get_schedule_passes(design.passes), space_timesteps(process, design.respacing)
     )
-    steps, passes = _even(design.calls)
-    even = Schedule(
-        f"T={steps} j=1 r={passes}",
-        get_schedule_jump(steps, jump_n_sample=passes),
-        space_timesteps(trained_steps, str(steps)),
+    times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
+    return plot_schedules(
+        [designed, Schedule(f"T={steps} j={length} r={samples}", times, space_timesteps(process, str(steps)))]
     )
-    return plot_schedules([designed, even])
 
 
 if __name__ == "__main__":

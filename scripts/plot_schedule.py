@@ -6,7 +6,8 @@ python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from repaint import build
@@ -20,6 +21,15 @@ from repaint.schedule import PRESETS
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
 TRAINED_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A schedule to draw, whether its times alone would not tell what it does, and of how many steps its process is."""
+
+    schedule: Schedule
+    by_timestep: bool = False
+    process: int | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,47 +50,48 @@ def _plot(args: argparse.Namespace) -> int:
     if Path(args.out).suffix.lower() != ".png":
         raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (schedule.png)")
     flags = {key: getattr(args, key) for key in PAPER if getattr(args, key) is not None}
-    schedules = [_from_file(path) for path in args.conf_path]
+    items = [_from_file(path) for path in args.conf_path]
     if flags or not (args.conf_path or args.schedule):
-        schedules.append(_from_values(flags))
-    schedules += [_from_preset(text) if text in PRESETS else _from_values(_split(text)) for text in args.schedule]
-    schedules = _on_one_scale(schedules)
+        items.append(_Item(_from_values(flags)))
+    items += [_from_preset(text) if text in PRESETS else _Item(_from_values(_split(text))) for text in args.schedule]
+    schedules = _on_one_scale(items)
     storage.write_bytes(args.out, plot_schedules(schedules))
     print(*map(summarize, schedules), sep="\n")
     return 0
 
 
-def _from_file(path: str) -> Schedule:
+def _from_file(path: str) -> _Item:
     config = load_config(Config, path)
-    uneven = config.timestep_respacing.startswith(("power", "at:"))
-    timesteps = build.build_timesteps(config) if uneven else None
-    return Schedule(config.name or Path(path).stem, build.build_times(config), timesteps)
+    timesteps = build.build_timesteps(config)
+    gaps = [after - before for before, after in pairwise(timesteps)]
+    uneven = bool(gaps) and max(gaps) - min(gaps) > 1
+    schedule = Schedule(config.name or Path(path).stem, build.build_times(config), timesteps)
+    return _Item(schedule, uneven, config.diffusion_steps)
 
 
-def _on_one_scale(schedules: Sequence[Schedule]) -> Sequence[Schedule]:
-    """If one of them has uneven steps, or is a preset, all are shown by the timesteps the network was trained with."""
-    if all(schedule.timesteps is None for schedule in schedules):
-        return schedules
+def _from_preset(name: str) -> _Item:
+    steps, length, samples = PRESETS[name]
+    plain = Schedule.from_parameters(PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples})
+    return _Item(Schedule(f"{name}: {plain.name}", plain.times), by_timestep=True)
+
+
+def _on_one_scale(items: Sequence[_Item]) -> list[Schedule]:
+    """By their own times, or if one of them needs it, all by the timesteps that the network was trained with."""
+    if not any(item.by_timestep for item in items):
+        return [replace(item.schedule, timesteps=None) for item in items]
+    process = max((item.process for item in items if item.process is not None), default=TRAINED_STEPS)
     return [
-        schedule if schedule.timesteps else replace(schedule, timesteps=_spread(schedule.steps))
-        for schedule in schedules
+        item.schedule if item.schedule.timesteps else replace(item.schedule, timesteps=_spread(item.schedule, process))
+        for item in items
     ]
 
 
-def _spread(steps: int) -> list[int]:
+def _spread(schedule: Schedule, process: int) -> list[int]:
     try:
-        return space_timesteps(TRAINED_STEPS, str(steps))
+        return space_timesteps(process, str(schedule.steps))
     except ValueError:
-        raise ConfigError(
-            f"a schedule of {steps} steps does not fit beside presets or uneven steps, which are of {TRAINED_STEPS}"
-        ) from None
-
-
-def _from_preset(name: str) -> Schedule:
-    steps, length, samples = PRESETS[name]
-    parameters = PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples}
-    plain = Schedule.from_parameters(parameters)
-    return Schedule(f"{name}: {plain.name}", plain.times, _spread(steps))
+        reason = f"does not fit beside presets or uneven steps, which are of {process}"
+        raise ConfigError(f"a schedule of {schedule.steps} steps {reason}") from None
 
 
 def _split(text: str) -> dict[str, str]:

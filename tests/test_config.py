@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repaint.build import build_times
-from repaint.config import Config, TrainConfig, _apply_override, load_config, no_effect_keys, override
+from repaint.config import Config, TrainConfig, _apply_override, describe, load_config, no_effect_keys, override
 from repaint.errors import ConfigError
 from repaint.schedule import PRESETS
 from tests.tiny import write_config
@@ -264,6 +264,7 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
         ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "34"}),
         ("resample: [4, 2]", "schedule_jump_params: {jump_length: 3}", {"resample": None}),
         ("resample: [4, 2]", "seed: 3", {"resample": [4, 2]}),
+        ("resample: [4, 2]", "schedule_jump_params: {t_T: 4}", {"resample": [4, 2]}),
     ],
 )
 def test_one_way_to_resample_replaces_another_below_it(
@@ -280,6 +281,27 @@ def test_one_way_to_resample_replaces_another_below_it(
     assert {key: getattr(overridden, key) for key in left} == left
 
 
+def test_the_number_of_steps_is_no_way_to_resample(tmp_path: Path) -> None:
+    write_config(tmp_path, schedule_jump_params={"jump_length": 3, "jump_n_sample": 4}).rename(tmp_path / "base.yml")
+    path = tmp_path / "top.yml"
+    path.write_text("base: base.yml\nresample: [3]\nschedule_jump_params: {t_T: 4}\n")
+    assert build_times(load_config(Config, path)) == [3, 2, 1, 0, 1, 0, 1, 0, -1]
+
+
+def test_what_is_shown_has_one_way_to_resample(tmp_path: Path) -> None:
+    shown = describe(load_config(Config, write_config(tmp_path, schedule_jump_params={}, resample=[2])))
+    assert shown["resample"] == [2]
+    assert "schedule_jump_params" not in shown
+    assert "schedule_jump_params" in describe(load_config(Config, write_config(tmp_path)))
+
+
+def test_data_sets_may_be_called_anything(tmp_path: Path) -> None:
+    tree = yaml.safe_load(write_config(tmp_path).read_text())
+    tree["data"]["eval"] = {"list": tree["data"]["eval"]["tiny"] | {"batch_size": 0}}
+    with pytest.raises(ConfigError, match=r"data\.eval\.list\.batch_size"):
+        load_config(Config, write_config(tmp_path, data=tree["data"]))
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -287,7 +309,10 @@ def test_one_way_to_resample_replaces_another_below_it(
         ("resample: [2]\nschedule_jump_params: {jump_length: 1}", "schedule_jump_params and resample both say"),
         ("resample: [0]", "resample.0: "),
         ("resample: []", "resample: "),
-        ("resample: 3", "resample: "),
+        (
+            "resample: 3",
+            "resample: should be a list of passes such as [38, 62, 47], or a curve: center, width and height",
+        ),
         ("resample: {center: 0, width: 0, height: 3}", "resample.width: "),
         ("resample: {center: 0, width: 1}", "resample.height"),
         (

@@ -42,7 +42,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 @pytest.fixture
 def without_the_papers_rows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """The long schedules take most of the time of a short search."""
-    monkeypatch.setattr("design_schedule.KNOWN", {})
+    monkeypatch.setattr("design_schedule.KNOWN", ())
 
 
 def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
@@ -89,13 +89,33 @@ def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("without_the_papers_rows")
+def test_a_design_is_never_behind_even_passes(call: Call, tmp_path: Path) -> None:
+    """Also where nothing is searched, and for a process of few steps, for which the paper's schedule has too many."""
+    base = make_run(tmp_path, diffusion_steps=30)
+    options = ("--conf_path", str(base), "--mask", "half", "--trials", "0", "--rounds", "0")
+    for calls, rows in (("66", 2), ("20", 2)):
+        code, out, err = call(*options, "--calls", calls, "--overwrite")
+        assert code == 0, err
+        even, designed = (float(line.split()[-1]) for line in out[1 : 1 + rows])
+        assert designed <= even
+        build.build_times(load_config(Config, "schedule.yml"))
+
+
+def test_the_bases_own_steps_are_kept(call: Call, tmp_path: Path) -> None:
+    base = make_run(tmp_path, use_ddim=True, ddim_eta=0.3, diffusion_steps=30)
+    assert call("--conf_path", str(base), "--mask", "half", "--calls", "20", *QUICK)[0] == 0
+    config = load_config(Config, "schedule.yml")
+    assert (config.use_ddim, config.ddim_eta) == (True, 0.3)
+
+
+@pytest.mark.usefixtures("without_the_papers_rows")
 def test_steps_of_ddim_can_be_chosen(call: Call, tmp_path: Path) -> None:
     """A variance that is neither learned nor small is too large for few steps: that of eta = 1 wins, and is written."""
     base = make_run(tmp_path, learn_sigma=False)
     options = ("--conf_path", str(base), "--mask", "half", "--calls", "20", *QUICK)
     distances = []
     for eta in ((), ("--eta", "0", "1")):
-        code, out, _ = call(*options, *eta)
+        code, out, _ = call(*options, *eta, "--overwrite")
         assert code == 0
         config = load_config(Config, "schedule.yml")
         assert config.use_ddim == ("eta=" in out[-3]) == bool(eta)
@@ -106,10 +126,11 @@ def test_steps_of_ddim_can_be_chosen(call: Call, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("without_the_papers_rows")
 def test_the_same_seed_writes_the_same(call: Call, tmp_path: Path) -> None:
     base = make_run(tmp_path)
-    options = ("--conf_path", str(base), "--mask", "thick", "half", "--calls", "60", *QUICK)
+    free = ("--evenness", "0", "--fewest_steps", "4", "--trials", "10", "--rounds", "0")
+    options = ("--conf_path", str(base), "--mask", "thick", "half", "--calls", "60", *free)
     texts = []
     for seed in ("1", "1", "2"):
-        assert call(*options, "--seed", seed)[0] == 0
+        assert call(*options, "--seed", seed, "--overwrite")[0] == 0
         texts.append(Path("schedule.yml").read_text().replace(f"--seed {seed}", ""))
     assert texts[0] == texts[1] != texts[2]
 
@@ -118,27 +139,46 @@ def test_the_same_seed_writes_the_same(call: Call, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--calls", "5"), "--calls 5: from 20 to 2000 network calls can be designed"),
-        (("--calls", "30", "--fewest_steps", "31"), "--fewest_steps 31: from 2 to the 30 calls"),
+        (("--calls", "30", "--fewest_steps", "31"), "--fewest_steps 31: from 2 to 30, the calls or the steps"),
+        (("--calls", "2000", "--fewest_steps", "1001"), "--fewest_steps 1001: from 2 to 1000, the calls or the steps"),
         (("--evenness", "1.5"), "--evenness 1.5: from 0 to 1"),
         (("--eta", "2"), "--eta [2.0]: from 0 to 1"),
-        (("--trials", "0"), "--trials must be at least 1"),
-        (("--size", "4"), "--size 4: at least 8"),
+        (("--trials", "-1"), "--trials must be at least 0"),
+        (("--size", "4"), "pictures of 8 to 1024 pixels a side can be looked at, not of 4; see --size"),
+        (("--spectrum", "nan"), "--spectrum nan: from 0 to 5"),
+        (("--spectrum", "-1"), "--spectrum -1.0: from 0 to 5"),
         (("--pictures", "gt", "--spectrum", "2"), "--pictures and --spectrum both say what the pictures are like"),
-        (("--mask", "nowhere"), "--mask nowhere: neither a kind of mask"),
+        (("--mask", "nowhere"), "nowhere: neither a kind of mask"),
         (("--pictures", "nowhere"), "nowhere: no such folder"),
         (("--mask", "nothing.png"), "--mask nothing.png: leaves nothing to fill"),
-        (("--out", "schedule.png"), "--out 'schedule.png': a configuration, name it so"),
+        (("--out", "schedule.png"), "--out 'schedule.png': a local configuration, name it so"),
+        (("--out", "gs://b/schedule.yml"), "--out 'gs://b/schedule.yml': a local configuration, name it so"),
+        (("--out", "conf.yml", "--overwrite"), "--out conf.yml: the design is laid over this file"),
+        (("--out", "base.yml", "--overwrite"), "--out base.yml: the design is laid over this file"),
+        (("--out", "mine.yml"), "mine.png is there already; give another --out, or say --overwrite"),
+        (("--out", "folder.yml", "--overwrite"), "folder.yml is there already"),
         (("--conf_path", "nowhere.yml"), "nowhere.yml: no such configuration file"),
     ],
 )
 def test_mistakes_take_one_line_and_write_nothing(
     call: Call, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
-    base = make_run(tmp_path)
-    Image.new("L", (16, 16), 255).save(tmp_path / "nothing.png")
-    before = set(tmp_path.rglob("*"))
-    code, out, err = call("--conf_path", str(base), *QUICK, *options)
+    make_run(tmp_path).rename(tmp_path / "base.yml")
+    (tmp_path / "conf.yml").write_text("base: base.yml\n")
+    (tmp_path / "folder.yml").mkdir()
+    for name in ("nothing.png", "mine.png"):
+        Image.new("L", (16, 16), 255).save(tmp_path / name)
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    code, out, err = call("--conf_path", "conf.yml", *QUICK, *options)
     assert (code, out) == (2, [])
     assert message in err
     assert err.count("\n") == 1
-    assert set(tmp_path.rglob("*")) == before
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_what_a_base_or_a_process_rules_out(call: Call, tmp_path: Path) -> None:
+    guided = str(make_run(tmp_path, classifier_path="classifier.pt", classifier_scale=1.0))
+    assert "which cannot steer DDIM's steps" in call("--conf_path", guided, "--eta", "0")[2]
+    tiny = str(make_run(tmp_path, betas=[1e-18, 1e-18], timestep_respacing="2"))
+    options = ("--conf_path", tiny, "--calls", "20", "--fewest_steps", "2")
+    assert "betas are so small that they are lost in rounding" in call(*options)[2]

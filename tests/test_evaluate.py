@@ -297,8 +297,8 @@ def test_fid_and_kid(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_distance_to_real_pictures_and_mirrored_halves(call: Call, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "real", 130, (24, 16))
-    folders = write_folders(tmp_path, 6, (24, 16))
+    write_pictures(tmp_path / "real", 256, (24, 16))
+    folders = write_folders(tmp_path, 10, (24, 16))
     assert call(*folders, "--reference", tmp_path / "real", "--extra", "mirrored")[0] == 0
     good, grey = (result["metrics"] for result in results(tmp_path))
     assert good["kernel"]["mean"] < grey["kernel"]["low"] < grey["kernel"]["high"]
@@ -306,7 +306,7 @@ def test_distance_to_real_pictures_and_mirrored_halves(call: Call, tmp_path: Pat
     assert "Kernel distance to real pictures (lower is better)" in (tmp_path / "eval/table.md").read_text()
     code, _, errors = call(*folders, "--reference", tmp_path / "gt")
     assert (code, errors.count("\n")) == (2, 1)
-    assert "it takes at least 130 pictures" in errors
+    assert "it takes at least 256 pictures" in errors
 
 
 def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
-from repaint.schedule import bell_passes, check_times, get_schedule_jump, get_schedule_passes, merge_forward
+from repaint.schedule import (
+    bell_passes,
+    check_times,
+    describe_passes,
+    get_schedule_jump,
+    get_schedule_passes,
+    merge_forward,
+)
 
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
 
@@ -130,4 +137,4 @@ def describe_schedule(config: SamplingConfig) -> str:
     if passes is None:
         params = config.schedule_jump_params
         return f"T={steps} j={params.jump_length} r={params.jump_n_sample}"
-    return f"T={steps} r={min(passes)}..{max(passes)}"
+    return f"T={steps} {describe_passes(passes)}"

@@ -3,7 +3,7 @@
 The noise of a diffusion process has the same variance in each pixel. What is s pixels wide is therefore seen with s^2
 times the signal-to-noise ratio of one pixel, and settles at higher noise the larger the pictures are: a small picture
 cannot stand for a large one. So a picture is taken apart into fields of SIDE x SIDE block means at scales 1, 2, 4 ...
-up to the whole picture. Means of s x s pixels, times s, have the noise of a single pixel.
+as long as they fit into it. Means of s x s pixels, times s, have the noise of a single pixel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from repaint.evaluation.oracle import Array, Flags, power_law, stationary_covari
 SIDE = 8
 OPEN_SHARE = (1 / 16, 15 / 16)  # of known pixels in a piece of a mask that is worth filling
 RIDGE = 1e-4  # variance of the rounding to 8 bits and of what else no network can know
+STEEPEST = 5.0  # exponent of a spectrum whose covariances are still far from singular
 VARIANCE = 0.25  # of pictures known by their spectrum alone
 Covariances = dict[int, Array]
 
@@ -44,7 +45,7 @@ def spectral_covariances(size: int, exponent: float, variance: float = VARIANCE)
 
     Args:
         size: height and width of the pictures.
-        exponent: natural pictures have about 2, smooth ones 3 and more.
+        exponent: from 0 to STEEPEST; natural pictures have about 2, smooth ones 3 and more.
         variance: of a pixel.
     """
     power = power_law(size, exponent, variance)
@@ -76,17 +77,19 @@ def picture_covariances(pictures: Array) -> Covariances:
 
 
 def spectral_exponent(pictures: Array) -> float:
-    """Exponent p of the law 1 / f^p that is nearest to the mean power spectrum of pictures [N, size, size]."""
+    """Exponent p of the law 1 / f^p nearest to the power spectrum of pictures [N, size, size]; from 0 to STEEPEST."""
     size = pictures.shape[1]
     fade = np.hanning(size + 2)[1:-1]  # pictures do not go on at their edges
-    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(centred * fade[:, None] * fade)) ** 2).mean(axis=0)
+    power = np.zeros((size, size))
+    for picture in pictures:  # one at a time, as the transforms of all would fill the memory
+        power += np.abs(np.fft.fft2((picture - picture.mean()) * fade[:, None] * fade)) ** 2
     waves = np.fft.fftfreq(size, 1 / size)
     frequency = np.hypot(waves[:, None], waves)
     used = (frequency >= 2) & (frequency < size / 2) & (power > 0)
     if not used.any():
         return 0.0
-    return float(-np.polyfit(np.log(frequency[used]), np.log(power[used]), 1)[0])
+    slope = -np.polyfit(np.log(frequency[used]), np.log(power[used]), 1)[0]
+    return float(np.clip(slope, 0, STEEPEST))
 
 
 def _block_means(pictures: Array, scale: int) -> Array:

@@ -59,7 +59,7 @@ class Objective:
     def __init__(self, fields: Sequence[Field], levels: NDArray[np.float64]) -> None:
         self.fields, self.levels = fields, levels
         self._truths = [[conditional_law(field.covariance, known) for known in field.masks] for field in fields]
-        self._known_steps: tuple[object, list[Steps]] = (None, [])
+        self._known_steps: tuple[tuple[tuple[int, ...], ReverseStep] | None, list[Steps]] = (None, [])
 
     def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: ReverseStep) -> float:
         """Geometric mean over fields and masks of the distance to the truth.

@@ -1,4 +1,4 @@
-"""The pictures and masks that a schedule is designed for, read as the network will see them."""
+"""The pictures and masks that a schedule is designed for, cropped to squares of the network's size."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,6 +13,7 @@ from repaint.errors import ConfigError
 from repaint.evaluation.oracle import Array
 
 MOST_PICTURES, MOST_MASKS = 2000, 4  # of a folder; more would change little
+MOST_PIXELS = 2**26  # of all pictures, which are in memory together
 SHORT_NAMES = {"half": "genhalf"}
 Item = TypeVar("Item")
 
@@ -23,7 +24,7 @@ def read_greys(folder: str, size: int) -> Array:
     Raises:
         DataError: there is none, or one is unreadable.
     """
-    names = _some(list_pictures(folder), MOST_PICTURES)
+    names = _some(list_pictures(folder), min(MOST_PICTURES, max(1, MOST_PIXELS // size**2)))
     greys = [crop_to_array(decode(storage.join(folder, name)), size).mean(axis=2) for name in names]
     return np.stack(greys) / 127.5 - 1
 
@@ -46,11 +47,11 @@ def read_masks(name: str, size: int, rule: MaskRule, seed: int) -> list[Mask]:
         return [generate_mask(kind, size, seed)]
     if not storage.exists(name):
         kinds = ", ".join([*SHORT_NAMES, *GENERATORS])
-        raise ConfigError(f"--mask {name}: neither a kind of mask ({kinds}) nor a file or folder")
+        raise ConfigError(f"{name}: neither a kind of mask ({kinds}) nor a file or folder")
     paths = [name]
     if storage.is_folder(name):
         paths = [storage.join(name, each) for each in _some(list_pictures(name), MOST_MASKS)]
-    greys = [rule.read(decode(path), path) for path in paths]
+    greys = (rule.read(decode(path), path) for path in paths)
     return [crop_mask(grey, grey.size, size) for grey in greys]
 
 

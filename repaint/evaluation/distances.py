@@ -21,7 +21,9 @@ Features = NDArray[np.float64]
 CELLS = 8
 ORIENTATIONS = 8
 DIMENSIONS = 64
-FEWEST_REAL = 2 * (DIMENSIONS + 1)
+FEWEST_REAL = 4 * DIMENSIONS
+FEWEST_FOR_INTERVAL = 10
+ALIKE = 1e-6  # of the largest spread: what is smaller is rounding
 
 
 class FeatureSpace:
@@ -30,12 +32,17 @@ class FeatureSpace:
     Args:
         pictures: uint8 [H, W, 3] each, H and W divisible by 8; more than `dimensions`.
         dimensions: components to keep.
+
+    Raises:
+        DataError: the pictures differ in fewer directions.
     """
 
     def __init__(self, pictures: Sequence[NDArray[np.uint8]], dimensions: int = DIMENSIONS) -> None:
         raw = _describe_all(pictures)
         self._mean = raw.mean(axis=0)
         _, spread, components = np.linalg.svd(raw - self._mean, full_matrices=False)
+        if len(spread) < dimensions or spread[dimensions - 1] <= ALIKE * spread[0]:
+            raise DataError(f"the real pictures are too few or too much alike to tell {dimensions} features of them")
         scale = spread[:dimensions] / len(raw) ** 0.5
         self._project = components[:dimensions].T / scale
 
@@ -49,7 +56,8 @@ class RealPictures:
     """A folder of real pictures: every second one makes the space, and the rest is what sets are compared with.
 
     Raises:
-        DataError: fewer than FEWEST_REAL pictures, not all of one size, or of sides that cannot be divided by 8.
+        DataError: fewer than FEWEST_REAL pictures or too much alike, not all of one size, or of sides that cannot be
+            divided by 8.
     """
 
     def __init__(self, folder: str) -> None:
@@ -130,7 +138,7 @@ def kernel_distance(first: Features, second: Features) -> float:
 
 
 def estimate_kernel_distance(groups: Sequence[Features], reference: Features) -> Estimate:
-    """`kernel_distance` of a set to a reference, with its bootstrap interval over the pictures of the set.
+    """`kernel_distance` of a set to a reference, with its bootstrap interval if there are FEWEST_FOR_INTERVAL pictures.
 
     Args:
         groups: features [fills, D] of the fills of each picture, at least two pictures.
@@ -150,8 +158,11 @@ def estimate_kernel_distance(groups: Sequence[Features], reference: Features) ->
         apart: Features = ((weights @ within) * weights).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
         return np.asarray(apart + of_reference - 2 * (weights @ across)[pairs > 0] / count)
 
+    mean = float(distances(np.ones((1, count)))[0])
+    if count < FEWEST_FOR_INTERVAL:
+        return Estimate(mean)
     found = [distances(np.stack([np.bincount(each, minlength=count) for each in drawn])) for drawn in draws(count)]
-    return Estimate(float(distances(np.ones((1, count)))[0]), *interval(np.concatenate(found)))
+    return Estimate(mean, *interval(np.concatenate(found)))
 
 
 def _kernel(first: Features, second: Features) -> Features:

@@ -145,7 +145,8 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
 
 def _describe_method(config: Config) -> str:
     """The schedule, in the paper's symbols."""
-    name = config.schedule or ("DDIM" if config.use_ddim else "RePaint")
+    preset = None if config.has_own_passes else config.schedule
+    name = preset or ("DDIM" if config.use_ddim else "RePaint")
     return f"{name} ({build.describe_schedule(config)})"
 
 

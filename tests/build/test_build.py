@@ -120,7 +120,9 @@ def test_ways_to_say_the_schedule(tmp_path: Path) -> None:
     curve = {"center": 0, "width": 0.3, "height": 2}
     assert times(timestep_respacing="4", resample=curve) == times(timestep_respacing="4", resample=[3, 2])
     assert times(timestep_respacing="power4:2", times=[3, 2, 3, 2, 1, 0, -1]) == [3, 2, 3, 2, 1, 0, -1]
-    assert times(timestep_respacing="at:0,9", resample=[2], merge_forward=True) == [1, 0, 1, 0, -1]
+    climb = {"timestep_respacing": "at:0,4,9", "times": [2, 1, 0, 1, 2, 1, 0, -1]}
+    assert times(**climb) == climb["times"]
+    assert times(**climb, merge_forward=True) == [2, 1, 0, 2, 1, 0, -1]
     for changes, message in (
         ({"resample": [1, 1, 1, 1]}, "resample lists 4 levels, but of 4 steps 3 can be resampled"),
         ({"resample": [10**7]}, "resample: more than 10,000,000 transitions"),
@@ -136,6 +138,7 @@ def test_schedules_in_words(tmp_path: Path) -> None:
 
     assert words() == "T=4 j=10 r=10"
     assert words(resample=[9, 3]) == "T=4 r=1..9"
+    assert words(resample=[3, 3, 3]) == "T=4 r=3"
     assert words(times=[3, 2, 1, 0, -1]) == "T=4 with 5 listed times"
 
 

@@ -72,6 +72,11 @@ def test_the_exponent_is_found(exponent: float) -> None:
     assert spectral_exponent(draw(50, 64, exponent)) == pytest.approx(exponent, abs=0.2)
 
 
+def test_rising_spectra_are_taken_for_white_noise() -> None:
+    noise = np.random.default_rng(0).normal(size=(20, 32, 32))
+    assert spectral_exponent(noise - np.roll(noise, 1, axis=1)) == 0
+
+
 def test_uniform_pictures_are_taken_for_white_noise() -> None:
     assert spectral_exponent(np.zeros((3, 16, 16))) == 0
     assert all(np.isfinite(each).all() for each in picture_covariances(np.full((3, 16, 16), 0.5)).values())
@@ -100,7 +105,9 @@ def test_a_piece_of_a_mask() -> None:
 @given(st.integers(0, 1000), st.sampled_from(["thin", "medium", "thick", "text"]))
 def test_pieces_have_known_and_open_pixels(seed: int, kind: str) -> None:
     covariances = {scale: np.eye(SIDE**2) for scale in scales_of(64)}
-    for field in make_fields(covariances, [generate_mask(kind, 64, seed)]):
+    fields = make_fields(covariances, [generate_mask(kind, 64, seed)])
+    assert fields
+    for field in fields:
         for piece in field.masks:
             assert piece.shape == (SIDE**2,)
             assert 1 / 16 <= piece.mean() <= 15 / 16

@@ -48,7 +48,7 @@ def test_mask_files(tmp_path: Path, hole_white: bool) -> None:
 
 
 def test_neither_kind_nor_file() -> None:
-    with pytest.raises(ConfigError, match=r"--mask thikc: neither a kind of mask \(half, thin, .*\) nor a file"):
+    with pytest.raises(ConfigError, match=r"thikc: neither a kind of mask \(half, thin, .*\) nor a file"):
         read_masks("thikc", 16, MaskRule(), seed=0)
 
 
@@ -57,3 +57,11 @@ def test_folders_without_pictures(tmp_path: Path) -> None:
         read_greys(str(tmp_path), 16)
     with pytest.raises(DataError, match="no pictures"):
         read_masks(str(tmp_path), 16, MaskRule(), seed=0)
+
+
+def test_masks_are_cropped_as_pictures_are(tmp_path: Path) -> None:
+    wide = np.zeros((16, 32), np.uint8)
+    wide[:, 8:16] = 255
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    (mask,) = read_masks(str(tmp_path / "wide.png"), 8, MaskRule(), seed=0)
+    np.testing.assert_array_equal(mask, np.tile(np.arange(8) < 4, (8, 1)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from repaint.designing.fields import Field
 from repaint.designing.objective import Affine, Objective
-from repaint.designing.search import Design, Limits, make_judge, search
+from repaint.designing.search import MOST_STEPS, Design, Limits, even_design, make_judge, search
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.evaluation.oracle import (
@@ -130,10 +130,17 @@ def test_designs_keep_within_limits(spare: int, fewest: int, evenness: float, se
     search(judge, limits, trials=5, rounds=2, seed=seed)
     assert {design.calls for design in seen} == {limits.calls}
     assert min(len(design.passes) for design in seen) >= fewest
+    assert max(len(design.passes) for design in seen) <= limits.most_steps <= max(fewest, MOST_STEPS)
     for design in seen:
         assert min(design.passes[:-1]) >= max(1, int(evenness * (limits.calls - 1) / (len(design.passes) - 1)))
     assert {design.passes[-1] for design in seen} == {1}
     assert {design.eta for design in seen} == set(limits.etas)
+
+
+def test_the_even_design_is_tried() -> None:
+    limits = Limits(100, 20)
+    assert even_design(limits) == Design(100, (6,) * 4 + (5,) * 15 + (1,))
+    assert search(lambda design: 0 if design == even_design(limits) else 1, limits, trials=3) == even_design(limits)
 
 
 def test_the_kind_of_step_is_searched_too() -> None:
