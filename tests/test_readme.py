@@ -35,6 +35,16 @@ def test_ci_installs_and_tests_as_the_readme_says() -> None:
     assert "python -m pytest" in script
 
 
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.stem
+)
+def test_tables_are_whole(path: Path) -> None:
+    """Each line of a table has as many cells as its head."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
+
+
 def test_network_calls_in_the_table() -> None:
     rows = re.findall(r"^\| `([\w./]+)` \| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", README, re.MULTILINE)
     assert {name for name, *_ in rows} == {*PRESETS, "confs/quickstart.yml"}

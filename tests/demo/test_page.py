@@ -131,7 +131,7 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         page.locator("#preview img").wait_for()  # the prediction is shown before the end
         assert not page.locator("#gallery").is_visible()
         calls = wait_for_status(page, r"done, (\d+) network calls")
-        assert calls[1] == ("197" if screenshot else "45")
+        assert calls[1] == ("232" if screenshot else "58")
         page.locator("#gallery img").nth(1).wait_for()
         page.wait_for_timeout(1 * SECONDS)
         page.screenshot(path=screenshot or tmp_path / "page.png", full_page=True)
