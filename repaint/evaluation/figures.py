@@ -16,7 +16,7 @@ Marks = dict[str, list[tuple[str, float, Mapping[str, Estimate]]]]  # by mask: m
 def cost_panels(summaries: Sequence[Summary]) -> Rows:
     """Quality against network calls: a line for each measure, a column for each mask under which calls differ.
 
-    Empty if there is none.
+    If there is one mask only, its measures stand side by side. Empty if there is none.
     """
     marks: Marks = {}
     for summary in summaries:
@@ -39,7 +39,8 @@ def share_panels(summaries: Sequence[Summary]) -> Rows:
 def _panels(masks: Marks) -> Rows:
     shown = [metric for metric in METRICS if metric.key in SHOWN]
     rows = [[_panel(mask, metric, group) for mask, group in masks.items()] for metric in shown]
-    return [row for row in rows if any(panel.marks for panel in row)]
+    rows = [row for row in rows if any(panel.marks for panel in row)]
+    return rows if len(masks) > 1 or not rows else [[row[0] for row in rows]]
 
 
 def _panel(mask: str, metric: Metric, group: Sequence[tuple[str, float, Mapping[str, Estimate]]]) -> Panel:

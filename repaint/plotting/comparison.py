@@ -87,7 +87,11 @@ def _draw_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel]
             axes = grid[row, column]
             draw(axes, panel)
             ylabel = f"{panel.ylabel} ({'higher' if panel.higher_is_better else 'lower'} is better)"
-            style(axes, xlabel if row == len(rows) - 1 else "", ylabel if column == 0 else "")
+            style(
+                axes,
+                xlabel if row == len(rows) - 1 else "",
+                ylabel if column == 0 or panel.ylabel != panels[0].ylabel else "",
+            )
             if row == 0:
                 title = axes.set_title(shorten(panel.title, LONGEST_NAME), loc="left", fontsize=11, color=INK)
                 title.set_parse_math(False)
