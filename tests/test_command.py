@@ -226,7 +226,7 @@ def test_wrong_architecture_names_keys_and_flags(tmp_path: Path, capsys: pytest.
             "use_ddim cannot be combined with a classifier",
         ),
         ({"diffusion_steps": 10, "timestep_respacing": ""}, "linear betas need more than 20 diffusion steps"),
-        ({"schedule_jump_params": {"jump_n_sample": 10**9}}, "4 steps x 1000000000 passes make more than 10,000,000"),
+        ({"schedule_jump_params": {"jump_n_sample": 10**9}}, "4 steps x 1000000000 passes: more than 10,000,000"),
         ({"num_channels": 2**62}, "num_channels: input should be less than or equal to 65536"),
         ({"channel_mult": "1e300,1"}, "group normalisation needs a multiple of 32 up to 65536"),
         ({"attention_resolutions": "8" * 400}, "is not a list of sizes"),
@@ -584,12 +584,12 @@ def test_results_may_stand_beside_the_pictures(tmp_path: Path) -> None:
 def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = make_run(tmp_path, 1)
     assert run(conf, "--set", "schedule=preview") == 0
-    times = get_schedule_jump(25, jump_length=5, jump_n_sample=2)
+    times = get_schedule_jump(20, jump_length=1, jump_n_sample=3)
     calls = count_network_calls(times)
-    assert f"T=25 j=5 r=2, {calls} network calls a batch ({calls} in all)" in capsys.readouterr().out
+    assert f"T=20 j=1 r=3, {calls} network calls a batch ({calls} in all)" in capsys.readouterr().out
     (line,) = manifest(tmp_path)
     assert line["nfe"] == calls
-    assert {"t_T": 25, "jump_length": 5, "jump_n_sample": 2}.items() <= line["schedule"].items()
+    assert {"t_T": 20, "jump_length": 1, "jump_n_sample": 3}.items() <= line["schedule"].items()
 
 
 @pytest.mark.parametrize("mode", [[], ["--dry_run"]])

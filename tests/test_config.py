@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repaint.build import build_times
@@ -406,6 +406,7 @@ def test_numbers_may_be_given_as_numbers(tmp_path: Path) -> None:
     assert config.channel_mult == "1"
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists)))
 def test_any_mapping_is_a_configuration_or_a_config_error(tmp_path_factory: pytest.TempPathFactory, tree: dict) -> None:
     path = tmp_path_factory.mktemp("conf") / "conf.yml"

@@ -64,6 +64,7 @@ def test_evaluation(tmp_path: Path) -> None:
             Image.fromarray(np.roll(faces[i % 8], i // 8, axis=1)).save(tmp_path / folder / f"{i:03d}.png")
     out = tmp_path / "out #1: a"
     folders = ["--held_out", tmp_path / "held_out", "--reference", tmp_path / "reference", "--out", out]
+    folders += ["--set", "timestep_respacing='6'"]
     done = script("evaluate_faces64", *folders, "--kinds", "genhalf", "nn2", "--fills", 2, "--steps", 2)
     assert done.returncode == 0, done.stderr
     assert (out / "tables.md").read_text() in done.stdout

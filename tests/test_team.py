@@ -75,8 +75,8 @@ def check_complete(folder: Path, reference: Path) -> None:
     assert not (folder / "manifest_parts").exists()
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_several_processes_make_the_same_files(tmp_path: Path, reference: Path, processes: int) -> None:
+def test_several_processes_make_the_same_files(tmp_path: Path, reference: Path) -> None:
+    processes = 4  # what two do is seen where one of them dies
     done = run(into(tmp_path / "out", reference / "conf.yml"), processes)
     assert done.returncode == 0, done.stderr
     check_complete(tmp_path / "out", reference)
