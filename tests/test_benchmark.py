@@ -17,20 +17,20 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
-def test_all_sides_at_all_batch_sizes(tmp_path: Path) -> None:
+def test_all_sides(tmp_path: Path) -> None:
     out = tmp_path / "times.json"
-    done = run("--batch", "1", "2", "--json", str(out), "--set", "precision=bf16")
+    done = run("--batch", "2", "--json", str(out), "--set", "precision=bf16")
     assert done.returncode == 0, done.stderr
     told = json.loads(out.read_text())
     assert 2.3e9 < told["flops"] < 2.6e9
     assert all(rate > 1e8 for rate in told["rates"].values())
     sides = [(each["work"]["batch"], each["side"]) for each in told["timings"] if each["side"] != "diffusers"]
-    assert sides == [(batch, side) for batch in (1, 2) for side in ("published way", "plain", "ours")]
+    assert sides == [(2, side) for side in ("published way", "plain", "ours")]
     for each in told["timings"]:
         assert 0 < each["measured"]["network"] < each["measured"]["call"] < 10
         assert each["measured"]["peak_bytes"] > 2**26
     assert "bf16 at best: matrix product " in done.stdout
-    rows = [line for line in done.stdout.splitlines() if line.startswith(("| 1 |", "| 2 |"))]
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| 2 |")]
     assert len(rows) == len(told["timings"])
     assert {row.count("|") for row in rows} == {8}
 

@@ -23,7 +23,7 @@ from tests.tiny import make_run
 
 ROOT = Path(__file__).parents[1]
 PICTURES = 12
-DEATHS = int(os.environ.get("REPAINT_DEATHS", "3"))  # how many random moments of death to try
+DEATHS = int(os.environ.get("REPAINT_DEATHS", "2"))  # how many random moments of death to try
 STEPS = {"timestep_respacing": "20", "schedule_jump_params": {"jump_length": 2, "jump_n_sample": 4}}
 
 
