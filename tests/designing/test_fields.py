@@ -62,9 +62,11 @@ def test_many_pictures_tell_their_covariances(scale: int) -> None:
 
 
 def test_few_pictures_give_covariances_too() -> None:
-    for covariance in picture_covariances(draw(1, 32, 2.5)).values():
+    expected = spectral_covariances(32, 2.5)
+    for scale, covariance in picture_covariances(draw(1, 32, 2.5)).items():
         assert np.linalg.eigvalsh(covariance).min() > 0
         np.testing.assert_allclose(covariance, covariance.T, rtol=1e-12)
+        assert 0.3 < np.trace(covariance) / np.trace(expected[scale]) < 3  # the only window at scale 4 has none
 
 
 @pytest.mark.parametrize("exponent", [1.5, 3.0])
