@@ -35,15 +35,14 @@ from repaint.errors import ConfigError
 from repaint.evaluation.oracle import ReverseStep, Variance
 from repaint.plotting.schedules import Schedule, plot_schedules
 from repaint.plotting.style import new_figure
-from repaint.schedule import count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
+from repaint.schedule import PRESETS, count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
 
 SPECTRUM = 3.0
 MASKS = ("half", "nn2", "ex64", "box")
 # What a trained network needs, chosen on held-out faces (docs/findings.md): steps at least, passes on average at most.
 STEPS, PASSES, EVENNESS = 20, 7, 1.0
 FEWEST_CALLS, MOST_CALLS, LARGEST = 20, 2000, 1024
-PAPER = (250, 10, 10)  # T, j and r
-KNOWN = (PAPER, (250, 10, 5), (50, 5, 5))  # to compare with
+KNOWN = (PRESETS["paper"], (250, 10, 5), (50, 5, 5))  # T, j and r to compare with
 
 
 @dataclass(frozen=True)
@@ -187,10 +186,16 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
 
 
 def _row(objective: Objective, variance: Variance, steps: int, length: int, samples: int) -> Row:
-    times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
-    timesteps = space_timesteps(len(objective.levels), str(steps))
-    name = f"T={steps} j={length} r={samples}{', the paper' if (steps, length, samples) == PAPER else ''}"
+    name, times, timesteps = _lay_out(len(objective.levels), steps, length, samples)
+    if (steps, length, samples) == PRESETS["paper"]:
+        name += ", the paper"
     return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, ReverseStep(variance)))
+
+
+def _lay_out(process: int, steps: int, length: int, samples: int) -> tuple[str, list[int], list[int]]:
+    """Name, times and timesteps of a schedule of even steps."""
+    times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
+    return f"T={steps} j={length} r={samples}", times, space_timesteps(process, str(steps))
 
 
 def _name(design: Design) -> str:
@@ -225,14 +230,9 @@ def _configuration(args: argparse.Namespace, config: Config, design: Design, com
 
 
 def _draw(design: Design, even: tuple[int, int, int], process: int) -> bytes:
-    steps, length, samples = even
-    designed = Schedule(
-        f"designed: {_name(design)}", get_schedule_passes(design.passes), space_timesteps(process, design.respacing)
-    )
-    times = get_schedule_jump(steps, jump_length=length, jump_n_sample=samples)
-    return plot_schedules(
-        [designed, Schedule(f"T={steps} j={length} r={samples}", times, space_timesteps(process, str(steps)))]
-    )
+    times, timesteps = get_schedule_passes(design.passes), space_timesteps(process, design.respacing)
+    designed = Schedule(f"designed: {_name(design)}", times, timesteps)
+    return plot_schedules([designed, Schedule(*_lay_out(process, *even))])
 
 
 if __name__ == "__main__":

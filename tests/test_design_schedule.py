@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,11 @@ from repaint import build
 from repaint.cli import inpaint_main
 from repaint.config import Config, load_config
 from repaint.schedule import count_network_calls
+from tests.scripts import Call, script_in
 from tests.tiny import make_run, read_pixels
 
 pytest.importorskip("matplotlib")
 
-Call = Callable[..., tuple[int, list[str], str]]
 ROOT = Path(__file__).parents[1]
 QUICK = ("--trials", "10", "--rounds", "1")
 TABLE = ("--spectrum", "3", "--size", "8", "--fewest_steps", "4", "--evenness", "0")  # the field of the known table
@@ -27,16 +26,7 @@ TABLE = ("--spectrum", "3", "--size", "8", "--fewest_steps", "4", "--evenness", 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     """The command line within this process: exit code, output, errors. Writes into `tmp_path`."""
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.chdir(tmp_path)
-    import design_schedule
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        code = design_schedule.main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out.splitlines(), captured.err
-
-    return run
+    return script_in(tmp_path, "design_schedule", monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def _deciding_keys(config: Config) -> set[str]:
         "merge_forward", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
         "inpa_inj_sched_prev", "paste_known", "seed",
     }  # fmt: skip
-    if config.resample is not None or config.times is not None:
+    if config.has_own_passes:
         sampling = sampling - {"schedule_jump_params"} | {"resample", "times"}
     classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
     process = ProcessConfig.model_fields.keys() - ({"betas"} if config.betas is None else {"noise_schedule"})

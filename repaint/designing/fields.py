@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repaint.data.masks import Mask
-from repaint.evaluation.oracle import Array, Flags, power_law, stationary_covariance
+from repaint.evaluation.oracle import Array, Flags, frequencies, power_law, stationary_covariance
 
 SIDE = 8
 OPEN_SHARE = (1 / 16, 15 / 16)  # of known pixels in a piece of a mask that is worth filling
@@ -83,8 +83,7 @@ def spectral_exponent(pictures: Array) -> float:
     power = np.zeros((size, size))
     for picture in pictures:  # one at a time, as the transforms of all would fill the memory
         power += np.abs(np.fft.fft2((picture - picture.mean()) * fade[:, None] * fade)) ** 2
-    waves = np.fft.fftfreq(size, 1 / size)
-    frequency = np.hypot(waves[:, None], waves)
+    frequency = frequencies(size)
     used = (frequency >= 2) & (frequency < size / 2) & (power > 0)
     if not used.any():
         return 0.0

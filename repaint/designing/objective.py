@@ -58,7 +58,11 @@ class Objective:
 
     def __init__(self, fields: Sequence[Field], levels: NDArray[np.float64]) -> None:
         self.fields, self.levels = fields, levels
-        self._truths = [[conditional_law(field.covariance, known) for known in field.masks] for field in fields]
+        self._cases = [
+            (number, known, conditional_law(field.covariance, known), field.covariance[np.ix_(known, known)])
+            for number, field in enumerate(fields)
+            for known in field.masks
+        ]
         self._known_steps: tuple[tuple[tuple[int, ...], ReverseStep] | None, list[Steps]] = (None, [])
 
     def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: ReverseStep) -> float:
@@ -83,11 +87,10 @@ class Objective:
         return self._mean(law)
 
     def _mean(self, law_of: Callable[[int, Flags], Law]) -> float:
-        logs = []
-        for number, field in enumerate(self.fields):
-            for known, truth in zip(field.masks, self._truths[number], strict=True):
-                of_known = field.covariance[np.ix_(known, known)]
-                logs.append(math.log(relative_distance(law_of(number, known), truth, of_known)))
+        logs = [
+            math.log(relative_distance(law_of(number, known), truth, of_known))
+            for number, known, truth, of_known in self._cases
+        ]
         return math.exp(sum(logs) / len(logs))
 
     def _steps(self, timesteps: tuple[int, ...], step: ReverseStep) -> list[Steps]:

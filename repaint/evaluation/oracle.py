@@ -57,9 +57,14 @@ def power_law(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
         exponent: of the spectrum; natural pictures have 2 to 3.
         variance: of each pixel. The default is that of even values in [-1, 1], the range of pictures.
     """
-    waves = np.fft.fftfreq(side, 1 / side)
-    power = 1 / (np.hypot(waves[:, None], waves) ** exponent + 0.5**exponent)
+    power = 1 / (frequencies(side) ** exponent + 0.5**exponent)
     return np.asarray(variance / power.mean() * power)
+
+
+def frequencies(side: int) -> Array:
+    """Frequency of each coefficient of a Fourier transform of [side, side] pixels, in periods per side."""
+    waves = np.fft.fftfreq(side, 1 / side)
+    return np.asarray(np.hypot(waves[:, None], waves))
 
 
 def stationary_covariance(power: Array, side: int, stride: int = 1) -> Array:

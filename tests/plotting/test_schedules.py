@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,11 @@ from repaint.errors import ConfigError
 from repaint.plotting.schedules import Schedule, draw_schedules, plot_schedules, summarize
 from repaint.plotting.style import LONGEST_NAME
 from repaint.schedule import get_schedule_jump
+from tests.scripts import Call, script_in
 from tests.tiny import write_config
 
 matplotlib = pytest.importorskip("matplotlib")
 
-Call = Callable[..., tuple[int, list[str], str]]
 ROOT = Path(__file__).parents[2]
 PAPER = (
     "T=250, j=10, r=10: 2410 network calls, 2160 forward steps, calls at low/middle/high noise 34.5% / 34.4% / 31.1%"
@@ -36,16 +35,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     """The command line within this process: exit code, output, errors. Writes into `tmp_path`."""
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.chdir(tmp_path)
-    import plot_schedule
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        code = plot_schedule.main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out.splitlines(), captured.err
-
-    return run
+    return script_in(tmp_path, "plot_schedule", monkeypatch, capsys)
 
 
 def short(t_T: int = 20, name: str = "short") -> Schedule:
