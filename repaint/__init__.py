@@ -6,7 +6,7 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import CheckpointError, ConfigError, DataError, RepaintError
-from repaint.inpainting import Inpainter, inpaint
+from repaint.inpainter import Inpainter, inpaint
 from repaint.noise import PictureNoise
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls, get_schedule_jump

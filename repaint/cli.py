@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 
 from torch.distributed import DistError
 
-from repaint import distributed, runner
-from repaint.config import Config, TrainConfig, load_config
+from repaint.config.schema import Config, TrainConfig, load_config
 from repaint.errors import RepaintError, is_out_of_memory
-from repaint.runner import VERDICT
-from repaint.team import join_team
-from repaint.training import Trainer
+from repaint.inference import runner
+from repaint.inference.runner import VERDICT
+from repaint.training.trainer import Trainer
+from repaint.workers import devices
+from repaint.workers.worker import join_workers
 
 QUICKSTART = "confs/quickstart.yml"
 EXIT_USER_ERROR = 2
@@ -34,8 +35,8 @@ def _inpaint(args: argparse.Namespace) -> int:
     if args.dry_run:
         if not _is_main_process():
             return 0
-        return runner.dry_run(load_config(Config, args.conf_path, args.set), distributed.pick_device(args.device))
-    team = join_team(args.device)
+        return runner.dry_run(load_config(Config, args.conf_path, args.set), devices.pick_device(args.device))
+    team = join_workers(args.device)
     verdict = team.recall(VERDICT)
     if verdict is not None:  # trying again would end like it
         return int(verdict)
@@ -58,7 +59,7 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     config = load_config(TrainConfig, args.conf_path, args.set)
-    process = distributed.start(args.device)
+    process = devices.start(args.device)
     try:
         trainer = Trainer(config, process)
         if process.is_main:
@@ -69,7 +70,7 @@ def _train(args: argparse.Namespace) -> int:
             )
         trainer.run(args.stop)
     finally:
-        distributed.stop()
+        devices.stop()
     return 0
 
 

@@ -22,16 +22,18 @@ from pathlib import Path
 
 import torch
 
-from repaint import build
-from repaint.benchmarking.sides import DIFFUSERS, OURS, PUBLISHED, make_side, names
 from repaint.benchmarking.stopwatch import Measured, count_flops, machine_rates, measure
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side, names
+from repaint.checkpoints.formats import pick_format, read_weights
+from repaint.checkpoints.resolve import apply_weights_to_config
 from repaint.cli import guard
-from repaint.config import Config, load_config
+from repaint.config.schema import Config, load_config
 from repaint.data.storage import write_bytes
-from repaint.distributed import pick_device
 from repaint.errors import ConfigError
 from repaint.evaluation.report import markdown_table
-from repaint.models.runtime import HALF_TYPES
+from repaint.models.optimize import HALF_TYPES
+from repaint.pipeline.precision import pick_precision
+from repaint.workers.devices import pick_device
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
@@ -62,11 +64,11 @@ class Timing:
 def load(model: str, overrides: list[str]) -> Config:
     """The configuration of a model, with the architecture of the bundled weights where it is theirs."""
     config = load_config(Config, ROOT / "confs" / f"{CONFS[model]}.yml", overrides)
-    if build.pick_format(config.model_path, config.model_format) == "diffusers":
+    if pick_format(config.model_path, config.model_format) == "diffusers":
         raise ConfigError(f"model_path {config.model_path}: a model of diffusers; guided-diffusion's are timed here")
     if config.model != "auto":
         return config.model_copy(update={"class_cond": False})  # the labels cost nothing
-    return build.apply_weights_to_config(config, build.read_weights(str(ROOT / config.model_path)))
+    return apply_weights_to_config(config, read_weights(str(ROOT / config.model_path)))
 
 
 def serve(side_name: str, config: Config, device_name: str, orders: Connection) -> None:
@@ -145,7 +147,7 @@ def growth_works(size: int, batch: int, calls: int) -> list[Work]:
 def benchmark(args: argparse.Namespace) -> int:
     """Print the tables; returns 0."""
     device, config = pick_device(args.device), load(args.model, args.set)
-    precision = build.pick_precision(config, device)
+    precision = pick_precision(config, device)
     rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
     flops = count_flops(config)
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""

@@ -21,21 +21,24 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from repaint import build
+from repaint.checkpoints.formats import read_weights, tells_architecture
+from repaint.checkpoints.resolve import apply_weights_to_config
 from repaint.cli import QUICKSTART, guard
-from repaint.config import Config, OutputPaths, files_of, load_config
+from repaint.config.schema import Config, OutputPaths, files_of, load_config
 from repaint.data import storage
 from repaint.data.masks import GENERATORS
-from repaint.designing.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
-from repaint.designing.objective import Objective
-from repaint.designing.reading import SHORT_NAMES, read_greys, read_masks
-from repaint.designing.search import Design, Limits, make_judge, search
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
-from repaint.evaluation.oracle import ReverseStep, Variance
-from repaint.plotting.schedules import Schedule, plot_schedules
-from repaint.plotting.style import new_figure
+from repaint.inference.inputs import build_reading
+from repaint.pipeline.process import build_betas
 from repaint.schedule import PRESETS, count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
+from repaint.theory.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
+from repaint.theory.gaussian_law import ReverseStep, Variance
+from repaint.theory.inputs import SHORT_NAMES, read_greys, read_masks
+from repaint.theory.objective import Objective
+from repaint.theory.schedule_search import Design, Limits, make_judge, search
+from repaint.visual.figures import new_figure
+from repaint.visual.schedule_figure import Schedule, plot_schedules
 
 SPECTRUM = 3.0
 MASKS = ("half", "nn2", "ex64", "box")
@@ -109,9 +112,9 @@ def _design(args: argparse.Namespace, command: str) -> int:
 def _read_config(path: str) -> Config:
     """With what the model itself tells of its process."""
     config = load_config(Config, path)
-    if not build.tells_architecture(config):
+    if not tells_architecture(config):
         return config
-    return build.apply_weights_to_config(config, build.read_weights(config.model_path, config.model_format))
+    return apply_weights_to_config(config, read_weights(config.model_path, config.model_format))
 
 
 def _limits(args: argparse.Namespace, config: Config) -> Limits:
@@ -165,7 +168,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     size = config.image_size if args.size is None else args.size
     if not SIDE <= size <= LARGEST:
         raise ConfigError(f"pictures of {SIDE} to {LARGEST} pixels a side can be looked at, not of {size}; see --size")
-    levels = np.cumprod(1 - build.build_betas(config))
+    levels = np.cumprod(1 - build_betas(config))
     if levels[0] >= 1 or (np.diff(levels) >= 0).any():
         raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
     if args.pictures is not None and args.spectrum is not None:
@@ -173,7 +176,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     spectrum = SPECTRUM if args.spectrum is None else args.spectrum
     if not 0 <= spectrum <= STEEPEST:
         raise ConfigError(f"--spectrum {spectrum}: from 0 to {STEEPEST:g}")
-    rule = build.build_reading(config).rule
+    rule = build_reading(config).rule
     masks = [mask for name in args.mask for mask in read_masks(name, size, rule, args.seed)]
     if args.pictures is not None:
         covariances = picture_covariances(read_greys(args.pictures, size))

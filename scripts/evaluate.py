@@ -12,19 +12,19 @@ from typing import Any
 
 import torch
 
-from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import ComparedConfig, ComparisonConfig, Config, load_config
+from repaint.config.schema import ComparedConfig, ComparisonConfig, Config, load_config
 from repaint.data.storage import join, write_bytes
-from repaint.distributed import pick_device
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import EXTRAS, Meter, summarize
 from repaint.evaluation.figures import cost_panels, share_panels
 from repaint.evaluation.perceptual import WEIGHTS
 from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
 from repaint.evaluation.sources import find_sources
-from repaint.plotting.comparison import plot_costs, plot_shares
-from repaint.team import stand_alone
+from repaint.inference import runner
+from repaint.visual.comparison_figure import plot_costs, plot_shares
+from repaint.workers.devices import pick_device
+from repaint.workers.worker import single_worker
 
 FILES = f"""{__doc__}
 Methods are the rows and masks the columns of the tables. A configuration's method is called after its schedule and its
@@ -99,7 +99,7 @@ def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: to
     for entry in entries:
         if entry.conf_path is not None and entry.baseline is None:
             config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
-            if runner.run(config, stand_alone(device)) != runner.EXIT_OK:
+            if runner.run(config, single_worker(device)) != runner.EXIT_OK:
                 reason = "not all pictures could be filled; mend what was skipped and run the same command again"
                 raise ConfigError(f"{entry.conf_path}: {reason}")
 

@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import Config, load_config, override
-from repaint.data.dataset import list_pictures
+from repaint.config.schema import Config, load_config, override
+from repaint.data.examples import list_pictures
 from repaint.data.images import decode, encode_png
 from repaint.data.masks import generate_mask, mask_pixels
 from repaint.data.storage import write_bytes
-from repaint.distributed import pick_device
 from repaint.errors import ConfigError
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.evaluation.distances import Features, FeatureSpace, frechet_distance, kernel_distance
 from repaint.evaluation.metrics import mirrored_half_difference
 from repaint.evaluation.report import markdown_table, mean_fill, score
-from repaint.sheets import enlarge, tile
-from repaint.team import stand_alone
+from repaint.inference import runner
+from repaint.visual.contact_sheets import enlarge, tile
+from repaint.workers.devices import pick_device
+from repaint.workers.worker import single_worker
 
 Pictures = list[NDArray[np.uint8]]
 Results = dict[str, dict[str, dict[str, float]]]  # part, method, measure
@@ -116,7 +116,7 @@ class Evaluation:
         unwanted = [f"data.eval.faces.paths.{key}=null" for key in ("lrs", "gts", "gt_keep_masks")]
         values = [override(f"data.eval.faces.{key}", value) for key, value in data.items()] + unwanted
         config = load_config(Config, conf, [*values, f"seed={seed}", *changes, *self.overrides])
-        if runner.run(config, stand_alone(self.device)) != runner.EXIT_OK:
+        if runner.run(config, single_worker(self.device)) != runner.EXIT_OK:
             raise ConfigError(f"{srs}: not all pictures could be filled; run the same command again")
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repaint import runner
 from repaint.cli import add_run_options, guard
-from repaint.config import Config, load_config, override
+from repaint.config.schema import Config, load_config, override
 from repaint.data.images import decode, encode_png
 from repaint.data.storage import write_bytes
-from repaint.distributed import pick_device
 from repaint.errors import DataError
-from repaint.sheets import contact_sheet
-from repaint.team import stand_alone
+from repaint.inference import runner
+from repaint.visual.contact_sheets import contact_sheet
+from repaint.workers.devices import pick_device
+from repaint.workers.worker import single_worker
 
 KINDS = {  # as the paper calls them
     "genhalf": "Half",
@@ -49,7 +49,7 @@ class Painter:
         changes += ["data.eval.faces.paths.gt_keep_masks=null", f"data.eval.faces.offset={face}"]
         changes += ["data.eval.faces.max_len=1", f"seed={number * SEED_STEP}", *self.overrides]
         config = load_config(Config, CONFS / f"faces64_{kind}.yml", changes)
-        if runner.run(config, stand_alone(self.device)) != runner.EXIT_OK:
+        if runner.run(config, single_worker(self.device)) != runner.EXIT_OK:
             raise DataError(f"{kind}: the face could not be filled")
         return [np.asarray(decode(str(next((folder / key).glob("*.png"))))) for key in keys]
 

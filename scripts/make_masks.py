@@ -12,7 +12,7 @@ import numpy as np
 
 from repaint.cli import guard
 from repaint.data import storage
-from repaint.data.dataset import list_pictures
+from repaint.data.examples import list_pictures
 from repaint.data.images import decode, encode_png
 from repaint.data.masks import GENERATORS, Shape, make_generator, mask_pixels
 from repaint.errors import ConfigError

@@ -18,10 +18,10 @@ from repaint.data import storage
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
-from repaint.evaluation.oracle import conditional_law, power_law_covariance, relative_distance, repaint_law
-from repaint.plotting.resampling import Curve, plot_resampling
-from repaint.plotting.schedules import MOST_CALLS
 from repaint.schedule import count_network_calls, get_schedule_jump
+from repaint.theory.gaussian_law import conditional_law, power_law_covariance, relative_distance, repaint_law
+from repaint.visual.resampling_figure import Curve, plot_resampling
+from repaint.visual.schedule_figure import MOST_CALLS
 
 SIDE = 8
 TRAINED_STEPS = 1000

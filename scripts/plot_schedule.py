@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from repaint import build
 from repaint.cli import guard
-from repaint.config import Config, ScheduleJumpParams, load_config
+from repaint.config.schema import Config, ScheduleJumpParams, load_config
 from repaint.data import storage
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError, suggest
-from repaint.plotting.schedules import Schedule, plot_schedules, summarize
+from repaint.pipeline.process import build_times, build_timesteps
 from repaint.schedule import PRESETS
+from repaint.visual.schedule_figure import Schedule, plot_schedules, summarize
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
 TRAINED_STEPS = 1000
@@ -62,10 +62,10 @@ def _plot(args: argparse.Namespace) -> int:
 
 def _from_file(path: str) -> _Item:
     config = load_config(Config, path)
-    timesteps = build.build_timesteps(config)
+    timesteps = build_timesteps(config)
     gaps = [after - before for before, after in pairwise(timesteps)]
     uneven = bool(gaps) and max(gaps) - min(gaps) > 1
-    schedule = Schedule(config.name or Path(path).stem, build.build_times(config), timesteps)
+    schedule = Schedule(config.name or Path(path).stem, build_times(config), timesteps)
     return _Item(schedule, uneven, config.diffusion_steps)
 
 

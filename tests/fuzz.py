@@ -22,8 +22,8 @@ import torch
 from PIL import Image
 
 from repaint.cli import inpaint_main
-from repaint.outputs import MANIFEST
-from tests.tiny import make_run, tiny_unet
+from repaint.inference.results import MANIFEST
+from tests.helpers.tiny import make_run, tiny_unet
 
 KINDS = ("png", "jpg", "webp", "mask", "pt", "safetensors", "yaml", "labels", "manifest")
 SECONDS = 30  # for one case

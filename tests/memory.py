@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.tiny import make_run
+from tests.helpers.tiny import make_run
 
 ROOT = Path(__file__).parents[1]
 SETTLED = 100  # pictures after which nothing should grow any more

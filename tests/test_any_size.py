@@ -11,14 +11,15 @@ import torch
 import yaml
 from PIL import Image, ImageCms
 
-from repaint import engine, overview
 from repaint.cli import inpaint_main
-from repaint.data.dataset import Example, Pair, Reading, load_example
+from repaint.data.examples import Example, Pair, Reading, load_example
 from repaint.data.masks import generate_mask
 from repaint.diffusion.gaussian import Model
+from repaint.inference import sheets
+from repaint.pipeline import pipeline
 from repaint.sampler import Callback, Step
-from repaint.sheets import contact_sheet
-from tests.tiny import make_run, read_pixels, write_config
+from repaint.visual.contact_sheets import contact_sheet
+from tests.helpers.tiny import make_run, read_pixels, write_config
 
 RNG = np.random.default_rng(7)
 TOP_LEVEL = {
@@ -381,14 +382,14 @@ def test_a_failing_fill_costs_itself_alone(
 ) -> None:
     make_run(tmp_path, 2)
     (tmp_path / "gt/01.png").write_bytes(b"damaged")
-    real, calls = engine.p_sample_loop, []
+    real, calls = pipeline.p_sample_loop, []
 
     def once_broken(model: Model, *arguments: Any, **options: Any) -> torch.Tensor:
         calls.append(1)
         factor = float("nan") if len(calls) == 1 else 1
         return real(lambda *inputs: model(*inputs) * factor, *arguments, **options)
 
-    monkeypatch.setattr(engine, "p_sample_loop", once_broken)
+    monkeypatch.setattr(pipeline, "p_sample_loop", once_broken)
     out = run(tmp_path, code=3, num_samples_per_image=3, batch_size=1)
     captured = capsys.readouterr()
     assert captured.err.count("skipped: ") == 2  # one line for each of the pictures, not for each of the fills
@@ -422,8 +423,8 @@ def test_sheets_read_each_picture_once_and_hold_it_small(tmp_path: Path, monkeyp
         rows.extend(shown)
         return contact_sheet(shown, columns)
 
-    monkeypatch.setattr(overview, "load_example", spy_read)
-    monkeypatch.setattr(overview, "contact_sheet", spy_sheet)
+    monkeypatch.setattr(sheets, "load_example", spy_read)
+    monkeypatch.setattr(sheets, "contact_sheet", spy_sheet)
     run(tmp_path, fit="pad", mask_path=str(tmp_path / "mask.png"), num_samples_per_image=2)
     assert read == ["a.png", "b.png"]
     assert [name for name, _ in rows] == ["a.png", "b.png"]
@@ -487,7 +488,7 @@ def test_films_of_pictures_named_like_windows_do_not_replace_each_other(tmp_path
 
 def test_snapshots_are_on_disk_when_a_run_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, 2)
-    real = engine.p_sample_loop
+    real = pipeline.p_sample_loop
 
     def interrupted(*arguments: Any, callback: Callback, **options: Any) -> torch.Tensor:
         def watch(step: Step) -> None:
@@ -497,7 +498,7 @@ def test_snapshots_are_on_disk_when_a_run_is_interrupted(tmp_path: Path, monkeyp
 
         return real(*arguments, callback=watch, **options)
 
-    monkeypatch.setattr(engine, "p_sample_loop", interrupted)
+    monkeypatch.setattr(pipeline, "p_sample_loop", interrupted)
     run(tmp_path, code=130, snapshot_interval=2)
     for name in ("00", "01"):
         shots = sorted(path.name for path in (tmp_path / "out/snapshots" / name).iterdir())

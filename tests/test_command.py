@@ -17,13 +17,15 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint import cli, engine, filling
+from repaint import cli
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
 from repaint.cli import inpaint_main
 from repaint.errors import ConfigError
-from repaint.models.checkpoint import encode_checkpoint
+from repaint.inference import batch_loop
 from repaint.models.unet import UNet
+from repaint.pipeline import pipeline
 from repaint.schedule import count_network_calls, get_schedule_jump
-from tests.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet, write_masks, write_pictures
+from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet, write_masks, write_pictures
 
 ROOT = Path(__file__).parents[1]
 
@@ -337,7 +339,7 @@ def test_all_known_mask_is_copied_without_network_calls(tmp_path: Path, monkeypa
     conf = make_run(tmp_path)
     for path in (tmp_path / "masks").iterdir():
         Image.new("L", (SIZE, SIZE), 255).save(path)
-    monkeypatch.setattr(engine, "p_sample_loop", None)
+    monkeypatch.setattr(pipeline, "p_sample_loop", None)
     assert run(conf) == 0
     for path in (tmp_path / "gt").iterdir():
         np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted" / path.name), read_pixels(path))
@@ -450,13 +452,13 @@ def test_fp16_runs_on_the_cpu_and_stays_close(tmp_path: Path, monkeypatch: pytes
     conf = class_conditional_run(tmp_path, cond_y=0)
     assert run(conf) == 0
     exact = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
-    real, types = engine.p_sample_loop, []
+    real, types = pipeline.p_sample_loop, []
 
     def spy(model: UNet, *arguments: object, **options: object) -> torch.Tensor:
         types.append(model.output_blocks[0][0].in_layers[2].weight.dtype)
         return real(model, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "p_sample_loop", spy)
+    monkeypatch.setattr(pipeline, "p_sample_loop", spy)
     assert run(conf, "--overwrite", "--set", "use_fp16=true") == 0
     assert set(types) == {torch.float16}
     half = read_pixels(tmp_path / "out/inpainted/00.png").astype(int)
@@ -662,7 +664,7 @@ def test_out_of_memory_is_one_line(
     def full(*_arguments: object, **_options: object) -> torch.Tensor:
         raise error
 
-    monkeypatch.setattr(engine, "p_sample_loop", full)
+    monkeypatch.setattr(pipeline, "p_sample_loop", full)
     assert run(make_run(tmp_path)) == 2
     halved, error_line = capsys.readouterr().err.splitlines()
     assert "out of memory with batches of 2: going on with 1" in halved
@@ -673,7 +675,7 @@ def test_out_of_memory_is_one_line(
 def test_out_of_memory_halves_the_batch_and_loses_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, sizes = engine.p_sample_loop, []
+    loop, sizes = pipeline.p_sample_loop, []
 
     def small(model: Any, diffusion: Any, x0: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
         sizes.append(len(x0))
@@ -681,7 +683,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return loop(model, diffusion, x0, *arguments, **options)
 
-    monkeypatch.setattr(engine, "p_sample_loop", small)
+    monkeypatch.setattr(pipeline, "p_sample_loop", small)
     conf = make_run(tmp_path, 6)
     assert run(conf, "--set", "data.eval.tiny.batch_size=6") == 0
     assert sizes == [6, 3, 2, 2, 2]
@@ -693,7 +695,7 @@ def test_ctrl_c_keeps_what_is_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = make_run(tmp_path)
-    real, calls = engine.p_sample_loop, []
+    real, calls = pipeline.p_sample_loop, []
 
     def interrupted(*arguments: object, **options: object) -> torch.Tensor:
         calls.append(1)
@@ -701,7 +703,7 @@ def test_ctrl_c_keeps_what_is_finished(
             raise KeyboardInterrupt
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "p_sample_loop", interrupted)
+    monkeypatch.setattr(pipeline, "p_sample_loop", interrupted)
     assert run(conf) == 130
     captured = capsys.readouterr()
     assert "the pictures finished so far are kept" in captured.err
@@ -833,13 +835,13 @@ def test_a_picture_deleted_while_running_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conf = make_run(tmp_path, 4)
-    load = filling.load_example
+    load = batch_loop.load_example
 
     def load_and_delete(pair: Any, reading: Any) -> Any:
         (tmp_path / "gt/03.png").unlink(missing_ok=True)
         return load(pair, reading)
 
-    monkeypatch.setattr(filling, "load_example", load_and_delete)
+    monkeypatch.setattr(batch_loop, "load_example", load_and_delete)
     assert run(conf) == 3
     assert "skipped: " in capsys.readouterr().err
     assert len(manifest(tmp_path)) == 3

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from repaint.cli import inpaint_main
-from repaint.models.replay import Replay
+from repaint.models.cuda_graph import Replay
+from tests.helpers.tiny import make_run, read_pixels
 from tests.models.test_unet import pictures, unet
-from tests.tiny import make_run, read_pixels
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

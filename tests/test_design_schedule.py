@@ -9,12 +9,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from repaint import build
 from repaint.cli import inpaint_main
-from repaint.config import Config, load_config
+from repaint.config.schema import Config, load_config
+from repaint.pipeline.process import build_times
 from repaint.schedule import count_network_calls
-from tests.scripts import Call, script_in
-from tests.tiny import make_run, read_pixels
+from tests.helpers.scripts import Call, script_in
+from tests.helpers.tiny import make_run, read_pixels
 
 pytest.importorskip("matplotlib")
 
@@ -46,7 +46,7 @@ def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
     assert distances[:3] == pytest.approx([0.032, 0.072, 0.124], rel=0.05)
     assert distances[4] <= 0.010
     config = load_config(Config, "my.yml")
-    assert count_network_calls(build.build_times(config)) == 240
+    assert count_network_calls(build_times(config)) == 240
     assert config.model_path == load_config(Config, face_example).model_path
     with Image.open("my.png") as figure:
         assert figure.width > 500
@@ -88,7 +88,7 @@ def test_a_design_is_never_behind_even_passes(call: Call, tmp_path: Path) -> Non
         assert code == 0, err
         even, designed = (float(line.split()[-1]) for line in out[1 : 1 + rows])
         assert designed <= even
-        build.build_times(load_config(Config, "schedule.yml"))
+        build_times(load_config(Config, "schedule.yml"))
 
 
 def test_the_bases_own_steps_are_kept(call: Call, tmp_path: Path) -> None:

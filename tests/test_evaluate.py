@@ -18,12 +18,12 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint import build
 from repaint.cli import inpaint_main
-from repaint.config import ComparisonConfig, Config, load_config
+from repaint.config.schema import ComparisonConfig, Config, load_config
 from repaint.evaluation.metrics import measure
 from repaint.evaluation.perceptual import WEIGHTS, alexnet_features
-from tests.tiny import make_run, read_pixels, write_config, write_masks, write_pictures
+from repaint.inference.checks import check_config
+from tests.helpers.tiny import make_run, read_pixels, write_config, write_masks, write_pictures
 
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[1]
@@ -392,7 +392,7 @@ def test_the_comparisons_of_this_repository(path: Path, monkeypatch: pytest.Monk
     seen, folders = set(), []
     for entry in comparison.entries:
         config = load_config(Config, str(entry.conf_path), [*comparison.set, *entry.set])
-        build.check(config)
+        check_config(config)
         seen.add((entry.method, entry.mask))
         folders += [] if entry.baseline else [config.eval_data.paths.srs]
     assert len(seen) == len(comparison.entries)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from tests.tiny import read_pixels
+from tests.helpers.tiny import read_pixels
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--set", "timestep_respacing='2'", "--set", "schedule_jump_params.jump_n_sample=1", "--device", "cpu"]

@@ -17,7 +17,7 @@ from repaint.models.classifier import Classifier
 from repaint.models.unet import UNet
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls, get_schedule_jump
-from tests.golden_inputs import (
+from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,
     golden_classifier,

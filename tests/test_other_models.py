@@ -12,12 +12,15 @@ from diffusers import DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from repaint import build, engine
-from repaint.config import Config, load_config
+from repaint.checkpoints.formats import read_weights
+from repaint.checkpoints.resolve import apply_weights_to_config
+from repaint.config.schema import Config, load_config
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.models.unet import UNet, UNetConfig
-from tests.diffusers_models import answer, edit_json, write_model, write_plain_config
-from tests.golden_inputs import (
+from repaint.pipeline import pipeline
+from repaint.pipeline.process import build_diffusion
+from tests.helpers.diffusers_models import answer, edit_json, write_model, write_plain_config
+from tests.helpers.golden_inputs import (
     golden_arrays,
     golden_classifier,
     golden_network_input,
@@ -25,9 +28,9 @@ from tests.golden_inputs import (
     manifest,
     relative_error,
 )
+from tests.helpers.tiny import SIZE, read_pixels, write_masks, write_pictures
 from tests.test_command import manifest as lines_of
 from tests.test_command import run, user_error
-from tests.tiny import SIZE, read_pixels, write_masks, write_pictures
 
 CPU = torch.device("cpu")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor([3, 977])
@@ -55,7 +58,7 @@ class Spy:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, x: Tensor, t: Tensor, y: Tensor | None = None) -> None:
         self.given, self.diffusion, self.labels = (x, t, y), None, None
-        monkeypatch.setattr(engine, "p_sample_loop", self)
+        monkeypatch.setattr(pipeline, "p_sample_loop", self)
 
     @torch.no_grad()
     def __call__(self, model: Any, diffusion: GaussianDiffusion, x0: Tensor, *_others: Any, **options: Any) -> Tensor:
@@ -206,8 +209,8 @@ def test_a_reverse_step_is_that_of_the_scheduler(
 ) -> None:
     folder = write_model(tmp_path / "model", unet, **kind)
     config = load_config(Config, write_plain_config(tmp_path, folder))
-    config = build.apply_weights_to_config(config, build.read_weights(config.model_path))
-    ours = build.build_diffusion(config)
+    config = apply_weights_to_config(config, read_weights(config.model_path))
+    ours = build_diffusion(config)
     theirs = DDPMScheduler.from_pretrained(folder / "scheduler")
     theirs.alphas_cumprod = torch.cumprod(1 - theirs.betas.double(), 0)  # in float32 it is the less exact of the two
     if kind.get("variance_type") == "fixed_large_log":
@@ -239,7 +242,7 @@ def test_layouts_of_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     for part in ("unet", "scheduler"):
         shutil.copytree(flat / part, flat, dirs_exist_ok=True)
         shutil.rmtree(flat / part)
-    weights = [build.read_weights(str(each)) for each in (folder, flat, folder / "unet")]
+    weights = [read_weights(str(each)) for each in (folder, flat, folder / "unet")]
     assert weights[0].metadata == weights[1].metadata
     assert weights[0].metadata["process"]["diffusion_steps"] == 500
     assert weights[2].metadata["process"] == {}
@@ -252,7 +255,7 @@ def test_layouts_of_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_pickled_sharded_and_old_weights(tmp_path: Path, folder: Path) -> None:
-    expected = build.read_weights(str(folder)).state
+    expected = read_weights(str(folder)).state
     network = UNet2DModel.from_pretrained(folder / "unet")
     network.save_pretrained(tmp_path / "pickled", safe_serialization=False)
     network.save_pretrained(tmp_path / "sharded", max_shard_size="200KB")
@@ -266,7 +269,7 @@ def test_pickled_sharded_and_old_weights(tmp_path: Path, folder: Path) -> None:
     assert any("query" in key for key in state)
     torch.save(state, path)
     for name in ("pickled", "sharded", "old"):
-        state = build.read_weights(str(tmp_path / name)).state
+        state = read_weights(str(tmp_path / name)).state
         assert state.keys() == expected.keys()
         assert all(torch.equal(value, expected[key]) for key, value in state.items())
 

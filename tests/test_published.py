@@ -10,15 +10,17 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint import build
+from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.cli import inpaint_main
-from repaint.config import Config, load_config
+from repaint.config.schema import Config, load_config
 from repaint.data.images import to_uint8
 from repaint.models.classifier import Classifier
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 from repaint.noise import PictureNoise, picture_seed
+from repaint.pipeline.network import load_cond_fn, load_network
+from repaint.pipeline.process import build_diffusion, build_times
 from repaint.sampler import p_sample_loop
-from tests.golden_inputs import (
+from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,
     golden_classifier,
@@ -28,8 +30,8 @@ from tests.golden_inputs import (
     manifest,
     relative_error,
 )
+from tests.helpers.tiny import read_pixels, write_masks, write_pictures
 from tests.test_config import PUBLISHED_FORMAT
-from tests.tiny import read_pixels, write_masks, write_pictures
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,16 +80,16 @@ def test_published_format_gives_the_golden_picture(guided_run: Path) -> None:
 def test_built_from_the_published_format_the_float_picture_is_golden(guided_run: Path) -> None:
     config = load_config(Config, guided_run)
     device = torch.device("cpu")
-    model = build.load_network(config, build.read_weights(config.model_path), device)
+    model = load_network(config, read_weights(config.model_path), device)
     sample = p_sample_loop(
         model,
-        build.build_diffusion(config, config.timestep_respacing, config.clip_denoised),
+        build_diffusion(config, config.timestep_respacing, config.clip_denoised),
         golden_picture(config.seed),
         golden_mask("expand"),
-        build.build_times(config),
+        build_times(config),
         PictureNoise([picture_seed(config.seed, 0)], (3, SIZE, SIZE)),
         y=torch.tensor([config.cond_y]),
-        cond_fn=build.load_cond_fn(config, build.read_classifier_weights(config), device),
+        cond_fn=load_cond_fn(config, read_classifier_weights(config), device),
         paste_known=config.paste_known,
     )
     assert relative_error(sample, golden_arrays("sampler_s_guided")["sample"]) < 1e-5

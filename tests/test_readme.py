@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import repaint
-from repaint.config import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
+from repaint.config.schema import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
 from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
 ROOT = Path(__file__).parents[1]

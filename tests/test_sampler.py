@@ -12,7 +12,7 @@ from repaint.diffusion.respacing import space_timesteps
 from repaint.noise import PictureNoise
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls, get_schedule_jump
-from tests.golden_inputs import golden_unet
+from tests.helpers.golden_inputs import golden_unet
 
 SHAPE = (3, 16, 16)
 STEPS = 6

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from repaint import build
-from repaint.benchmarking.sides import Side
-from repaint.config import Config
+from repaint.benchmarking.variants import Side
+from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.config.schema import Config
 
 _TRIES = 8
 
@@ -89,6 +89,6 @@ def machine_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
 def count_flops(config: Config) -> int:
     """Floating-point operations of one network call for one picture."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        network = build.build_unet(build.build_unet_config(config))
+        network = build_unet(build_unet_config(config))
         network(torch.empty(1, 3, config.image_size, config.image_size), torch.empty(1))
     return int(counter.get_total_flops())

@@ -1,1 +1,1 @@
-"""Filling in the browser: a page over `repaint.inpainting`."""
+"""BatchLoop in the browser: a page over `repaint.inpainting`."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.data.images import to_uint8
-from repaint.inpainting import Inpainter, Picture
+from repaint.inpainter import Inpainter, Picture
 from repaint.sampler import Step
-from repaint.sheets import enlarge, tile
+from repaint.visual.contact_sheets import enlarge, tile
 
 PREVIEW_SECONDS = 0.2  # least time between two previews: drawing them must not slow the sampler down
 PREVIEW_COLUMNS = 4

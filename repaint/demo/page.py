@@ -16,7 +16,7 @@ from repaint.data.images import SAVE_OPTIONS
 from repaint.data.masks import Mask
 from repaint.demo.jobs import Job
 from repaint.errors import DataError, RepaintError
-from repaint.inpainting import Inpainter
+from repaint.inpainter import Inpainter
 from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
 MOST_FILLS = 8

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from repaint.data.dataset import Pair
+from repaint.data.examples import Pair
 from repaint.data.masks import Mask
 from repaint.errors import DataError
 from repaint.evaluation.bootstrapping import Estimate, estimate
@@ -20,7 +20,7 @@ from repaint.evaluation.distances import (
 from repaint.evaluation.metrics import METRICS, measure, mirrored_half_difference
 from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
 from repaint.evaluation.sources import AnyFill, Pixels, Source
-from repaint.sheets import spread
+from repaint.visual.contact_sheets import spread
 
 EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid", "mirrored")
 BINS = 10  # of the hole's share of a picture

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.data.dataset import list_pictures
+from repaint.data.examples import list_pictures
 from repaint.data.images import decode, to_rgb
 from repaint.data.storage import join
 from repaint.errors import DataError, missing_extra

@@ -1,4 +1,4 @@
-"""Which numbers of a comparison stand in which panel of its figures; `repaint.plotting` draws them."""
+"""Which numbers of a comparison stand in which panel of its figures; `repaint.visual` draws them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from repaint.evaluation.bootstrapping import Estimate
 from repaint.evaluation.comparison import Summary
 from repaint.evaluation.metrics import METRICS, Metric
-from repaint.plotting.comparison import Mark, Panel
+from repaint.visual.comparison_figure import Mark, Panel
 
 SHOWN = ("lpips_alex", "psnr_hole", "ssim_hole", "kernel")  # a line of panels each, as far as they were measured
 Rows = list[list[Panel]]

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from repaint.checkpoints.guided_diffusion import load_weights, read_checkpoint
 from repaint.data.images import to_tensor, to_unit
 from repaint.errors import CheckpointError, ConfigError, DataError, missing_extra
-from repaint.models.checkpoint import load_weights, read_checkpoint
 
 WEIGHTS = {  # file names, and where the files come from
     "lpips_alex": ("alexnet-owt-7be5be79.pth", "https://download.pytorch.org/models/"),

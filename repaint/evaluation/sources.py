@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint import build
-from repaint.config import ComparedConfig, Config, load_config
+from repaint.config.schema import ComparedConfig, Config, load_config
 from repaint.data import storage
-from repaint.data.dataset import Pair, Reading, list_pictures, pair_pictures, read_pair, stem_of
+from repaint.data.examples import Pair, Reading, list_pictures, pair_pictures, read_pair, stem_of
 from repaint.data.images import decode, to_rgb
 from repaint.data.masks import Mask, MaskRule
 from repaint.errors import ConfigError, DataError
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
-from repaint.outputs import MANIFEST, manifest_path, read_manifest
+from repaint.inference.inputs import build_folders, build_pairs, build_reading, result_names
+from repaint.inference.results import MANIFEST, manifest_path, read_manifest
+from repaint.pipeline.process import describe_schedule
 
 Pixels = NDArray[np.uint8]
 BASELINES: dict[str, Callable[[Pixels, Mask], Pixels]] = {"telea": telea, "biharmonic": biharmonic, "bicubic": bicubic}
@@ -127,27 +128,27 @@ def _check_found(source: Source, allow_missing: bool) -> None:
 def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
     path = str(entry.conf_path)
     config = load_config(Config, path, [*overrides, *entry.set])
-    pairs, _ = build.build_pairs(config)
+    pairs, _ = build_pairs(config)
     mask = entry.mask or _describe_mask(config)
     if entry.baseline is not None:
         cases = [(pair, [ClassicalFill(BASELINES[entry.baseline])]) for pair in pairs]
-        return Source(entry.method or entry.baseline, mask, path, build.build_reading(config), cases, [])
-    folders = build.build_folders(config)
+        return Source(entry.method or entry.baseline, mask, path, build_reading(config), cases, [])
+    folders = build_folders(config)
     finished = set(storage.list_files(folders.inpainted)) if storage.exists(folders.inpainted) else set()
     fills = _Found({pair: [] for pair in pairs})
     costs = _read_costs([manifest_path(folders)])
     for pair in pairs:
-        for name in build.result_names(config, pair):
+        for name in result_names(config, pair):
             fills.add(pair, storage.join(folders.inpainted, name), name in finished, costs.get(name, {}))
     method = entry.method or _describe_method(config)
-    return Source(method, mask, path, build.build_reading(config), fills.cases, fills.missing)
+    return Source(method, mask, path, build_reading(config), fills.cases, fills.missing)
 
 
 def _describe_method(config: Config) -> str:
     """The schedule, in the paper's symbols."""
     preset = None if config.has_own_passes else config.schedule
     name = preset or ("DDIM" if config.use_ddim else "RePaint")
-    return f"{name} ({build.describe_schedule(config)})"
+    return f"{name} ({describe_schedule(config)})"
 
 
 def _describe_mask(config: Config) -> str:

@@ -13,12 +13,12 @@ from PIL import Image
 
 gr = pytest.importorskip("gradio")
 
+from repaint.checkpoints.guided_diffusion import encode_checkpoint  # noqa: E402
 from repaint.demo import page  # noqa: E402
 from repaint.demo.page import Desk, read_editor  # noqa: E402
 from repaint.errors import DataError, RepaintError  # noqa: E402
-from repaint.models.checkpoint import encode_checkpoint  # noqa: E402
 from scripts import demo  # noqa: E402
-from tests.tiny import tiny_unet  # noqa: E402
+from tests.helpers.tiny import tiny_unet  # noqa: E402
 
 SIDE = 64
 ANN, BOB = (SimpleNamespace(session_hash=name) for name in ("ann", "bob"))

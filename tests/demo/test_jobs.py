@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from repaint import Inpainter
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
 from repaint.demo import jobs
 from repaint.demo.jobs import Job
 from repaint.errors import DataError
-from repaint.models.checkpoint import encode_checkpoint
-from tests.tiny import SIZE, tiny_unet
+from tests.helpers.tiny import SIZE, tiny_unet
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
@@ -33,13 +33,13 @@ def painter(tmp_path: Path) -> Inpainter:
 def calls(painter: Inpainter, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """One entry for each network call of the painter."""
     seen: list[int] = []
-    model = painter.engine.model
+    model = painter.pipeline.model
 
     def counted(x: torch.Tensor, timesteps: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
         seen.append(len(x))
         return model(x, timesteps, y)
 
-    object.__setattr__(painter.engine, "model", counted)
+    object.__setattr__(painter.pipeline, "model", counted)
     monkeypatch.setattr(jobs, "PREVIEW_SECONDS", 0)
     yield seen
     assert not [thread for thread in threading.enumerate() if thread.name == "fill"]
@@ -69,7 +69,7 @@ def test_stopping_costs_at_most_one_more_network_call(painter: Inpainter, calls:
             job.stopping.set()
             at_stop = len(calls)
     assert at_stop is not None
-    assert len(calls) <= at_stop + 1 < painter.engine.nfe
+    assert len(calls) <= at_stop + 1 < painter.pipeline.nfe
     assert job.fills == []
 
 
@@ -84,12 +84,12 @@ def test_who_looks_away_stops_the_job(painter: Inpainter, calls: list[int]) -> N
     looks = make_job(painter).looks()
     next(looks)
     looks.close()  # type: ignore[attr-defined]
-    assert len(calls) < painter.engine.nfe
+    assert len(calls) < painter.pipeline.nfe
 
 
 def test_mistakes_reach_the_one_who_looks(painter: Inpainter, calls: list[int]) -> None:
     with pytest.raises(DataError, match="aspect ratio"):
         list(make_job(painter, mask=KNOWN[:, :8]).looks())
-    object.__setattr__(painter.engine, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
+    object.__setattr__(painter.pipeline, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
     with pytest.raises(DataError, match="not finite"):
         list(make_job(painter).looks())

@@ -20,7 +20,7 @@ from repaint.models.blocks import (
     head_count,
     timestep_embedding,
 )
-from tests.golden_inputs import fill_by_rule
+from tests.helpers.golden_inputs import fill_by_rule
 
 WIDTH = 64
 EMB = 16

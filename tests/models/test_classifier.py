@@ -6,7 +6,7 @@ from torch import Tensor
 
 from repaint.models.classifier import Classifier
 from repaint.models.unet import UNet, UNetConfig
-from tests.golden_inputs import fill_by_rule, relative_error
+from tests.helpers.golden_inputs import fill_by_rule, relative_error
 
 SIZE = 16
 CLASSES = 7

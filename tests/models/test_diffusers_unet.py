@@ -6,14 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from repaint.models.cuda_graph import Replay
 from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.memory import activation_bytes
-from repaint.models.replay import Replay
-from repaint.models.runtime import Precision, prepare
-from tests.diffusers_models import UNET, make_unet
-from tests.models.test_replay import recordings  # noqa: F401 - a fixture
-from tests.models.test_runtime import compiler_that_counts
-from tests.tiny import SIZE
+from repaint.models.optimize import Precision, prepare
+from tests.helpers.diffusers_models import UNET, make_unet
+from tests.helpers.tiny import SIZE
+from tests.models.test_optimize import compiler_that_counts
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor(300).expand(2)
@@ -66,7 +65,7 @@ def test_a_compiled_network_means_the_same(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @torch.no_grad()
-def test_replays_answer_what_the_network_would(recordings: list[tuple[Tensor, ...]]) -> None:  # noqa: F811
+def test_replays_answer_what_the_network_would(recordings: list[tuple[Tensor, ...]]) -> None:
     network = adapter()
     replay = Replay(network)
     for call in range(3):

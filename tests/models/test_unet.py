@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from repaint.models.blocks import AttentionBlock, GroupNorm32
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
-from tests.golden_inputs import fill_by_rule, relative_error
+from tests.helpers.golden_inputs import fill_by_rule, relative_error
 
 SIZE = 16
 TIMESTEPS = torch.tensor([3, 700])

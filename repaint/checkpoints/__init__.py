@@ -1,0 +1,1 @@
+"""Weights files of all formats, and the architecture they hold."""

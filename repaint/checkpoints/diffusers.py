@@ -1,0 +1,223 @@
+"""Folders of the diffusers library: what they hold, what they tell of the process, and which are no match for us."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repaint.checkpoints.diffusers_scheduler import in_short, read_process
+from repaint.checkpoints.guided_diffusion import Flags, State
+from repaint.checkpoints.hub import fetch, is_hub_id
+from repaint.errors import CheckpointError
+from repaint.models.diffusers_unet import DiffusersUNet, library
+
+PREFIX = "unet."  # of the weights' names inside `DiffusersUNet`
+
+_INDEX, _MODEL, _SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
+_TEXTS = (_INDEX, _MODEL, _SCHEDULER, f"unet/{_MODEL}", f"scheduler/{_SCHEDULER}")
+_WEIGHTS = re.compile(r"diffusion_pytorch_model(-\d+-of-\d+)?\.(safetensors|bin)")
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Where the parts of a model lie; a model without a scheduler is a network alone."""
+
+    unet: Path
+    scheduler: Path | None
+
+
+def read_folder(path: str) -> tuple[State, Flags, str]:
+    """Read a model of diffusers, without ever running code from it.
+
+    Args:
+        path: of a folder that `save_pretrained` wrote for a `UNet2DModel` or a pipeline of one; or, if there is
+            nothing of this name, a model of the Hugging Face hub.
+
+    Returns:
+        (weights of a `DiffusersUNet` by name, metadata as of `encode_checkpoint` with the architecture under "unet",
+        SHA-256 of the network's files).
+
+    Raises:
+        ConfigError: a library is not installed.
+        CheckpointError: the model is missing, damaged, or of a kind that cannot be run.
+    """
+    library()  # before anything is fetched
+    folder = _find(path)
+    parts = _find_parts(path, folder)
+    metadata = _read_facts(path, parts)
+    if not Path(path).exists():
+        _fetch_weights(path, folder, parts.unet)
+    files = _weight_files(path, parts.unet)
+    return _load(path, parts.unet, files), metadata, _digest(parts.unet / _MODEL, *files)
+
+
+def _find(path: str) -> Path:
+    """The folder; of a model on the hub with its small files alone, so that a wrong one costs nothing."""
+    if Path(path).is_dir():
+        return Path(path)
+    if Path(path).exists():
+        raise CheckpointError(f"{path}: a file, but a model of diffusers is a folder (see model_format)")
+    if not is_hub_id(path):
+        raise CheckpointError(f"{path}: no such folder, nor a name owner/model of the Hugging Face hub")
+    return fetch(path, _TEXTS)
+
+
+def _find_parts(path: str, folder: Path) -> _Parts:
+    scheduler = next((each for each in (folder / "scheduler", folder) if (each / _SCHEDULER).is_file()), None)
+    parts = _Parts(folder / "unet" if (folder / "unet").is_dir() else folder, scheduler and scheduler / _SCHEDULER)
+    if (folder / _INDEX).is_file():
+        _check_pipeline(path, _read_json(path, folder / _INDEX))
+        if scheduler is None:
+            raise CheckpointError(f"{path}: incomplete: {_INDEX} names a scheduler, but there is no {_SCHEDULER}")
+    if not (parts.unet / _MODEL).is_file():
+        raise CheckpointError(f"{path}: no model of diffusers: it has neither {_INDEX} nor {_MODEL}")
+    return parts
+
+
+def _check_pipeline(path: str, index: Flags) -> None:
+    """Refuse what is more than a network for pictures and its process."""
+    classes = {
+        key: value[1] for key, value in index.items() if isinstance(value, list) and len(value) == 2 and value[1]
+    }
+    name = index.get("_class_name", "a pipeline")
+    if classes.get("unet") != "UNet2DModel":
+        network = classes.get("unet") or ", ".join(map(str, classes.values())) or "nothing"
+        raise CheckpointError(f"{path}: {name} of {network} cannot be run, only pipelines of a UNet2DModel")
+    others = sorted(classes.keys() - {"unet", "scheduler"})
+    if others:
+        found = ", ".join(f"{key} ({classes[key]})" for key in others)
+        raise CheckpointError(
+            f"{path}: {name} has {found} beside its network; only networks that work on the pictures themselves, "
+            f"without a latent space, can be run"
+        )
+
+
+def _read_json(path: str, file: Path) -> Flags:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: {file.name} is damaged ({error}); fetch it again") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: {file.name} is damaged (no dictionary); fetch it again")
+    return content
+
+
+def _read_facts(path: str, parts: _Parts) -> Flags:
+    """The metadata of a model."""
+    flags = _read_json(path, parts.unet / _MODEL)
+    kind = flags.get("_class_name")
+    if kind != "UNet2DModel":
+        raise CheckpointError(f"{path}: its network is a {kind}; only UNet2DModel can be run")
+    flags = _complete(path, flags)
+    _check_network(path, flags)
+    learned = flags["out_channels"] == 6
+    network = _read_size(path, flags["sample_size"]) | {"learn_sigma": learned, "class_cond": False}
+    if flags["num_class_embeds"] is not None:
+        network |= {"class_cond": True, "num_classes": flags["num_class_embeds"]}
+    process = {} if parts.scheduler is None else read_process(path, _read_json(path, parts.scheduler), learned)
+    return {"network": network, "process": process, "unet": flags}
+
+
+def _complete(path: str, flags: Flags) -> Flags:
+    """The architecture with the library's defaults filled in; CheckpointError if it makes no network."""
+    try:
+        with torch.device("meta"):
+            network = DiffusersUNet(flags)
+            _try(network)
+    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
+        raise CheckpointError(
+            f"{path}: {_MODEL} makes no network of the installed diffusers ({in_short(error)})"
+        ) from None
+    outside = dict(network.named_buffers()).keys() - network.state_dict().keys()
+    if outside:
+        raise CheckpointError(f"{path}: its blocks keep constants outside the weights ({min(outside)}); not offered")
+    return {key: value for key, value in network.unet.config.items() if not key.startswith("_")}
+
+
+def _try(network: DiffusersUNet) -> None:
+    """A call on the meta device: some flags are wrong without being noticed before."""
+    side = 2 ** len(network.unet.down_blocks)
+    y = None if network.unet.class_embedding is None else torch.zeros(1, dtype=torch.int64)
+    network(torch.empty(1, network.unet.config.in_channels, side, side), torch.zeros(1, dtype=torch.int64), y)
+
+
+def _check_network(path: str, flags: Flags) -> None:
+    colours = flags["in_channels"], flags["out_channels"]
+    if colours not in ((3, 3), (3, 6)):
+        raise CheckpointError(
+            f"{path}: in_channels {colours[0]} and out_channels {colours[1]}; only networks for RGB pictures, 3 to 3 "
+            f"or 6, can be run"
+        )
+    if flags["class_embed_type"] is not None:
+        raise CheckpointError(f"{path}: class_embed_type {flags['class_embed_type']} is not offered, only classes")
+    if flags["time_embedding_type"] == "fourier":
+        raise CheckpointError(
+            f"{path}: time_embedding_type fourier: a network of a variance-exploding process, which has no betas"
+        )
+
+
+def _read_size(path: str, size: object) -> Flags:
+    """`image_size`, if the model tells it."""
+    if size is None:
+        return {}
+    sides = list(size) if isinstance(size, list | tuple) else [size]
+    if len(set(sides)) != 1:
+        raise CheckpointError(f"{path}: sample_size {sides} is not square; only square networks can be run")
+    return {"image_size": sides[0]}
+
+
+def _fetch_weights(name: str, folder: Path, unet: Path) -> None:
+    """Fetch a network's weights of the hub, pickled ones only if there are no others."""
+    inside = "" if unet == folder else f"{unet.name}/"
+    for suffix in ("safetensors", "bin"):
+        stem = f"{inside}diffusion_pytorch_model"
+        fetch(name, [f"{stem}.{suffix}", f"{stem}-*-of-*.{suffix}", f"{stem}.{suffix}.index.json"], folder.name)
+        if any(_WEIGHTS.fullmatch(each.name) for each in unet.iterdir()):
+            return
+
+
+def _weight_files(path: str, unet: Path) -> list[Path]:
+    found = sorted(each for each in unet.iterdir() if _WEIGHTS.fullmatch(each.name))
+    files = [each for each in found if each.suffix == ".safetensors"] or found
+    if not files:
+        raise CheckpointError(f"{path}: no weights: there is no diffusion_pytorch_model.safetensors or .bin")
+    return files
+
+
+def _load(path: str, unet: Path, files: list[Path]) -> State:
+    try:
+        # The library reads pickled files with weights_only. Its defaults would try the other kind of file with noise.
+        network, report = library().UNet2DModel.from_pretrained(
+            str(unet),
+            use_safetensors=files[0].suffix == ".safetensors",
+            local_files_only=True,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
+        raise CheckpointError(
+            f"{path}: diffusers cannot load its weights ({in_short(error)}); fetch it again"
+        ) from None
+    _check_report(path, report)
+    return {f"{PREFIX}{key}": value for key, value in network.state_dict().items()}
+
+
+def _check_report(path: str, report: dict[str, Any]) -> None:
+    """The library leaves what is missing at random values."""
+    wrong = {kind.removesuffix("_keys"): keys for kind, keys in report.items() if kind.endswith("_keys") and keys}
+    if wrong:
+        parts = "; ".join(f"{kind}: {len(keys)}, such as {min(map(str, keys))}" for kind, keys in wrong.items())
+        raise CheckpointError(f"{path}: its weights do not fit its {_MODEL}. Keys {parts}")
+
+
+def _digest(*files: Path) -> str:
+    """SHA-256 over the names and contents of files."""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()

@@ -1,1 +1,0 @@
-"""Finding schedules: what a schedule gives follows from the exact law of its output, without a network."""

@@ -1,0 +1,1 @@
+"""A run of the command line: inputs, batches, results, resume."""

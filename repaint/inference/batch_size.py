@@ -1,0 +1,71 @@
+"""How many pictures fit into a batch."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from repaint.errors import is_out_of_memory
+from repaint.pipeline.network import estimate_memory
+from repaint.pipeline.pipeline import Pipeline
+
+CONTAINER = Path("/sys/fs/cgroup")
+HOST_SHARE = 0.6  # of the host's free memory; the rest is for pictures, the allocator's slack and other programs
+
+
+def largest_batch(pipeline: Pipeline, most: int) -> int:
+    """The largest power of two of pictures, at most `most`, whose batch fits into the memory of the pipeline's device.
+
+    On a GPU found by trying one step; on the host, where trying too much could end other programs, by estimating.
+    """
+    fits = _fits_device if pipeline.device.type == "cuda" else _fits_host
+    return _last_doubling(lambda batch: fits(pipeline, batch), most)
+
+
+def _last_doubling(fits: Callable[[int], bool], most: int) -> int:
+    batch = 1
+    while 2 * batch <= most and fits(2 * batch):
+        batch *= 2
+    return batch
+
+
+def _fits_device(pipeline: Pipeline, batch: int) -> bool:
+    size = pipeline.config.image_size
+    try:
+        x = torch.zeros(batch, 3, size, size, device=pipeline.device)
+        y = torch.zeros(batch, dtype=torch.int64, device=pipeline.device) if pipeline.config.needs_class else None
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # or each try would compile blocks of its size
+            pipeline.diffusion.p_sample(pipeline.model, x, 0, x, y, pipeline.cond_fn)
+        torch.cuda.synchronize(pipeline.device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        torch.cuda.empty_cache()
+    return True
+
+
+def _fits_host(pipeline: Pipeline, batch: int) -> bool:
+    _, activations = estimate_memory(pipeline.config, batch, pipeline.device, pipeline.weights)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of this run on this machine
+    return activations <= HOST_SHARE * _free_host_memory() / processes
+
+
+def _free_host_memory() -> int:
+    """Bytes that programs can still take without swapping, and without passing the limit of their container."""
+    free = _free_of_machine()
+    with contextlib.suppress(OSError, ValueError):  # no limit: no file, or the word "max" in it
+        limit, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, limit - used)
+    return free
+
+
+def _free_of_machine() -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,119 @@
+"""Checks of a configuration, before anything is read or written."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import torch
+
+from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
+from repaint.checkpoints.formats import pick_format
+from repaint.config.schema import Config, SamplingConfig
+from repaint.data import storage
+from repaint.data.examples import Pair
+from repaint.errors import ConfigError
+from repaint.inference.inputs import build_folders, build_reading
+from repaint.inference.results import CONTACT_SHEET, PARTS
+from repaint.pipeline.process import build_times
+
+
+def check_sampling(config: SamplingConfig) -> None:
+    """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
+    build_times(config)
+    with torch.device("meta"):
+        if pick_format(config.model_path, config.model_format) != "diffusers":  # whose networks tell their own flags
+            build_unet(build_unet_config(config))
+        if config.guided:
+            build_classifier(build_classifier_config(config))
+    if config.use_ddim and config.guided:
+        raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
+    if config.ddim_eta and not config.use_ddim:
+        raise ConfigError("ddim_eta has no meaning without use_ddim: true")
+
+
+def check_config(config: Config) -> None:
+    """Raise ConfigError for anything in the configuration that cannot work, without touching any file."""
+    check_sampling(config)
+    build_reading(config)
+    data_size = config.eval_data.image_size
+    if data_size not in (None, config.image_size):
+        raise ConfigError(
+            f"image_size is {config.image_size}, but the data set's image_size is {data_size}; make them equal"
+        )
+    if config.eval_data.drop_last and config.eval_data.batch_size == "auto":
+        raise ConfigError("drop_last needs to know the batch_size; give a number instead of auto, or leave it out")
+    check_fit_mode(config, config.eval_data.fit)
+    if config.eval_data.drop_last and config.eval_data.fit == "window":
+        raise ConfigError("drop_last: how many windows there are, and so the last batch, is not known; leave it out")
+    _check_paths(config)
+
+
+def check_fit_mode(config: SamplingConfig, fit: str) -> None:
+    """Raise ConfigError for settings that only the cropped picture can show."""
+    if not config.paste_known and fit != "crop":
+        raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
+    if not config.inpa_inj_sched_prev and fit != "crop":
+        raise ConfigError(
+            "inpa_inj_sched_prev: false ignores the picture that is to be filled; only fit: crop allows it"
+        )
+
+
+def _check_paths(config: Config) -> None:
+    """Results must not land on the inputs, nor on each other."""
+    data = config.eval_data
+    inputs = data.model_dump(include={"gt_path", "mask_path"}, exclude_none=True)
+    folders = data.paths.model_dump(exclude={"log"}, exclude_none=True)
+    outputs = {f"paths.{key}": path for key, path in folders.items()}
+    log = build_folders(config).log
+    for key, path in (outputs | {"paths.log": log}).items():
+        for source, place in inputs.items():
+            if storage.contains(place, path):
+                raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
+        for other, place in outputs.items():
+            if key not in (other, "paths.log") and _same(path, place):
+                raise ConfigError(f"{key} and {other} are the same folder {path}; give each its own")
+    for name in _extras(config):
+        path = storage.join(log, name)
+        for key, place in (inputs | outputs).items():
+            if _same(path, place) or (key in inputs and storage.contains(path, place)):
+                raise ConfigError(f"{name} would go to {path}, where {key} {place} is; give them another paths.log")
+
+
+def _same(path: str, other: str) -> bool:
+    return storage.contains(path, other) and storage.contains(other, path)
+
+
+def _extras(config: Config) -> list[str]:
+    """The folders that a run makes in its log folder."""
+    wanted = {
+        PARTS: True,
+        "sheets": config.num_samples_per_image > 1,
+        "animations": config.animation is not None,
+        "snapshots": config.snapshot_interval > 0,
+    }
+    return [name for name, on in wanted.items() if on]
+
+
+def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -> None:
+    """Raise ConfigError if a result would replace a picture or mask of the run, which folders alone do not tell.
+
+    A single file lies in a folder that may well receive results, and names can lead into sub-folders.
+
+    Args:
+        config: of the run.
+        pairs: its pictures and masks.
+        names: of the filled pictures.
+    """
+    folders = build_folders(config)
+    inputs: dict[str, set[str]] = {}
+    for path in (path for pair in pairs for path in (pair.picture, pair.mask) if path is not None):
+        inputs.setdefault(PurePosixPath(path).name, set()).add(path)
+    copies = [pair.name for pair in pairs]
+    written = {folder: copies for folder in (folders.masked, folders.truth, folders.keep_mask) if folder is not None}
+    for folder, results in [*written.items(), (folders.inpainted, names), (folders.log, [CONTACT_SHEET])]:
+        sources = (config.eval_data.gt_path, config.eval_data.mask_path)
+        if not any(storage.contains(folder, source) for source in sources if source is not None):
+            continue
+        for result in (storage.join(folder, name) for name in results):
+            for path in inputs.get(PurePosixPath(result).name, ()):
+                if _same(path, result):
+                    raise ConfigError(f"{path}: a result would replace this input; give the results another folder")

@@ -1,0 +1,149 @@
+"""What a run works on: pictures, labels, results."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
+from repaint.checkpoints.formats import Weights
+from repaint.config.schema import Config, NetworkConfig, ProcessConfig, SamplingConfig
+from repaint.data import storage
+from repaint.data.examples import Pair, Reading, check_ratios, pair_pictures, read_labels
+from repaint.data.masks import MaskRule, make_generator
+from repaint.errors import ConfigError, DataError
+from repaint.inference.results import ResultFolders
+from repaint.noise import draw_class, picture_seed
+from repaint.pipeline.precision import pick_precision
+
+
+def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
+    """Pictures with their masks, and a note about the pairing or None.
+
+    With `drop_last` the last pictures are left out that would not make full batches with all their fills.
+
+    Raises:
+        DataError: pictures and masks do not fit together.
+        ConfigError: `drop_last` leaves no picture.
+    """
+    data = config.eval_data
+    pairs, note = pair_pictures(data.gt_path, data.mask_path, data.offset, data.max_len)
+    if data.drop_last and isinstance(data.batch_size, int):
+        group = data.batch_size // math.gcd(data.batch_size, config.num_samples_per_image)
+        pairs = pairs[: len(pairs) // group * group]
+        if not pairs:
+            raise ConfigError(
+                f"drop_last: there are fewer than {group} pictures, which full batches of batch_size {data.batch_size} "
+                f"need; leave it out or lower batch_size"
+            )
+    check_ratios(pairs)
+    return pairs, note
+
+
+def build_reading(config: Config) -> Reading:
+    """How pictures and masks are read.
+
+    Raises:
+        ConfigError: the kind of mask lacks an option that was set.
+    """
+    data = config.eval_data
+    rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
+    reading = Reading(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
+    if data.mask is None:
+        return reading
+    try:
+        generator = make_generator(data.mask.kind, **data.mask.options)
+    except DataError as error:
+        raise ConfigError(f"mask: {error}") from None
+    return replace(reading, generator=generator, mask_seed=data.mask.seed)
+
+
+def describe_mask(config: Config) -> str:
+    """Where masks come from that are not files of their own."""
+    data = config.eval_data
+    if data.mask is not None:
+        return f"mask {data.mask.kind}"
+    return "its alpha channel" if data.mask_channel == "alpha" else f"its parts in {data.mask_color}"
+
+
+def result_names(config: Config, pair: Pair) -> list[str]:
+    """Of the fills of a picture: `photo.png`, or if there are several `photo_0.png`, `photo_1.png` ..."""
+    count, ending = config.num_samples_per_image, config.eval_data.format
+    stem = pair.name.removesuffix(".png")
+    return [f"{stem}_{sample}.{ending}" if count > 1 else f"{stem}.{ending}" for sample in range(count)]
+
+
+def build_labels(config: SamplingConfig, pairs: Sequence[Pair]) -> tuple[list[int] | None, str | None]:
+    """A class label for each pair where one is needed, and a note about them or None.
+
+    Raises:
+        ConfigError, DataError: labels out of range or not one for each picture.
+    """
+    if not config.needs_class:
+        return None, None
+    classes = config.num_classes if config.class_cond else CLASSIFIER_CLASSES
+    wanted = config.cond_y
+    if wanted is None or wanted == "random":
+        labels = [draw_class(picture_seed(config.seed, pair.index), classes) for pair in pairs]
+        return labels, f"classes: random (cond_y), drawn for each picture from its seed: {_some_of(labels)}"
+    if isinstance(wanted, int):
+        labels = [wanted] * len(pairs)
+    elif isinstance(wanted, str):
+        labels = read_labels(wanted, pairs)
+    elif len(wanted) < len(pairs):
+        raise ConfigError(f"cond_y lists {len(wanted)} classes for {len(pairs)} pictures")
+    else:
+        labels = wanted[: len(pairs)]
+    for label in labels:
+        if not 0 <= label < classes:
+            raise ConfigError(f"cond_y: class {label} is not in 0..{classes - 1}")
+    return labels, f"classes: {_some_of(labels)}"
+
+
+def _some_of(labels: Sequence[int]) -> str:
+    return ", ".join(map(str, labels[:8])) + (", ..." if len(labels) > 8 else "")
+
+
+def build_folders(config: Config) -> ResultFolders:
+    """Where the results go."""
+    paths = config.eval_data.paths
+    log = storage.parent(paths.srs) if paths.log is None else paths.log
+    return ResultFolders(paths.srs, log, paths.lrs, paths.gts, paths.gt_keep_masks)
+
+
+def config_digest(config: Config, weights: Weights, classifier: Weights | None, device: torch.device) -> str:
+    """Fingerprint of what all pictures of a run share: two runs of equal digest may share a folder.
+
+    What is each picture's own (its files, seed and class) stands in its manifest line. Of the device only the kind of
+    its random numbers counts.
+    """
+    values = config.model_dump(include=_deciding_keys(config))
+    values |= config.eval_data.model_dump(include=_DECIDING_DATA_KEYS)
+    values |= {
+        "weights": weights.digest,
+        "classifier": classifier and classifier.digest,
+        "random_numbers": config.noise_device or device.type,
+        "precision": pick_precision(config, device),
+    }
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_DECIDING_DATA_KEYS = {
+    "mask_polarity", "mask", "mask_channel", "mask_color", "fit", "window_context", "format",
+}  # fmt: skip
+
+
+def _deciding_keys(config: Config) -> set[str]:
+    sampling = {
+        "merge_forward", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
+        "inpa_inj_sched_prev", "paste_known", "seed",
+    }  # fmt: skip
+    if config.has_own_passes:
+        sampling = sampling - {"schedule_jump_params"} | {"resample", "times"}
+    classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
+    process = ProcessConfig.model_fields.keys() - ({"betas"} if config.betas is None else {"noise_schedule"})
+    return sampling | classifier | NetworkConfig.model_fields.keys() | process

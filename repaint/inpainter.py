@@ -1,0 +1,253 @@
+"""RePaint from Python: a picture and a mask in, its fills out."""
+
+import warnings
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from repaint.checkpoints.formats import read_classifier_weights, read_weights
+from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
+from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
+from repaint.data import images
+from repaint.data.examples import Example, Pair, Reading, make_example
+from repaint.data.fill_state import FillState
+from repaint.data.masks import MaskRule, mask_pixels
+from repaint.errors import ConfigError, DataError, is_out_of_memory
+from repaint.inference.batch_size import largest_batch
+from repaint.inference.checks import check_fit_mode, check_sampling
+from repaint.inference.finite_check import FiniteCheck
+from repaint.inference.inputs import build_labels
+from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
+from repaint.sampler import Callback, Step
+from repaint.workers.devices import pick_device
+
+Picture = Image.Image | NDArray[np.uint8] | NDArray[np.bool_] | str | PathLike[str]
+ARRAYS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "bool": ((),),
+    "uint8": ((), (3,), (4,)),
+}  # what follows height, width
+
+
+class Inpainter:
+    """A model that is ready to fill holes, any number of times.
+
+    Args:
+        model: weights file of a guided-diffusion network, `.pt` or `.safetensors`, or folder of a model of diffusers
+            (with `model_format="diffusers"` also its name on the Hugging Face hub); the architecture is read off it.
+        schedule: "paper", "best", "fast" or "preview"; None if `timestep_respacing` and `schedule_jump_params` are
+            among the settings.
+        device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one at hand.
+        fit: what of a picture is filled: through windows around its holes ("window"), the whole reduced inside a square
+            ("pad") or squeezed to one ("resize"), or only its middle ("crop", as the published code does).
+        window_context: with "window", the known surroundings of a hole that it shows, relative to the hole's longer
+            side; None for 0.5.
+        mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole.
+        settings: any other key of a configuration file that is about model, schedule or sampling, by its name, such as
+            `precision="auto"`, `timestep_respacing="20"`, `schedule_jump_params={"jump_length": 1}`.
+
+    Attributes:
+        pipeline: its `model`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
+        note: what was assumed about the model, because its file does not tell; None if nothing. It is warned of, too.
+
+    Raises:
+        ConfigError: a setting is unknown, wrong, or contradicts the model.
+        CheckpointError, DataError: the model is missing, damaged, unsafe, or not a diffusion model's.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str],
+        *,
+        schedule: str | None = "fast",
+        device: str | None = None,
+        fit: Literal["window", "pad", "resize", "crop"] = "window",
+        window_context: float | None = None,
+        mask_polarity: Literal["known_white", "hole_white"] = "known_white",
+        **settings: Any,
+    ) -> None:
+        for key in sorted({"seed", "model_path"} & settings.keys()):
+            raise ConfigError(f"inpaint: {key} is not a setting; give the {key.removesuffix('_path')} by that name")
+        tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
+        config = make_config(SamplingConfig, tree, "inpaint")
+        context = {} if window_context is None else {"window_context": window_context}
+        look = make_config(FitConfig, {"fit": fit, "mask_polarity": mask_polarity} | context, "inpaint")
+        place = pick_device(device)
+        weights = read_weights(config.model_path, config.model_format)
+        self.note = note_assumptions(config, weights)
+        config = apply_weights_to_config(config, weights)
+        check_sampling(config)
+        check_fit_mode(config, fit)
+        self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), place)
+        rule = MaskRule(look.mask_polarity == "hole_white")
+        self._reading = Reading(config.image_size, look.fit, look.window_context, rule)
+        self._batch_sizes: dict[int, int] = {}
+        if self.note is not None:
+            warnings.warn(self.note, stacklevel=2)
+
+    def with_schedule(self, schedule: str) -> "Inpainter":
+        """The same model, not loaded again, with another schedule by name; ConfigError if there is none."""
+        given = _given(self.pipeline.config)
+        tree = {key: value for key, value in given.items() if key not in OF_THE_SCHEDULE} | {"schedule": schedule}
+        other = copy(self)
+        other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
+        return other
+
+    def __call__(
+        self,
+        image: Picture,
+        mask: Picture | None,
+        *,
+        seed: int = 0,
+        num_samples: int = 1,
+        y: int | None = None,
+        callback: Callback | None = None,
+    ) -> list[Image.Image]:
+        """Fill the hole in a picture.
+
+        Args:
+            image: Pillow picture of any mode and size, taken as it is; array uint8 [H, W], [H, W, 3] or [H, W, 4]; or
+                path, whose picture is turned upright as its EXIF data say.
+            mask: the same, or an array bool [H, W]; in the picture's aspect ratio. 255 (True) is known, 0 (False) is
+                the hole, cut at 128. None takes what is transparent in the picture for the hole.
+            seed: of the noise: the same seed gives the same fills, up to a grey level here and there if they are made
+                in batches of another size.
+            num_samples: fills to make.
+            y: class for a class-conditional model; None draws one from the seed.
+            callback: is called after each transition of the sampler, with the batch of windows being filled at the
+                network's size. An exception that it raises ends the work at once.
+
+        Returns:
+            Pictures of the picture's size (with `fit="crop"` its middle at the network's size), RGB, or RGBA if the
+            picture has transparency. Known pixels are the picture's own, unless `paste_known=False` was set.
+
+        Raises:
+            DataError: the picture or its mask is unreadable, they do not fit together, or a fill is not finite.
+            ConfigError: `seed`, `num_samples` or `y` is out of range, or memory is too small.
+        """
+        pipeline = replace(self.pipeline, config=self._for(seed, y))
+        example = self._read(image, mask)
+        size = self._batch_size(num_samples)
+        canvases = [FillState(example, sample) for sample in range(num_samples)]
+        if pipeline.has_to_fill(example):
+            labels = build_labels(pipeline.config, [example.pair])[0]
+            label = None if labels is None else labels[0]
+            for first in range(0, num_samples, size):
+                _fill(pipeline, canvases[first : first + size], label, size, callback)
+        return [images.to_picture(canvas.result()) for canvas in canvases]
+
+    def count_calls(self, image: Picture, mask: Picture | None, num_samples: int = 1) -> int:
+        """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
+        batches = -(-num_samples // self._batch_size(num_samples))
+        example = self._read(image, mask)
+        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example) else 0
+
+    def _batch_size(self, num_samples: int) -> int:
+        """How many fills to make at a time; finding out may cost network calls, so it is done once."""
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
+        if num_samples not in self._batch_sizes:
+            most = 1 << (num_samples - 1).bit_length()  # the next power of two
+            self._batch_sizes[num_samples] = min(num_samples, largest_batch(self.pipeline, most))
+        return self._batch_sizes[num_samples]
+
+    def _for(self, seed: int, y: int | None) -> SamplingConfig:
+        config = self.pipeline.config
+        if y is not None and not config.needs_class:
+            raise ConfigError(f"y={y}: neither the network nor a classifier asks for a class; leave it out")
+        changes = {"seed": seed} if y is None else {"seed": seed, "cond_y": y}
+        return make_config(SamplingConfig, _given(config) | changes, "inpaint")
+
+    def _read(self, image: Picture, mask: Picture | None) -> Example:
+        rule = replace(self._reading.rule, channel="alpha" if mask is None else "grey")
+        reading = replace(self._reading, rule=rule)
+        pair = Pair(0, "image", "image", None if mask is None else "mask")
+        return make_example(pair, _open(image, "image"), None if mask is None else _open(mask, "mask"), reading)
+
+
+def inpaint(
+    image: Picture,
+    mask: Picture | None,
+    *,
+    model: str | PathLike[str],
+    schedule: str | None = "fast",
+    seed: int = 0,
+    num_samples: int = 1,
+    **settings: Any,
+) -> list[Image.Image]:
+    """Fill the hole in a picture. For many pictures an `Inpainter` loads the model only once.
+
+    Args:
+        image: picture, see `Inpainter.__call__`.
+        mask: 255 is known, 0 is the hole.
+        model: weights file, or folder of a model of diffusers.
+        schedule: "paper", "best", "fast" or "preview", see the README.
+        seed: of the noise.
+        num_samples: fills to make.
+        settings: see `Inpainter`.
+
+    Returns:
+        `num_samples` pictures, see `Inpainter.__call__`.
+
+    Raises:
+        RepaintError: see `Inpainter`.
+    """
+    return Inpainter(model, schedule=schedule, **settings)(image, mask, seed=seed, num_samples=num_samples)
+
+
+def _given(config: SamplingConfig) -> dict[str, Any]:
+    """What a configuration says, ready to be checked again with changes."""
+    return config.model_dump(include=config.model_fields_set)
+
+
+def _fill(
+    pipeline: Pipeline, batch: Sequence[FillState], label: int | None, size: int, callback: Callback | None
+) -> None:
+    """Fill all windows of canvases that belong to one picture."""
+    for _ in batch[0].example.windows:
+        watch = FiniteCheck()
+        try:
+            filled = pipeline.fill(batch, [label] * len(batch), size, _both(watch, callback, len(batch)))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ConfigError(
+                f"out of memory with {size} fills at a time; ask for fewer, or take precision bf16"
+            ) from error
+        for number, (canvas, x) in enumerate(zip(batch, filled, strict=True)):
+            trouble = watch.report(number)
+            if trouble is not None:
+                raise DataError(f"fill {canvas.sample}: {trouble}")
+            canvas.take(images.to_uint8(x))
+
+
+def _both(watch: FiniteCheck, callback: Callback | None, count: int) -> Callback:
+    """Let both see the steps, the caller's without what the last batch is filled up with."""
+
+    def see(step: Step) -> None:
+        watch(step)
+        if callback is not None:
+            callback(replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count]))
+
+    return see
+
+
+def _open(picture: Picture, name: str) -> Image.Image:
+    if isinstance(picture, str | PathLike):
+        return images.decode(str(picture))
+    if isinstance(picture, Image.Image):
+        return images.load(picture, name)
+    if not isinstance(picture, np.ndarray):
+        raise DataError(f"{name}: a Pillow picture, an array or a path is needed, not {type(picture).__name__}")
+    shapes = ARRAYS.get(picture.dtype.name, ())
+    if picture.size == 0 or picture.ndim not in (2, 3) or picture.shape[2:] not in shapes:
+        raise DataError(
+            f"{name}: an array must be uint8 [H, W], [H, W, 3] or [H, W, 4] (a mask also bool [H, W]), "
+            f"not {picture.dtype} {list(picture.shape)}"
+        )
+    return Image.fromarray(mask_pixels(picture.astype(bool)) if picture.dtype == bool else picture)

@@ -1,0 +1,1 @@
+"""A configuration's network, diffusion process and schedule on a device."""

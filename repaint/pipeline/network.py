@@ -1,0 +1,106 @@
+"""Weights to networks that the sampler can call, and the memory that these take."""
+
+import torch
+
+from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
+from repaint.checkpoints.formats import Weights
+from repaint.checkpoints.guided_diffusion import (
+    check_fit,
+    load_weights,
+    move_weights,
+    read_classifier_flags,
+    read_unet_flags,
+)
+from repaint.checkpoints.resolve import explain_misfit
+from repaint.config.schema import SamplingConfig, TrainConfig
+from repaint.diffusion.gaussian import CondFn, Model
+from repaint.diffusion.guidance import classifier_guidance
+from repaint.models.diffusers_unet import DiffusersUNet
+from repaint.models.memory import activation_bytes, parameter_bytes
+from repaint.models.optimize import HALF_TYPES, Network, place, prepare
+from repaint.models.unet import UNet
+from repaint.pipeline.precision import pick_compiled, pick_precision
+
+
+def fill_unet(network: UNet, config: SamplingConfig | TrainConfig, weights: Weights) -> None:
+    """Put weights into the configured network; CheckpointError names keys and flags that do not fit."""
+    load_weights(network, weights.state, weights.path, _unet_hint(config, weights))
+
+
+def check_weights(config: SamplingConfig, weights: Weights) -> None:
+    """Raise CheckpointError if the file does not fit the configured network; nothing is copied."""
+    check_fit(_empty_network(config, weights), weights.state, weights.path, _unet_hint(config, weights))
+
+
+def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
+    """The network on the meta device, by the flags of the configuration, or of the model where it has its own."""
+    with torch.device("meta"):
+        if weights is not None and weights.unet is not None:
+            return DiffusersUNet(weights.unet)
+        return build_unet(build_unet_config(config))
+
+
+def _unet_hint(config: SamplingConfig | TrainConfig, weights: Weights) -> str:
+    return explain_misfit(config, read_unet_flags(weights.state, config.image_size))
+
+
+def load_network(config: SamplingConfig, weights: Weights, device: torch.device, calls: int = 1) -> Model:
+    """The trained network, ready to be called by the sampler.
+
+    Args:
+        config: tells the architecture and how to run it.
+        weights: are moved into the network: `weights.state` is empty afterwards.
+        device: where to run it.
+        calls: about how many network calls are to come, see `pick_compiled`.
+
+    Raises:
+        CheckpointError: the file has another architecture.
+        ConfigError: the device lacks the precision, or PyTorch cannot compile here.
+    """
+    network = _empty_network(config, weights)
+    move_weights(network, weights.state, weights.path, _unet_hint(config, weights))
+    fast = prepare(network, device, pick_precision(config, device), pick_compiled(config, device, calls))
+    if config.class_cond:
+        return fast
+    return lambda x, timesteps, _y: fast(x, timesteps)
+
+
+def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.device) -> CondFn | None:
+    """Classifier guidance from the weights at `classifier_path`; raises CheckpointError like `load_network`."""
+    if weights is None:
+        return None
+    with torch.device("meta"):
+        classifier = build_classifier(build_classifier_config(config))
+    move_weights(classifier, weights.state, weights.path, explain_misfit(config, read_classifier_flags(weights.state)))
+    place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
+    return classifier_guidance(classifier, config.classifier_scale)
+
+
+def estimate_memory(
+    config: SamplingConfig, batch: int, device: torch.device, weights: Weights | None = None
+) -> tuple[int, int]:
+    """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own.
+
+    Args:
+        config: tells the architecture.
+        batch: pictures at a time.
+        device: where to run.
+        weights: tell the architecture of models that have their own; their tensors may be gone.
+    """
+    network = _empty_network(config, weights)
+    with torch.device("meta"):
+        x = torch.empty(batch, 3, config.image_size, config.image_size)
+        t = torch.empty(batch)
+        y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
+        precision = pick_precision(config, device)
+        if precision in HALF_TYPES:
+            network.convert(HALF_TYPES[precision])
+        bytes_of_weights = parameter_bytes(network)
+        activations = activation_bytes(network, lambda: network(x, t, y))
+        if config.guided:
+            classifier = build_classifier(build_classifier_config(config))
+            if config.classifier_use_fp16:
+                classifier.convert(torch.float16)
+            bytes_of_weights += parameter_bytes(classifier)
+            activations = max(activations, activation_bytes(classifier, lambda: classifier(x, t), keep_all=True))
+    return bytes_of_weights, activations

@@ -1,0 +1,212 @@
+"""Searching a schedule of a given cost: at random first, then by small changes to the best."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repaint.diffusion.respacing import space_timesteps
+from repaint.theory.gaussian_law import ReverseStep, Variance
+from repaint.theory.objective import Objective
+
+MOST_STEPS = 80
+EXPONENTS = (0.8, 2.4)
+SURVIVORS = 3  # designs of the random search that are refined
+MOVES = 100  # of passes from one level to another that are tried in a round
+
+
+@dataclass(frozen=True)
+class Design:
+    """A schedule of uneven steps and passes per level.
+
+    Attributes:
+        exponent: of the steps, in hundredths, see `respacing.space_timesteps`.
+        passes: over the step that lands at t = 0, 1, ..., T - 1, see `schedule.get_schedule_passes`; the last is 1.
+        eta: of DDIM's reverse step; None for DDPM's.
+    """
+
+    exponent: int
+    passes: tuple[int, ...]
+    eta: float | None = None
+
+    @property
+    def calls(self) -> int:
+        """Network calls that it costs."""
+        return sum(self.passes)
+
+    @property
+    def respacing(self) -> str:
+        """For `timestep_respacing`."""
+        return f"power{len(self.passes)}:{self.exponent / 100:g}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the search may choose from.
+
+    Attributes:
+        calls: network calls that a schedule costs, exactly.
+        fewest_steps: T at least, from 2 to the calls.
+        evenness: share of the calls that is spread evenly over the levels, from 0 (but 1 pass each) to 1.
+        etas: kinds of reverse steps, see `Design`; the first is that of the even design.
+    """
+
+    calls: int
+    fewest_steps: int = 4
+    evenness: float = 0
+    etas: tuple[float | None, ...] = (None,)
+
+    @property
+    def most_steps(self) -> int:
+        """T at most."""
+        return max(self.fewest_steps, min(MOST_STEPS, self.calls // 2))
+
+    def floor(self, steps: int) -> int:
+        """Passes that each level of T steps gets at least."""
+        return max(1, int(self.evenness * (self.calls - 1) / (steps - 1)))
+
+
+Judge = Callable[[Design], float]
+
+
+def make_judge(objective: Objective, variance: Variance) -> Judge:
+    """The distance of designs, each worked out once; infinite where two steps fall on one timestep.
+
+    Args:
+        objective: pictures, masks and process.
+        variance: of DDPM's reverse step, see `oracle.ReverseStep`.
+    """
+    known: dict[Design, float] = {}
+
+    def judge(design: Design) -> float:
+        if design not in known:
+            try:
+                timesteps = space_timesteps(len(objective.levels), design.respacing)
+            except ValueError:
+                known[design] = np.inf
+            else:
+                known[design] = objective.distance(timesteps, design.passes, ReverseStep(variance, design.eta))
+        return known[design]
+
+    return judge
+
+
+def search(
+    judge: Judge,
+    limits: Limits,
+    *,
+    trials: int = 200,
+    rounds: int = 6,
+    seed: int = 0,
+    report: Callable[[int, float], None] = lambda _done, _best: None,
+) -> Design:
+    """The best schedule found; never worse than the even one.
+
+    Args:
+        judge: what to make small, see `make_judge`.
+        limits: what to choose from.
+        trials: designs drawn at random, beside the even one.
+        rounds: times that small changes are tried at most; a round without a gain is the last.
+        seed: of the draws.
+        report: is told after each design how many were judged, and the smallest distance.
+    """
+    rng = np.random.default_rng(seed)
+    judged, best = 0, np.inf
+
+    def score(design: Design) -> float:
+        nonlocal judged, best
+        value = judge(design)
+        judged, best = judged + 1, min(best, value)
+        report(judged, best)
+        return value
+
+    drawn = sorted((even_design(limits), *(_draw(rng, limits) for _ in range(trials))), key=score)
+    refined = [_refine(design, score, limits, rounds, rng) for design in drawn[:SURVIVORS]]
+    return min(refined, key=judge)
+
+
+def even_design(limits: Limits) -> Design:
+    """As few steps as there may be, evenly spaced, with as equal numbers of passes as the calls allow."""
+    steps = limits.fewest_steps
+    return _fit(Design(100, (1,) * steps, limits.etas[0]), np.ones(steps - 1), limits)
+
+
+def _draw(rng: np.random.Generator, limits: Limits) -> Design:
+    """Passes along a bell curve, scaled to the cost."""
+    steps = int(np.exp(rng.uniform(np.log(limits.fewest_steps), np.log(limits.most_steps + 1))))
+    center, width = rng.uniform(-0.1, 0.3), rng.uniform(0.05, 0.5)
+    shape = np.exp(-(((np.arange(steps - 1) / steps - center) / width) ** 2) / 2)
+    exponent = round(100 * rng.uniform(*EXPONENTS))
+    eta = limits.etas[rng.integers(len(limits.etas))]
+    return _fit(Design(exponent, (1,) * steps, eta), shape, limits)
+
+
+def _fit(design: Design, shape: NDArray[np.float64], limits: Limits) -> Design:
+    """Share what the floor leaves of the calls out by a shape [T - 1]."""
+    floor = limits.floor(len(design.passes))
+    left = limits.calls - 1 - floor * len(shape)
+    parts = left * shape / shape.sum()
+    extra = np.floor(parts).astype(int)
+    extra[np.argsort(extra - parts)[: left - extra.sum()]] += 1  # the largest remainders
+    return replace(design, passes=(*(int(floor + more) for more in extra), 1))
+
+
+def _refine(design: Design, score: Judge, limits: Limits, rounds: int, rng: np.random.Generator) -> Design:
+    """Take each change that helps, until none does."""
+    value = score(design)
+    for _ in range(rounds):
+        before = value
+        for change in _changes(len(design.passes), limits, rng):
+            other = change(design)
+            if other is not None and (found := score(other)) < value:
+                design, value = other, found
+        if value == before:
+            break
+    return design
+
+
+def _changes(steps: int, limits: Limits, rng: np.random.Generator) -> Iterator[Callable[[Design], Design | None]]:
+    """Small changes; of those that move passes, some at random."""
+    for eta in limits.etas:
+        yield partial(_step_by, eta=eta)
+    for by in (-20, -5, -2, 2, 5, 20):
+        yield partial(_bend, by=by)
+    for by in (-2, -1, 1, 2):
+        yield partial(_resize, by=by, limits=limits)
+    for source, target in rng.integers(max(1, steps - 1), size=(MOVES, 2)):
+        yield partial(_move, source=source, target=target, limits=limits)
+
+
+def _step_by(design: Design, eta: float | None) -> Design | None:
+    return None if design.eta == eta else replace(design, eta=eta)
+
+
+def _bend(design: Design, by: int) -> Design | None:
+    exponent = design.exponent + by
+    return replace(design, exponent=exponent) if 100 * EXPONENTS[0] <= exponent <= 100 * EXPONENTS[1] else None
+
+
+def _resize(design: Design, by: int, limits: Limits) -> Design | None:
+    """Another number of steps, the passes along the same curve."""
+    steps = len(design.passes) + by
+    if not limits.fewest_steps <= steps <= limits.most_steps:
+        return None
+    above = np.array(design.passes[:-1], float) - limits.floor(len(design.passes))
+    places = np.linspace(0, len(above) - 1, steps - 1)
+    shape = np.interp(places, np.arange(len(above)), above) + 1e-3  # never all zero
+    return _fit(replace(design, passes=(1,) * steps), shape, limits)
+
+
+def _move(design: Design, source: int, target: int, limits: Limits) -> Design | None:
+    """A fifth of the passes that a level has above the floor goes to another."""
+    if source == target or max(source, target) >= len(design.passes) - 1:
+        return None  # an earlier change took levels away
+    passes, floor = list(design.passes), limits.floor(len(design.passes))
+    share = max(1, (passes[source] - floor) // 5)
+    if passes[source] - share < floor:
+        return None
+    passes[source] -= share
+    passes[target] += share
+    return replace(design, passes=tuple(passes))

@@ -1,0 +1,343 @@
+"""Training and fine-tuning on a folder of pictures: IDDPM's objective, AdamW, EMA, DDP, exact resume.
+
+Everything random in a step (pictures, flips, times, noise) is a function of (seed, step, rank), so that a resumed run
+repeats the uninterrupted one to the bit on the same machine without storing any generator's state.
+"""
+
+import io
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Sampler
+from tqdm import tqdm
+
+from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.formats import read_weights_to_train
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.resolve import check_process
+from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
+from repaint.data import images, storage
+from repaint.data.examples import TrainingPictures
+from repaint.diffusion.losses import TrainingLoss, training_losses
+from repaint.errors import CheckpointError, ConfigError, DataError
+from repaint.noise import PictureNoise, picture_seed
+from repaint.pipeline.network import fill_unet
+from repaint.pipeline.process import build_diffusion
+from repaint.sampler import p_sample_loop
+from repaint.schedule import get_schedule_jump
+from repaint.visual.contact_sheets import tile
+from repaint.workers.devices import Process
+
+STATE_FILE = "state.pt"
+MODEL_FILE = "model.safetensors"
+LOG_FILE = "log.jsonl"
+
+
+class StepBatches(Sampler[list[int]]):
+    """Indices of each step's pictures: every epoch is a fresh permutation, and any step can be the first.
+
+    Args:
+        count: number of pictures.
+        batch_size: of all processes together.
+        seed: of the permutations.
+        start, stop: steps to serve.
+        rank, world_size: which share of each batch is this process's.
+    """
+
+    def __init__(
+        self, count: int, batch_size: int, seed: int, start: int, stop: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.start, self.stop = start, stop
+        self.rank, self.world_size = rank, world_size
+
+    def __len__(self) -> int:
+        return max(0, self.stop - self.start)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        stream = self._stream(self.start * self.batch_size)
+        for _ in range(self.start, self.stop):
+            yield list(islice(stream, self.batch_size))[self.rank :: self.world_size]
+
+    def _stream(self, position: int) -> Iterator[int]:
+        epoch, skip = divmod(position, self.count)
+        while True:
+            order = torch.randperm(self.count, generator=step_generator(self.seed, epoch, stream=1))
+            yield from order[skip:].tolist()
+            epoch, skip = epoch + 1, 0
+
+
+def step_generator(seed: int, step: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for step `step`; streams are independent (1 is the data order's, 2 + rank a process's)."""
+    return torch.Generator(device).manual_seed(_step_seed(seed, step, stream))
+
+
+def _step_seed(seed: int, step: int, stream: int) -> int:
+    text = f"{seed} {step} {stream}".encode()
+    return int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Learning rate of step `step`: linear warm-up, then constant or half a cosine down to 0 at `config.steps`."""
+    warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    decay = 0.5 * (1 + math.cos(math.pi * step / config.steps)) if config.lr_decay == "cosine" else 1.0
+    return config.lr * warmup * decay
+
+
+class Trainer:
+    """A network in training with all that must survive an interruption.
+
+    Args:
+        config: what to train, on what, for how long.
+        process: rank, number of processes, device.
+
+    Raises:
+        RepaintError: contradictory configuration, unreadable folder or checkpoint.
+    """
+
+    def __init__(self, config: TrainConfig, process: Process) -> None:
+        if config.batch_size % process.world_size:
+            raise ConfigError(f"batch_size {config.batch_size} is not divisible by {process.world_size} processes")
+        if config.class_cond:
+            raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
+        self.config = config
+        self.process = process
+        self.dataset = TrainingPictures(config.data_path, config.image_size)
+        self.diffusion = build_diffusion(config).to(process.device)
+        torch.manual_seed(config.seed)
+        self.network = build_unet(build_unet_config(config))
+        self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(process.device)
+        self.state_path = storage.join(config.out, STATE_FILE)
+        if config.init_path is not None and not storage.exists(self.state_path):
+            weights = read_weights_to_train(config.init_path)
+            check_process(config, weights)
+            fill_unet(self.network, config, weights)
+        self.network.to(process.device)
+        if config.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
+        self.step = 0
+        self._resume()
+        self.parallel: nn.Module = self.network
+        if process.world_size > 1:
+            self.parallel = DistributedDataParallel(self.network)
+
+    def last_step(self, stop: int | None) -> int:
+        """Where a run that shall stop at `stop` (None: at the end) ends; ConfigError for a negative number."""
+        if stop is not None and stop < 0:
+            raise ConfigError(f"--stop {stop}: a step is at least 0")
+        return self.config.steps if stop is None else min(stop, self.config.steps)
+
+    def run(self, stop: int | None = None) -> None:
+        """Train up to step `stop` (default: all), saving as configured and at the end.
+
+        Ctrl-C ends after the step in progress, saves, and raises KeyboardInterrupt. A picture that cannot be read
+        ends the run too (DataError), with all steps before it saved.
+        """
+        stop = self.last_step(stop)
+        if self.process.is_main:
+            storage.check_writable(self.config.out)
+        rank, world_size = self.process.rank, self.process.world_size
+        order = StepBatches(
+            len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size
+        )
+        bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.process.is_main)
+        with _ctrl_c_flag() as interrupted:
+            try:
+                for batch in DataLoader(self.dataset, batch_sampler=order):
+                    self._train_step(batch, bar)
+                    bar.update()
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+            except (KeyboardInterrupt, DataError):
+                self.save()
+                raise
+            finally:
+                bar.close()
+        self.save()
+
+    def _train_step(self, batch: Tensor, bar: "tqdm[Any]") -> None:
+        config = self.config
+        started = time.perf_counter()
+        self.parallel.train()
+        torch.manual_seed(_step_seed(config.seed, self.step, 2 + self.process.rank))  # of dropout
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(config, self.step)
+        loss = self._loss(batch)
+        total = loss.total.mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
+        self.optimiser.step()
+        self._update_ema()
+        self.step += 1
+        at_end = self.step == config.steps
+        saving = self.step % config.save_interval == 0
+        if saving or at_end or self.step % config.log_interval == 0:
+            line = {"step": self.step, "loss": total.item(), "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
+            if not math.isfinite(line["loss"]):
+                way_out = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
+                raise ConfigError(f"step {self.step}: the loss is {line['loss']}; {way_out}")
+            line |= {"grad_norm": norm.item(), "seconds_per_step": time.perf_counter() - started}
+            bar.set_postfix(loss=f"{line['loss']:.4f}")
+            self._log(line)
+        if saving:
+            self.save()
+        if self.process.is_main and (at_end or self.step % config.sample_interval == 0):
+            self.save_samples()
+
+    def _loss(self, batch: Tensor) -> TrainingLoss:
+        device = self.process.device
+        generator = step_generator(self.config.seed, self.step, 2 + self.process.rank, device)
+        x0 = images.to_unit(batch.to(device))
+        if self.config.random_flip:
+            flip = torch.rand(len(x0), 1, 1, 1, generator=generator, device=device) < 0.5
+            x0 = torch.where(flip, x0.flip(3), x0)
+        t = torch.randint(self.diffusion.num_timesteps, (len(x0),), generator=generator, device=device)
+        noise = torch.randn(x0.shape, generator=generator, device=device)
+        if self.config.channels_last:
+            x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
+        return training_losses(self.diffusion, self._model, x0, t, noise)
+
+    def _model(self, x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
+        with torch.autocast(self.process.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            output: Tensor = self.parallel(x, timesteps, y)
+        return output
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        # A young average follows faster, or it would remember the random start for 1 / (1 - rate) steps.
+        rate = min(self.config.ema_rate, (1 + self.step) / (10 + self.step))
+        for key, value in self.network.state_dict().items():
+            self.ema[key].lerp_(value, 1 - rate)
+
+    def save(self) -> None:
+        """Write the resume state and the exported model (main process only)."""
+        if not self.process.is_main:
+            return
+        state = {
+            "step": self.step,
+            "identity": _identity(self.config, len(self.dataset), self.process.world_size),
+            "network": self.network.state_dict(),
+            "ema": self.ema,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        storage.write_bytes(self.state_path, buffer.getvalue())
+        kind = torch.float16 if self.config.export_precision == "fp16" else torch.float32
+        metadata = checkpoint_metadata(self.config) | {"training": {"step": self.step, "pictures": len(self.dataset)}}
+        model = encode_checkpoint({key: value.to(kind) for key, value in self.ema.items()}, metadata)
+        storage.write_bytes(storage.join(self.config.out, MODEL_FILE), model)
+
+    def _resume(self) -> None:
+        path = self.state_path
+        if not storage.exists(path):
+            return
+        try:
+            state = torch.load(io.BytesIO(storage.read_bytes(path)), self.process.device, weights_only=True)
+            identity = state["identity"]
+        except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
+            raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
+        wanted = _identity(self.config, len(self.dataset), self.process.world_size)
+        changed = [
+            f"{key} {_shown(identity.get(key))} (now {_shown(wanted.get(key))})"
+            for key in wanted | identity
+            if identity.get(key) != wanted.get(key)
+        ]
+        if changed:
+            raise ConfigError(
+                f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values"
+            )
+        self.network.load_state_dict(state["network"])
+        self.ema = state["ema"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        if self.process.is_main:
+            self._forget_log_after(self.step)
+
+    def save_samples(self) -> None:
+        """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
+        config = self.config
+        network = build_unet(self.network.config).to(self.process.device)
+        network.load_state_dict(self.ema)
+        shape = (3, config.image_size, config.image_size)
+        seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
+        empty = torch.zeros(config.sample_count, *shape, device=self.process.device)
+        samples = p_sample_loop(
+            network.eval(),
+            self.sample_diffusion,
+            empty,
+            empty[:, :1],
+            get_schedule_jump(config.sample_steps),
+            PictureNoise(seeds, shape, self.process.device),
+            inject=False,
+        )
+        sheet = tile([images.to_uint8(x) for x in samples], columns=math.ceil(config.sample_count**0.5))
+        path = storage.join(config.out, f"samples/{self.step:07d}.png")
+        storage.write_bytes(path, images.encode_png(sheet))
+
+    def _log(self, line: dict[str, float]) -> None:
+        if self.process.is_main:
+            storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
+
+    def _forget_log_after(self, step: int) -> None:
+        """Drop what a run logged after its last saved state, and a line that its end cut off."""
+        path = storage.join(self.config.out, LOG_FILE)
+        if not storage.exists(path):
+            return
+        kept = []
+        for line in storage.read_bytes(path).decode(errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                if json.loads(line)["step"] <= step:
+                    kept.append(f"{line}\n")
+        storage.write_bytes(path, "".join(kept).encode())
+
+
+@contextmanager
+def _ctrl_c_flag() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into a flag, so that no step is torn apart; the second one interrupts at once."""
+    flag = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(_signal: int, _frame: object) -> None:
+        flag.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
+    """What a model file tells about itself, so that `model: auto` needs no flags."""
+    values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
+    parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
+    return {part: {key: values[key] for key in kind.model_fields if key in values} for part, kind in parts.items()}
+
+
+def _shown(value: object) -> object:
+    return describe_betas(value) if isinstance(value, list) else value
+
+
+def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
+    """What must not change between the pieces of one training. Its length, rate and logging may."""
+    values: dict[str, object] = {"pictures": pictures, "processes": world_size}
+    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
+    for part in checkpoint_metadata(config).values():
+        values |= part
+    return values

@@ -1,0 +1,178 @@
+"""Seeing a fill come about: the state and the predicted clean picture over the schedule, with the noise level below."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from repaint.data.images import to_uint8
+from repaint.errors import missing_extra
+from repaint.sampler import Step
+from repaint.visual.contact_sheets import enlarge
+
+Pixels = NDArray[np.uint8]
+Format = Literal["gif", "webp", "mp4"]
+
+FRAME_SECONDS = Fraction(1, 12)
+LAST_SECONDS = Fraction(2)  # how long the end is shown
+CURVE = 64  # height of the noise curve in pixels
+GAP = 8
+INK, MUTED, LINE = "#1f2933", "#c4ccd4", "#1f5fa8"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The sampler after a transition: its number from 1, the network calls so far, and pictures uint8 [B, H, W, 3]."""
+
+    transition: int
+    nfe: int
+    state: Pixels
+    pred_xstart: Pixels
+
+
+class Recorder:
+    """A sampler callback that keeps frames of a batch for its animations, and hands snapshots on.
+
+    Args:
+        times: the schedule.
+        frames: most frames to keep, spread evenly over the transitions; the last one is always kept.
+        snapshot_interval: hand on the state after every so many network calls too; 0 for never.
+        on_snapshot: gets each snapshot at once, as thousands would not fit into memory; it is not kept here.
+    """
+
+    def __init__(
+        self, times: Sequence[int], frames: int, snapshot_interval: int, on_snapshot: Callable[[Frame], object]
+    ) -> None:
+        transitions = len(times) - 1
+        self._wanted = set(np.linspace(transitions, 1, min(frames, transitions)).round().astype(int).tolist())
+        self._interval = snapshot_interval
+        self._on_snapshot = on_snapshot
+        self._transition = 0
+        self.frames: list[Frame] = []
+
+    def __call__(self, step: Step) -> None:
+        """Take note of one transition."""
+        self._transition += 1
+        snap = self._interval > 0 and step.s < step.t and step.nfe % self._interval == 0
+        animate = self._transition in self._wanted
+        if not (snap or animate):
+            return
+        frame = Frame(self._transition, step.nfe, _to_bytes(step.x), _to_bytes(step.pred_xstart))
+        if animate:
+            self.frames.append(frame)
+        if snap:
+            self._on_snapshot(frame)
+
+
+def _to_bytes(batch: torch.Tensor) -> Pixels:
+    return np.stack([to_uint8(x) for x in batch])
+
+
+def draw_pair(frame: Frame, number: int) -> Pixels:
+    """State and predicted clean picture of picture `number` of the batch, side by side."""
+    pictures = [enlarge(frame.state[number]), enlarge(frame.pred_xstart[number])]
+    gap = np.full((pictures[0].shape[0], GAP, 3), 255, np.uint8)
+    return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
+
+
+def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], result: Pixels) -> list[Pixels]:
+    """The frames of one picture of a batch, and a last one with the result in place of the last prediction.
+
+    Args:
+        frames: of a `Recorder`.
+        number: of the picture in the batch.
+        times: the schedule.
+        result: the fill, uint8 [size, size, 3].
+
+    Returns:
+        uint8 [H, W, 3] each, H and W even.
+    """
+    pairs = [draw_pair(frame, number) for frame in frames]
+    size = pairs[0].shape[:2]
+    page, curve = _page(size, times)
+    drawn = [_on_page(page, pair, curve, frame) for pair, frame in zip(pairs, frames, strict=True)]
+    end = Frame(len(times) - 1, frames[-1].nfe, frames[-1].state, result[None].repeat(number + 1, axis=0))
+    return [*drawn, _on_page(page, draw_pair(end, number), curve, end)]
+
+
+def _page(size: tuple[int, int], times: Sequence[int]) -> tuple[Image.Image, list[tuple[float, float]]]:
+    """A page with words and the noise curve, and the curve's points, one for each time."""
+    height, width = size[0] + CURVE + 4 * GAP + 16, size[1] + 2 * GAP
+    page = Image.new("RGB", (width + width % 2, height + height % 2), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size=12)
+    for i, word in enumerate(("noisy state", "predicted picture")):
+        middle = GAP + (i + 0.5) * (size[1] + GAP) / 2 - i * GAP / 2
+        draw.text((middle, GAP + 6), word, INK, font, anchor="mm")
+    top = size[0] + 3 * GAP + 16
+    highest = max(times) + 1
+    across = (size[1] - 1) / (len(times) - 1)
+    points = [(GAP + i * across, top + CURVE * (1 - (t + 1) / highest)) for i, t in enumerate(times)]
+    draw.line(points, MUTED, 1)
+    return page, points
+
+
+def _on_page(page: Image.Image, pair: Pixels, curve: list[tuple[float, float]], frame: Frame) -> Pixels:
+    canvas = page.copy()
+    canvas.paste(Image.fromarray(pair), (GAP, 2 * GAP + 8))
+    draw = ImageDraw.Draw(canvas)
+    draw.line(curve[: frame.transition + 1], LINE, 2)
+    x, y = curve[frame.transition]
+    draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=LINE)
+    font = ImageFont.load_default(size=11)
+    draw.text((canvas.width - GAP, curve[0][1]), f"call {frame.nfe}", INK, font, anchor="rt")
+    return np.asarray(canvas)
+
+
+def encode_animation(frames: Sequence[Pixels], kind: Format) -> bytes:
+    """File content of an animation: 12 frames a second, the last one held for two seconds.
+
+    Args:
+        frames: uint8 [H, W, 3] each, H and W even.
+        kind: of the file; GIF and WebP files repeat for ever.
+
+    Raises:
+        ConfigError: PyAV, which mp4 needs, is not installed.
+    """
+    if kind == "mp4":
+        return _encode_mp4(frames)
+    pictures = [Image.fromarray(pixels) for pixels in frames]
+    if kind == "gif":
+        pictures = [picture.quantize(256, Image.Quantize.MEDIANCUT) for picture in pictures]
+    buffer = io.BytesIO()
+    durations = [round(1000 * FRAME_SECONDS)] * (len(frames) - 1) + [round(1000 * LAST_SECONDS)]
+    options = {"quality": 85} if kind == "webp" else {"disposal": 1}
+    pictures[0].save(
+        buffer, kind.upper(), save_all=True, append_images=pictures[1:], duration=durations, loop=0, **options
+    )
+    return buffer.getvalue()
+
+
+def require_codec(kind: Format) -> None:
+    """Raise ConfigError now if `encode_animation` would, for want of a library."""
+    if kind == "mp4":
+        try:
+            import av  # noqa: F401
+        except ImportError:
+            raise missing_extra("an mp4 animation", "PyAV", "video") from None
+
+
+def _encode_mp4(frames: Sequence[Pixels]) -> bytes:
+    require_codec("mp4")
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=1 / FRAME_SECONDS, options={"crf": "18"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for pixels in [*frames, *[frames[-1]] * round(LAST_SECONDS / FRAME_SECONDS)]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()

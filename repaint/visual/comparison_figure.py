@@ -1,0 +1,191 @@
+"""Figures of methods beside each other: quality against cost, and against the share of the hole."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from repaint.visual.figures import COLOURS, INK, LINE, LONGEST_NAME, MUTED, encode, new_figure, shorten, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox, BboxBase
+
+LONGEST_LABEL = 30
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value `y` of a method at `x`, with its confidence interval."""
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Marks of several methods under one title."""
+
+    title: str
+    ylabel: str
+    higher_is_better: bool
+    marks: list[Mark]
+
+
+def pareto_front(marks: Sequence[Mark], higher_is_better: bool) -> list[Mark]:
+    """The marks that no other one beats, by growing x: each is better than all that cost as much or less."""
+    sign = 1 if higher_is_better else -1
+    front: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: (mark.x, -sign * mark.y)):
+        if not front or sign * mark.y > sign * front[-1].y:
+            front.append(mark)
+    return front
+
+
+def plot_costs(rows: Sequence[Sequence[Panel]]) -> bytes:
+    """Quality against network calls (x, at least 1) as a PNG file, with the Pareto front and a label at each point.
+
+    Args:
+        rows: lines of equally many panels, those of a column under the title of the first.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    figure = _draw_panels(rows, _draw_costs, "network calls")
+    figure.draw_without_rendering()  # labels are placed where the layout has put the points
+    for axes, panel in zip(figure.axes, itertools.chain(*rows), strict=True):
+        _place_labels(axes, panel)
+    return encode(figure)
+
+
+def plot_shares(rows: Sequence[Sequence[Panel]]) -> bytes:
+    """Quality against the hole's share in percent (x) as a PNG file, a line for each method; see `plot_costs`."""
+    names = list(dict.fromkeys(mark.name for panel in itertools.chain(*rows) for mark in panel.marks))
+    figure = _draw_panels(rows, lambda axes, panel: _draw_shares_of_hole(axes, panel, names), "hole [% of the picture]")
+    handles = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    legend = figure.legend(
+        [handles[name] for name in names], [shorten(name, LONGEST_NAME) for name in names], loc="outside upper left",
+        ncols=min(len(names), 2 * len(rows[0])), frameon=False, fontsize=9, labelcolor=INK,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return encode(figure)
+
+
+def _draw_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel], None], xlabel: str) -> "Figure":
+    figure = new_figure("the figure", max(6.0, 4.4 * len(rows[0])), 3.6 * len(rows) + 0.3)
+    grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+    for row, panels in enumerate(rows):
+        for column, panel in enumerate(panels):
+            axes = grid[row, column]
+            draw(axes, panel)
+            ylabel = f"{panel.ylabel} ({'higher' if panel.higher_is_better else 'lower'} is better)"
+            style(
+                axes,
+                xlabel if row == len(rows) - 1 else "",
+                ylabel if column == 0 or panel.ylabel != panels[0].ylabel else "",
+            )
+            if row == 0:
+                title = axes.set_title(shorten(panel.title, LONGEST_NAME), loc="left", fontsize=11, color=INK)
+                title.set_parse_math(False)
+    return figure
+
+
+def _draw_costs(axes: "Axes", panel: Panel) -> None:
+    front = pareto_front(panel.marks, panel.higher_is_better)
+    axes.plot([mark.x for mark in front], [mark.y for mark in front], color=LINE, linewidth=1.2, zorder=1)
+    for mark in panel.marks:
+        _draw_marks(axes, [mark], LINE if mark in front else MUTED)
+    axes.set_xscale("log")
+    costs = [mark.x for mark in panel.marks] or [1]
+    low, high = min(costs) / 1.6, max(costs) * 1.6
+    axes.set_xlim(low, high)
+    ticks = [step * 10**power for power in range(10) for step in (1, 2, 5) if low <= step * 10**power <= high]
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.margins(y=0.15)
+
+
+def _draw_shares_of_hole(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
+    for number, name in enumerate(names):
+        aside = 0.8 * (number - (len(names) - 1) / 2)  # so that intervals do not cover each other
+        marks = [replace(mark, x=mark.x + aside) for mark in panel.marks if mark.name == name]
+        colour = COLOURS[number % len(COLOURS)]
+        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=name)
+        _draw_marks(axes, marks, colour)
+    axes.set_xlim(0, min(100, max((mark.x for mark in panel.marks), default=90) + 10))
+    axes.margins(y=0.1)
+
+
+def _draw_marks(axes: "Axes", marks: Sequence[Mark], colour: str) -> None:
+    errors = [[mark.y - mark.low for mark in marks], [mark.high - mark.y for mark in marks]]
+    x, y = [mark.x for mark in marks], [mark.y for mark in marks]
+    axes.errorbar(x, y, errors, fmt="o", color=colour, markersize=5, elinewidth=1, capsize=2.5)
+
+
+# Where a label may stand: the end of the interval or the point itself, then points to the right and up of it.
+_PLACES: list[tuple[Literal["low", "y", "high"], int, int]] = [
+    ("high", 0, 4), ("low", 0, -4), ("y", 7, 0), ("y", -7, 0), ("y", 7, 9), ("y", -7, 9), ("y", 7, -9), ("y", -7, -9),
+    ("high", 0, 16), ("low", 0, -16), ("high", 4, 4), ("high", -4, 4), ("low", 4, -4), ("low", -4, -4),
+]  # fmt: skip
+
+
+def _place_labels(axes: "Axes", panel: Panel) -> None:
+    """Write the names of marks beside them, away from each other and all that is drawn if there is room."""
+    front = pareto_front(panel.marks, panel.higher_is_better)
+    taken = [_extent(axes, (mark.x, mark.low), (mark.x, mark.high)) for mark in panel.marks]
+    for start, end in itertools.pairwise(front):
+        points = [axes.transData.transform((mark.x, mark.y)) for mark in (start, end)]
+        steps = [points[0] + (points[1] - points[0]) * step / 20 for step in range(20)]
+        taken += [_box(*here, *there) for here, there in itertools.pairwise(steps)]
+    for mark in panel.marks:
+        label = axes.annotate(
+            shorten(mark.name, LONGEST_LABEL), (mark.x, mark.y), (0, 0), textcoords="offset points",
+            fontsize=8, color=LINE if mark in front else MUTED, parse_math=False,
+        )  # fmt: skip
+        label.set_in_layout(False)
+        costs = []
+        for number, place in enumerate(_PLACES):
+            _move(label, mark, place)
+            costs.append((_hidden(label.get_window_extent(), taken, axes.bbox), number))
+        _move(label, mark, _PLACES[min(costs)[1]])
+        taken.append(label.get_window_extent())
+
+
+def _move(label: "Annotation", mark: Mark, place: tuple[str, int, int]) -> None:
+    anchor, right, up = place
+    label.xy = mark.x, getattr(mark, anchor)
+    label.set_position((right, up))
+    label.set_horizontalalignment("left" if right > 0 else "right" if right < 0 else "center")
+    label.set_verticalalignment("bottom" if up > 0 else "top" if up < 0 else "center")
+
+
+def _extent(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> "Bbox":
+    """The pixels of something drawn between two points, in the units of the axes."""
+    (x0, y0), (x1, y1) = axes.transData.transform([start, end])
+    return _box(x0 - 6, y0 - 4, x1 + 6, y1 + 4)
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> "Bbox":
+    from matplotlib.transforms import Bbox
+
+    return Bbox.from_extents(min(x0, x1), min(y0, y1), max(x0, x1) + 1, max(y0, y1) + 1)
+
+
+def _hidden(extent: "BboxBase", taken: Sequence["Bbox"], frame: "BboxBase") -> float:
+    """Area in pixels of a label that lies on others or outside the frame."""
+    covered = sum(_overlap(extent, other) for other in taken)
+    return covered + extent.width * extent.height - _overlap(extent, frame)
+
+
+def _overlap(first: "BboxBase", second: "BboxBase") -> float:
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    return max(width, 0) * max(height, 0)

@@ -1,0 +1,46 @@
+"""Host memory that loading takes, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.models.unet import UNet, UNetConfig
+from tests.helpers.tiny import write_config
+
+FLAGS = {"image_size": 64, "num_channels": 192, "num_res_blocks": 1, "channel_mult": "1,3", "attention_resolutions": ""}
+CONFIG = UNetConfig(64, 192, 1, (1, 3), (), num_head_channels=16, resblock_updown=True)
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from repaint import build
+from repaint.config import Config, load_config
+
+def most():
+    return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+
+config, before = load_config(Config, Path(sys.argv[1])), most()
+torch.randn(8, 8) @ torch.randn(8, 8)
+model = build.load_network(config, build.read_weights(config.model_path), torch.device("cpu"))
+print(most() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's accounts")
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, suffix: str) -> None:
+    state = UNet(CONFIG).state_dict()
+    path = tmp_path / f"model.{suffix}"
+    if suffix == "pt":
+        torch.save(state, path)
+    else:
+        path.write_bytes(encode_checkpoint(state, {}))
+    conf = write_config(tmp_path, **FLAGS, model_path=str(path))
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(conf)], capture_output=True, text=True, check=True)
+    size = path.stat().st_size
+    assert size > 100e6  # so that the program's own memory matters little
+    assert int(done.stdout) < 1.3 * size

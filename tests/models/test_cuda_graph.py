@@ -1,0 +1,71 @@
+"""The bookkeeping around CUDA graphs, with a recorder that needs no GPU: it keeps inputs and output as a graph does."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from repaint.models.cuda_graph import Replay
+from tests.models.test_unet import pictures, unet
+
+
+@pytest.fixture
+def recordings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, ...]]:
+    """Stands for `torch.cuda.make_graphed_callables`; the inputs of all recordings."""
+    made = []
+
+    def record(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+        made.append(inputs)
+        out = function(*inputs)
+
+        def replay(*tensors: Tensor) -> Tensor:
+            assert len(tensors) == len(inputs)
+            for own, given in zip(inputs, tensors, strict=True):
+                own.copy_(given)
+            return out.copy_(function(*inputs))
+
+        return replay
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", record)
+    return made
+
+
+@pytest.mark.parametrize("classes", [None, 5])
+@torch.no_grad()
+def test_replays_answer_what_the_network_would(recordings: list[tuple[Tensor, ...]], classes: int | None) -> None:
+    network = unet(num_classes=classes)
+    replay = Replay(network)
+    answers, expected = [], []
+    for call in range(4):
+        x = pictures() + call
+        t = torch.tensor(100 * call).expand(len(x))
+        y = None if classes is None else (torch.arange(len(x)) + call) % classes
+        answers.append(replay(x, t, y))
+        expected.append(network(x, t, y))
+        x.zero_()  # the caller's memory is no part of the recording
+    for answer, wanted in zip(answers, expected, strict=True):  # later replays have not written over earlier answers
+        torch.testing.assert_close(answer, wanted)
+    assert len(recordings) == 1
+
+
+@torch.no_grad()
+def test_a_timestep_for_each_picture(recordings: list[tuple[Tensor, ...]]) -> None:
+    network = unet()
+    replay = Replay(network)
+    x = pictures()
+    for start in (0, 100, 200):
+        t = torch.arange(len(x)) + start
+        torch.testing.assert_close(replay(x, t), network(x, t))
+    assert len(recordings) == 1
+
+
+@torch.no_grad()
+def test_another_shape_is_recorded_anew_once_it_comes_twice(recordings: list[tuple[Tensor, ...]]) -> None:
+    network = unet()
+    replay = Replay(network)
+    x = pictures()
+    for batch in (2, 1, 2, 2, 2, 1, 1):
+        t = torch.full((batch,), 7)
+        torch.testing.assert_close(replay(x[:batch], t), network(x[:batch], t))
+    assert [len(inputs[0]) for inputs in recordings] == [2, 1]

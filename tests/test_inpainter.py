@@ -1,0 +1,257 @@
+"""BatchLoop from Python: the same picture as the command line's, any kind of input, clear errors."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import repaint
+from repaint import inpainter
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.cli import inpaint_main
+from repaint.config import schema
+from repaint.pipeline import pipeline
+from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
+
+# What the tiny network's shapes do not tell, and a short schedule.
+SETTINGS: dict[str, Any] = {
+    "image_size": SIZE,
+    "num_head_channels": FLAGS["num_head_channels"],
+    "schedule": None,
+    "timestep_respacing": "4",
+    "schedule_jump_params": {"jump_length": 1, "jump_n_sample": 2},
+    "device": "cpu",
+}
+NO_STEPS: dict[str, Any] = {"timestep_respacing": "3", "schedule_jump_params": {}}
+
+# The tiny network is none of the published, so its heads and process are assumed.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    path.write_bytes(encode_checkpoint(tiny_unet().state_dict(), {}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def painter(model: Path) -> repaint.Inpainter:
+    return repaint.Inpainter(model, **SETTINGS)
+
+
+def half(height: int = SIZE, width: int = SIZE) -> np.ndarray:
+    known = np.ones((height, width), bool)
+    known[:, width // 2 :] = False
+    return known
+
+
+def noise_picture(height: int = SIZE, width: int = SIZE) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("fit", ["crop", "window", "pad"])
+def test_the_command_line_gives_the_same_picture(tmp_path: Path, fit: str) -> None:
+    conf = make_run(tmp_path, count=1)
+    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu", "--set", "num_samples_per_image=3",
+                         "--set", "seed=5", "--set", f"data.eval.tiny.fit={fit}"]) == 0  # fmt: skip
+    fills = repaint.inpaint(
+        str(tmp_path / "gt/00.png"),
+        tmp_path / "masks/00.png",
+        model=tmp_path / "model.safetensors",
+        seed=5,
+        num_samples=3,
+        fit=fit,
+        **SETTINGS,
+    )
+    for sample, fill in enumerate(fills):
+        assert (np.asarray(fill) == read_pixels(tmp_path / f"out/inpainted/00_{sample}.png")).all()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [Image.fromarray, lambda a: a, lambda a: Image.fromarray(a).convert("RGBA")],
+    ids=["Pillow", "array", "RGBA"],
+)
+def test_inputs_of_all_kinds_are_the_same_picture(painter: repaint.Inpainter, wrap: Callable[[Any], Any]) -> None:
+    truth, known = noise_picture(), half()
+    (expected,) = painter(Image.fromarray(truth), known)
+    (fill,) = painter(wrap(truth), wrap(np.where(known, 255, 0).astype(np.uint8)))
+    assert (np.asarray(fill)[..., :3] == np.asarray(expected)).all()
+    assert (np.asarray(expected)[known] == truth[known]).all()
+    assert (np.asarray(expected)[~known] != truth[~known]).any()
+
+
+def test_any_size_comes_back_with_transparency_and_profile(painter: repaint.Inpainter) -> None:
+    truth, known = noise_picture(40, 70), half(40, 70)
+    known[:, :30] = False
+    picture = Image.fromarray(np.dstack([truth, np.where(known, 200, 90).astype(np.uint8)]))
+    picture.info["icc_profile"] = b"profile"
+    fills = painter(picture, known, num_samples=3)
+    assert [(fill.size, fill.mode) for fill in fills] == [((70, 40), "RGBA")] * 3
+    assert all((np.asarray(fill)[known] == np.asarray(picture)[known]).all() for fill in fills)
+    assert fills[0].info["icc_profile"] == b"profile"
+    assert fills[0].tobytes() != fills[1].tobytes()
+
+
+def test_transparent_parts_are_the_hole_without_a_mask(painter: repaint.Inpainter) -> None:
+    truth, known = noise_picture(), half()
+    (fill,) = painter(np.dstack([truth, np.where(known, 255, 0).astype(np.uint8)]), None)
+    (expected,) = painter(truth, known)
+    assert (np.asarray(fill)[..., :3] == np.asarray(expected)).all()
+    assert (np.asarray(fill)[..., 3] == 255).all()
+
+
+def test_the_seed_decides(painter: repaint.Inpainter) -> None:
+    fills = [painter(noise_picture(), half(), seed=seed)[0].tobytes() for seed in (0, 0, 1)]
+    assert fills[0] == fills[1] != fills[2]
+
+
+def test_polarity_can_be_turned(model: Path) -> None:
+    turned = repaint.Inpainter(model, mask_polarity="hole_white", **SETTINGS)
+    (fill,) = turned(noise_picture(), ~half())
+    assert (np.asarray(fill)[half()] == noise_picture()[half()]).all()
+    assert (np.asarray(fill)[~half()] != noise_picture()[~half()]).any()
+
+
+def test_fills_that_do_not_fit_together_are_made_one_after_the_other(
+    painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = painter(noise_picture(), half(), num_samples=3)
+    monkeypatch.setattr(inpainter, "largest_batch", lambda _engine, _most: 2)
+    apart = painter(noise_picture(), half(), num_samples=3)
+    assert max(np.abs(np.asarray(a, int) - np.asarray(b)).max() for a, b in zip(together, apart, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("fit", ["window", "crop"])
+def test_a_picture_without_hole_comes_back(model: Path, fit: str) -> None:
+    painter = repaint.Inpainter(model, fit=fit, **SETTINGS)
+    whole = np.ones((SIZE, SIZE), bool)
+    assert painter.count_calls(noise_picture(), whole) == 0
+    (fill,) = painter(noise_picture(), whole)
+    assert (np.asarray(fill) == noise_picture()).all()
+
+
+def test_the_callback_sees_every_step_and_can_stop(painter: repaint.Inpainter) -> None:
+    steps: list[repaint.Step] = []
+    painter(noise_picture(), half(), num_samples=2, callback=steps.append)
+    assert [(step.t, step.s) for step in steps] == list(pairwise(painter.pipeline.times))
+    assert steps[-1].nfe == painter.pipeline.nfe
+    assert steps[0].x.shape == (2, 3, SIZE, SIZE)
+
+    def stop(step: repaint.Step) -> None:
+        steps.append(step)
+        raise KeyboardInterrupt
+
+    steps.clear()
+    with pytest.raises(KeyboardInterrupt):
+        painter(noise_picture(), half(), callback=stop)
+    assert len(steps) == 1
+
+
+def test_classes(tmp_path: Path) -> None:
+    path = tmp_path / "classes.safetensors"
+    path.write_bytes(encode_checkpoint(tiny_unet(num_classes=5).state_dict(), {}))
+    painter = repaint.Inpainter(path, **SETTINGS)
+    fills = [painter(noise_picture(), half(), y=y)[0].tobytes() for y in (None, 0, 1)]
+    assert fills[1] != fills[2]
+    with pytest.raises(repaint.ConfigError, match=r"class 5 is not in 0\.\.4"):
+        painter(noise_picture(), half(), y=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mask": half(SIZE, 2 * SIZE)}, "another aspect ratio"),
+        ({"mask": half().astype(float)}, "mask: an array must be uint8"),
+        ({"image": noise_picture().astype(np.float32)}, r"image: an array must be uint8 .* not float32 \[16, 16, 3\]"),
+        ({"image": Image.new("F", (SIZE, SIZE))}, "image: its pixels are floats"),
+        ({"image": "nowhere.png"}, "nowhere.png"),
+        ({"mask": None}, "image: has no transparent part"),
+        ({"num_samples": 0}, "num_samples must be a whole number from 1 on, not 0"),
+        ({"num_samples": 1.5}, "num_samples must be a whole number from 1 on, not 1.5"),
+        ({"y": 3}, "y=3: neither the network nor a classifier asks for a class"),
+        ({"mask": half()[None]}, r"mask: an array must be .* not bool \[1, 16, 16\]"),
+        ({"image": noise_picture()[:0]}, r"not uint8 \[0, 16, 3\]"),
+        ({"image": noise_picture()[0, 0]}, r"not uint8 \[3\]"),
+        ({"image": [1, 2]}, "image: a Pillow picture, an array or a path is needed, not list"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(painter: repaint.Inpainter, arguments: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {"image": noise_picture(), "mask": half()} | arguments
+    with pytest.raises(repaint.RepaintError, match=message) as caught:
+        painter(given.pop("image"), given.pop("mask"), **given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"timestep_respacin": "4"}, "did you mean 'timestep_respacing'"),
+        ({"schedule": "quick"}, "schedule"),
+        ({"device": "toaster"}, "toaster"),
+        ({"num_channels": 64}, "num_channels 64 \\(the file: 32\\)"),
+        ({"use_ddim": False, "ddim_eta": 0.5}, "ddim_eta has no meaning"),
+        ({"fit": "windw"}, "fit: .*'windw'"),
+        ({"mask_polarity": "hole-white"}, "mask_polarity: .*'hole-white'"),
+        ({"window_context": -3.0}, "window_context"),
+        ({"fit": "pad", "window_context": 0.5}, "window_context has no meaning without fit: window"),
+        ({"paste_known": False}, "paste_known: false .* only fit: crop"),
+        ({"inpa_inj_sched_prev": False}, "only fit: crop allows it"),
+        ({"seed": 5}, "seed is not a setting"),
+        ({"model_path": "other.pt"}, "model_path is not a setting; give the model by that name"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(repaint.ConfigError, match=message):
+        repaint.Inpainter(model, **(SETTINGS | settings))
+
+
+def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
+    with pytest.warns(UserWarning, match="with the usual num_heads 4"):
+        painter = repaint.Inpainter(model, **SETTINGS)
+    assert "noise_schedule linear" in str(painter.note)
+
+
+def test_another_schedule_shares_the_network(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(schema.PRESETS, "preview", (3, 1, 2))
+    other = painter.with_schedule("preview")
+    assert other.pipeline.model is painter.pipeline.model
+    assert (other.pipeline.nfe, other.count_calls(noise_picture(), half())) == (5, 5)
+    (fill,) = other(noise_picture(), half())
+    (own,) = repaint.Inpainter(painter.pipeline.config.model_path, **(SETTINGS | {"schedule": "preview"} | NO_STEPS))(
+        noise_picture(), half()
+    )
+    assert fill.tobytes() == own.tobytes()
+    assert painter.pipeline.nfe == 7
+    with pytest.raises(repaint.ConfigError, match="schedule"):
+        painter.with_schedule("quick")
+
+
+def test_too_little_memory_is_told_in_one_line(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(pipeline, "p_sample_loop", full)
+    with pytest.raises(repaint.ConfigError, match="out of memory with 2 fills at a time; ask for fewer"):
+        painter(noise_picture(), half(), num_samples=2)
+
+
+def test_a_cut_off_file_is_an_error(painter: repaint.Inpainter, tmp_path: Path) -> None:
+    Image.fromarray(noise_picture()).save(tmp_path / "whole.png")
+    (tmp_path / "part.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
+    with pytest.raises(repaint.DataError, match="image: not a readable picture"):
+        painter(Image.open(tmp_path / "part.png"), half())
+
+
+def test_a_fill_that_is_not_finite_is_an_error(model: Path) -> None:
+    broken = repaint.Inpainter(model, **SETTINGS)
+    object.__setattr__(broken.pipeline, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
+    with pytest.raises(repaint.DataError, match="fill 0: not finite from transition 1"):
+        broken(noise_picture(), half())

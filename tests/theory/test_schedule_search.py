@@ -1,0 +1,153 @@
+"""Designed schedules: their exact distance, and the search for small ones."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repaint.diffusion.betas import get_named_beta_schedule
+from repaint.diffusion.respacing import space_timesteps
+from repaint.schedule import bell_passes, get_schedule_jump, get_schedule_passes
+from repaint.theory.fields import Field
+from repaint.theory.gaussian_law import (
+    ReverseStep,
+    conditional_law,
+    power_law_covariance,
+    relative_distance,
+    repaint_law,
+)
+from repaint.theory.objective import Affine, Objective
+from repaint.theory.schedule_search import MOST_STEPS, Design, Limits, even_design, make_judge, search
+
+LEVELS = np.cumprod(1 - get_named_beta_schedule("linear", 1000))
+SIDE = 8
+COVARIANCE = power_law_covariance(SIDE, 3, 0.25)
+ROWS, COLUMNS = np.indices((SIDE, SIDE))
+
+
+def middle(first: int, end: int) -> np.ndarray:
+    return (first <= ROWS) & (end > ROWS) & (first <= COLUMNS) & (end > COLUMNS)
+
+
+MASKS = {
+    "half": COLUMNS < SIDE // 2,
+    "nn2": (ROWS % 2 == 1) & (COLUMNS % 2 == 1),
+    "ex64": middle(3, 5),
+    "box": ~middle(2, 6),
+}
+FIELD = Field(COVARIANCE, tuple(mask.ravel() for mask in MASKS.values()))
+OBJECTIVE = Objective([FIELD], LEVELS)
+
+
+def oracle_distance(times: list[int], timesteps: list[int], step: ReverseStep) -> float:
+    logs = []
+    for known in FIELD.masks:
+        law = repaint_law(COVARIANCE, known, times, LEVELS[timesteps], step=step).of(~known)
+        logs.append(
+            math.log(relative_distance(law, conditional_law(COVARIANCE, known), COVARIANCE[np.ix_(known, known)]))
+        )
+    return math.exp(np.mean(logs))
+
+
+@pytest.mark.parametrize("step", [ReverseStep("small"), ReverseStep("learned"), ReverseStep(eta=0.3)])
+def test_the_fast_distance_is_the_oracles(step: ReverseStep) -> None:
+    timesteps, passes = space_timesteps(1000, "power7:1.6"), [9, 1, 4, 2, 1, 3, 1]
+    expected = oracle_distance(get_schedule_passes(passes), timesteps, step)
+    assert OBJECTIVE.distance(timesteps, passes, step) == pytest.approx(expected, rel=1e-9)
+    assert OBJECTIVE.distance_of_times(timesteps, get_schedule_passes(passes), step) == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "calls", "distance"),
+    [
+        ((250, 10, 10), 2410, 0.032),
+        ((250, 10, 5), 1210, 0.072),
+        ((50, 5, 5), 230, 0.124),
+        (("power30:1.25", bell_passes(30, 0.02, 0.19, 20)), 196, 0.017),
+        (("power30:1.5", bell_passes(30, 0.05, 0.11, 20)), 151, 0.021),
+        (("power15:2", bell_passes(15, 0, 0.16, 20)), 84, 0.038),
+        (("power23:1.62", [38, 62, 47, 30, 17, 10, 12, 4, 6, *[1] * 14]), 240, 0.0072),
+        (("power13:1.70", [48, 33, 17, 8, 6, *[1] * 8]), 120, 0.0159),
+        (("power8:1.97", [31, 16, 8, *[1] * 5]), 60, 0.0398),
+    ],
+)
+def test_known_schedules_have_the_known_distances(schedule: tuple, calls: int, distance: float) -> None:
+    """An 8x8 field of spectrum 1/f^3 and standard deviation 0.5; values measured independently, to two digits."""
+    if len(schedule) == 3:
+        steps, length, samples = schedule
+        times, timesteps = get_schedule_jump(steps, 1, length, samples), space_timesteps(1000, str(steps))
+    else:
+        times, timesteps = get_schedule_passes(schedule[1]), space_timesteps(1000, schedule[0])
+    assert sum(after < before for before, after in pairwise(times)) == calls
+    assert oracle_distance(times, timesteps, ReverseStep("learned")) == pytest.approx(distance, rel=0.05)
+
+
+@given(st.integers(1, 40))
+def test_squaring_repeats(times: int) -> None:
+    rng = np.random.default_rng(0)
+    step = Affine(0.3 * rng.normal(size=(3, 3)), rng.normal(size=(3, 2)), np.eye(3))
+    slowly = step
+    for _ in range(times - 1):
+        slowly = step.after(slowly)
+    fast = step.repeated(times)
+    for name in ("matrix", "inner", "noise"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(slowly, name), rtol=1e-8, atol=1e-12)
+
+
+def test_the_search_finds_what_is_known_to_be_there() -> None:
+    """The schedule of 240 calls is found in `test_design_schedule.py`."""
+    calls, wanted = 120, 0.020
+    judge = make_judge(OBJECTIVE, "learned")
+    reports: list[tuple[int, float]] = []
+    found = search(judge, Limits(calls), trials=60, rounds=3, report=lambda done, best: reports.append((done, best)))
+    assert found.calls == calls
+    assert judge(found) <= wanted
+    assert [done for done, _ in reports] == list(range(1, len(reports) + 1))
+    assert reports[-1][1] == judge(found)
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    first, again, other = (
+        search(make_judge(OBJECTIVE, "learned"), Limits(40), trials=10, rounds=1, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+@given(st.integers(0, 200), st.integers(2, 20), st.floats(0, 1), st.integers(0, 3))
+def test_designs_keep_within_limits(spare: int, fewest: int, evenness: float, seed: int) -> None:
+    limits = Limits(fewest + spare, fewest, evenness, (None, 0.0, 0.5))
+    seen: list[Design] = []
+
+    def judge(design: Design) -> float:
+        seen.append(design)
+        return float(len(design.passes) % 7 + design.passes[0] % 5)
+
+    search(judge, limits, trials=5, rounds=2, seed=seed)
+    assert {design.calls for design in seen} == {limits.calls}
+    assert min(len(design.passes) for design in seen) >= fewest
+    assert max(len(design.passes) for design in seen) <= limits.most_steps <= max(fewest, MOST_STEPS)
+    for design in seen:
+        assert min(design.passes[:-1]) >= max(1, int(evenness * (limits.calls - 1) / (len(design.passes) - 1)))
+    assert {design.passes[-1] for design in seen} == {1}
+    assert {design.eta for design in seen} == set(limits.etas)
+
+
+def test_the_even_design_is_tried() -> None:
+    limits = Limits(100, 20)
+    assert even_design(limits) == Design(100, (6,) * 4 + (5,) * 15 + (1,))
+    assert search(lambda design: 0 if design == even_design(limits) else 1, limits, trials=3) == even_design(limits)
+
+
+def test_the_kind_of_step_is_searched_too() -> None:
+    found = search(lambda design: abs((design.eta or 9) - 0.5), Limits(30, etas=(None, 0.0, 0.5)), trials=3, rounds=1)
+    assert found.eta == 0.5
+
+
+def test_steps_that_fall_together_are_no_design() -> None:
+    judge = make_judge(Objective([FIELD], LEVELS[:20]), "learned")
+    assert judge(Design(240, (1,) * 15)) == np.inf

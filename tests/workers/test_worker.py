@@ -1,0 +1,241 @@
+"""Runs of several processes, started by torchrun as users start them, and what becomes of them when processes die."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.distributed import HashStore
+
+from repaint.errors import DataError
+from repaint.workers import worker
+from repaint.workers.worker import PIECE, Worker, single_worker
+from tests.helpers.tiny import make_run
+
+ROOT = Path(__file__).parents[1]
+PICTURES = 12
+DEATHS = int(os.environ.get("REPAINT_DEATHS", "2"))  # how many random moments of death to try
+STEPS = {"timestep_respacing": "20", "schedule_jump_params": {"jump_length": 2, "jump_n_sample": 4}}
+
+
+def command(conf: Path, processes: int, *arguments: str) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes else []
+    return [sys.executable, *launcher, "test.py", "--conf_path", str(conf), "--device", "cpu", *arguments]
+
+
+def run(conf: Path, processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(conf, processes, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def into(folder: Path, base: Path) -> Path:
+    """The configuration `base` with results in another folder."""
+    tree = yaml.safe_load(base.read_text())
+    paths = tree["data"]["eval"]["tiny"]["paths"]
+    tree["data"]["eval"]["tiny"]["paths"] = {key: f"{folder}/{Path(path).name}" for key, path in paths.items()}
+    folder.mkdir()
+    (folder / "conf.yml").write_text(yaml.safe_dump(tree))
+    return folder / "conf.yml"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.png"))}
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one process; its folder."""
+    folder = tmp_path_factory.mktemp("team")
+    base = make_run(folder, PICTURES, **STEPS)
+    done = run(into(folder / "alone", base), 0)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def check_complete(folder: Path, reference: Path) -> None:
+    """All is there once, equal to the bytes of the undisturbed run, and nothing else."""
+    assert contents(folder) == contents(reference / "alone")
+    assert sorted(line["name"] for line in lines(folder)) == [f"{i:02d}.png" for i in range(PICTURES)]
+    strangers = [path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+    assert strangers == []
+    assert not (folder / "manifest_parts").exists()
+
+
+def test_several_processes_make_the_same_files(tmp_path: Path, reference: Path) -> None:
+    processes = 4  # what two do is seen where one of them dies
+    done = run(into(tmp_path / "out", reference / "conf.yml"), processes)
+    assert done.returncode == 0, done.stderr
+    check_complete(tmp_path / "out", reference)
+    assert f"on {processes} x cpu" in done.stdout
+    assert done.stdout.count("12 pictures filled") == 1
+    assert len([line for line in done.stdout.splitlines() if line.startswith("tiny:")]) == 1
+    again = run(tmp_path / "out/conf.yml", processes)
+    assert "12 of 12 pictures are finished already" in again.stdout
+    check_complete(tmp_path / "out", reference)
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def workers_of(launcher: int) -> list[int]:
+    """Process numbers of the workers of a torchrun."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == launcher and b"test.py" in (path.parent / "cmdline").read_bytes():
+            found.append(int(path.parent.name))
+    return sorted(found)
+
+
+def kill_when(conf: Path, folder: Path, finished: int, victim: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start two processes, and kill one of them with SIGKILL once so many pictures are finished."""
+    launcher = subprocess.Popen(
+        command(conf, 2, *arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and launcher.poll() is None:
+        workers = workers_of(launcher.pid)
+        if len(workers) == 2 and len(list(folder.glob("inpainted/*.png"))) >= finished:
+            os.kill(workers[victim], signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    return launcher
+
+
+@pytest.mark.parametrize("number", range(DEATHS))
+def test_what_a_killed_process_left_is_done_by_the_next_run(tmp_path: Path, reference: Path, number: int) -> None:
+    chance = random.Random(number)
+    conf = into(tmp_path / "out", reference / "conf.yml")
+    launcher = kill_when(conf, tmp_path / "out", chance.randrange(PICTURES - 1), chance.randrange(2))
+    assert launcher.wait(120) != 0
+    for path in (tmp_path / "out").rglob(".repaint-*.part"):
+        os.utime(path, (0, 0))  # old enough to be nobody's
+    done = run(conf, chance.choice([0, 2]))
+    assert done.returncode == 0, done.stderr
+    check_complete(tmp_path / "out", reference)
+
+
+def test_two_machines_restart_together_and_overwrite_once(tmp_path: Path, reference: Path) -> None:
+    """After a death only its own machine counts the restart, so that number is not the same everywhere."""
+    if DEATHS < 10:
+        pytest.skip("torchrun takes minutes to notice; REPAINT_DEATHS=10 runs it")
+    conf = into(tmp_path / "out", reference / "conf.yml")
+    assert run(conf, 0).returncode == 0
+    launch = command(conf, 1, "--overwrite")
+    place = launch.index("--standalone")
+    launch[place : place + 1] = [
+        "--nnodes=2",
+        "--rdzv_backend=c10d",
+        "--rdzv_endpoint=localhost:29573",
+        "--max-restarts=1",
+    ]
+    machines = [
+        subprocess.Popen(launch, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)
+    ]
+    started = time.time()
+    wait_until(lambda: sum(path.stat().st_mtime > started for path in tmp_path.glob("out/inpainted/*.png")) >= 3)
+    os.kill(workers_of(machines[1].pid)[0], signal.SIGKILL)
+    assert [machine.wait(400) for machine in machines] == [0, 0]
+    assert all(path.stat().st_mtime > started for path in tmp_path.glob("out/inpainted/*.png"))
+    for path in (tmp_path / "out").rglob(".repaint-*.part"):
+        path.unlink()
+    check_complete(tmp_path / "out", reference)
+
+
+def test_a_restart_takes_over_what_a_killed_process_left(tmp_path: Path, reference: Path) -> None:
+    conf = into(tmp_path / "out", reference / "conf.yml")
+    restarting = command(conf, 2)
+    restarting.insert(restarting.index("--standalone"), "--max-restarts=1")
+    launcher = subprocess.Popen(restarting, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(list((tmp_path / "out").glob("inpainted/*.png"))) >= 2)
+    os.kill(workers_of(launcher.pid)[0], signal.SIGKILL)
+    assert launcher.wait(200) == 0
+    for path in (tmp_path / "out").rglob(".repaint-*.part"):
+        path.unlink()  # too young for the restart to know that it is nobody's
+    check_complete(tmp_path / "out", reference)
+
+
+def test_a_mistake_is_told_once(tmp_path: Path, reference: Path) -> None:
+    conf = into(tmp_path / "out", reference / "conf.yml")
+    done = run(conf, 2, "--set", "data.eval.tiny.gt_path=nowhere")
+    assert done.returncode != 0
+    assert done.stderr.count("nowhere: no such folder") == 1
+
+
+def test_a_bad_picture_is_told_by_the_exit_code_when_all_others_are_done(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, 4)
+    (tmp_path / "gt/02.png").write_bytes(b"damaged")
+    restarting = command(conf, 2)
+    restarting.insert(restarting.index("--standalone"), "--max-restarts=1")
+    done = subprocess.run(restarting, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode != 0
+    assert (
+        done.stdout.count("3 pictures filled, 1 could not be done") == 1
+    )  # a restart would end alike, so it does nothing
+    assert len(list((tmp_path / "out/inpainted").iterdir())) == 3
+
+
+def test_numbers_are_claimed_once() -> None:
+    alone = single_worker(torch.device("cpu"))
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(lambda _: list(alone.claim(500)), range(4)))
+    assert sorted(number for part in parts for number in part) == list(range(500))
+
+
+def pair(tmp: HashStore) -> list[Worker]:
+    return [Worker(rank, 2, torch.device("cpu"), tmp, HashStore()) for rank in range(2)]
+
+
+def test_messages_of_any_length_are_heard() -> None:
+    main, other = pair(HashStore())
+    text = "ä" * (2 * PIECE + 7)
+    main.tell("plan", text)
+    main.tell("nothing", "")
+    assert other.hear("plan") == text
+    assert other.hear("nothing") == ""
+
+
+def test_nobody_waits_for_a_process_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LOST_SECONDS", 0.5)
+    main, other = pair(HashStore())
+    assert main.gather("tally", "mine", lambda: None) == ["mine"]
+    with pytest.raises(DataError, match="the main process"):
+        other.hear("end")
+
+
+def test_a_slow_process_is_waited_for_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LOST_SECONDS", 0.5)
+    store = HashStore()
+    main, other = pair(store)
+    calls = 0
+
+    def waiting() -> None:
+        nonlocal calls
+        calls += 1
+        store.set("pulse/1", str(calls))
+        if calls == 6:
+            other.tell("tally/1", "theirs")
+
+    assert main.gather("tally", "mine", waiting) == ["mine", "theirs"]
+    assert calls == 6
