@@ -5,6 +5,7 @@ import os
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.respacing import space_timesteps
+from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
 from repaint.errors import CheckpointError, ConfigError, DataError, RepaintError
 from repaint.inpainter import Inpainter, inpaint
 from repaint.noise import PictureNoise
@@ -15,11 +16,14 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckpointError",
     "ConfigError",
+    "DDIMStep",
+    "DDPMStep",
     "DataError",
     "GaussianDiffusion",
     "Inpainter",
     "PictureNoise",
     "RepaintError",
+    "ReverseStep",
     "Step",
     "count_network_calls",
     "get_named_beta_schedule",

@@ -13,6 +13,7 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.diffusion.respacing import space_timesteps
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
 from repaint.models.unet import UNet
 from repaint.sampler import Step, p_sample_loop
@@ -107,15 +108,16 @@ def test_sampler_trajectory(name: str) -> None:
     generator = torch.Generator().manual_seed(entry["seed"])
     down: list[Step] = []
 
+    diffusion = process(entry["T"], entry.get("clip", True))
+    y = torch.tensor([entry["y"]]) if "y" in entry else None
+    cond_fn = classifier_guidance(classifier(), entry["guide"]) if "guide" in entry else None
     sample = p_sample_loop(
-        unet(entry["unet"]),
-        process(entry["T"], entry.get("clip", True)),
+        DDPMStep(diffusion, unet(entry["unet"]), y, cond_fn),
+        diffusion,
         golden_picture(entry["seed"]),
         golden_mask(entry["mask"]),
         times,
         lambda: torch.randn(1, 3, SIZE, SIZE, generator=generator),
-        y=torch.tensor([entry["y"]]) if "y" in entry else None,
-        cond_fn=classifier_guidance(classifier(), entry["guide"]) if "guide" in entry else None,
         inject=entry.get("inject", True),
         paste_known=False,
         callback=lambda step: down.append(step) if step.s < step.t else None,

@@ -14,12 +14,14 @@ from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.cli import inpaint_main
 from repaint.config.schema import Config, load_config
 from repaint.data.images import to_uint8
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.process import build_diffusion, build_times
 from repaint.sampler import p_sample_loop
+from tests.config.test_config import PUBLISHED_FORMAT
 from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,
@@ -31,7 +33,6 @@ from tests.helpers.golden_inputs import (
     relative_error,
 )
 from tests.helpers.tiny import read_pixels, write_masks, write_pictures
-from tests.test_config import PUBLISHED_FORMAT
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,15 +82,15 @@ def test_built_from_the_published_format_the_float_picture_is_golden(guided_run:
     config = load_config(Config, guided_run)
     device = torch.device("cpu")
     model = load_network(config, read_weights(config.model_path), device)
+    diffusion = build_diffusion(config, config.timestep_respacing, config.clip_denoised)
+    cond_fn = load_cond_fn(config, read_classifier_weights(config), device)
     sample = p_sample_loop(
-        model,
-        build_diffusion(config, config.timestep_respacing, config.clip_denoised),
+        DDPMStep(diffusion, model, torch.tensor([config.cond_y]), cond_fn),
+        diffusion,
         golden_picture(config.seed),
         golden_mask("expand"),
         build_times(config),
         PictureNoise([picture_seed(config.seed, 0)], (3, SIZE, SIZE)),
-        y=torch.tensor([config.cond_y]),
-        cond_fn=load_cond_fn(config, read_classifier_weights(config), device),
         paste_known=config.paste_known,
     )
     assert relative_error(sample, golden_arrays("sampler_s_guided")["sample"]) < 1e-5

@@ -9,6 +9,7 @@ from torch import Tensor
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.respacing import space_timesteps
+from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep
 from repaint.noise import PictureNoise
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls, get_schedule_jump
@@ -17,7 +18,6 @@ from tests.helpers.golden_inputs import golden_unet
 SHAPE = (3, 16, 16)
 STEPS = 6
 TIMES = get_schedule_jump(STEPS, jump_length=2, jump_n_sample=2)
-Y = torch.tensor([1])
 
 
 class Recorder:
@@ -35,14 +35,9 @@ class Recorder:
     def q_forward(self, x: Tensor, t: int, s: int, noise: Tensor) -> Tensor:
         return self._note(f"q_forward from {t}", s, noise)
 
-    def p_sample(self, model: Any, x: Tensor, t: int, noise: Tensor, y: Any, cond_fn: Any) -> tuple[Tensor, Tensor]:
-        assert (model, y, cond_fn) == ("model", Y, "cond_fn")
+    def reverse_step(self, x: Tensor, t: int, noise: Tensor) -> tuple[Tensor, Tensor]:
         self.seen = x
-        return self._note("p_sample", t, noise), -noise
-
-    def ddim_sample(self, model: Any, x: Tensor, t: int, noise: Tensor, y: Any, eta: float) -> tuple[Tensor, Tensor]:
-        assert (model, y) == ("model", Y)
-        return self._note(f"ddim_sample {eta}", t, noise), -noise
+        return self._note("reverse step", t, noise), -noise
 
     def _note(self, name: str, t: int, noise: Tensor) -> Tensor:
         self.events.append((name, t, int(noise.mean())))
@@ -52,9 +47,8 @@ class Recorder:
 def record(times: list[int], mask: float = 0.5, **options: Any) -> list[tuple[Any, ...]]:
     recorder, draws = Recorder(), count()
     shape = (1, *SHAPE)
-    options = {"cond_fn": "cond_fn"} | options
     noise: Callable[[], Tensor] = lambda: torch.full(shape, float(next(draws)))  # noqa: E731
-    p_sample_loop("model", recorder, torch.zeros(shape), torch.full(shape, mask), times, noise, y=Y, **options)
+    p_sample_loop(recorder.reverse_step, recorder, torch.zeros(shape), torch.full(shape, mask), times, noise, **options)
     recorder.events.append(("draws", next(draws)))
     return recorder.events
 
@@ -88,7 +82,10 @@ def sample(network: Any) -> Callable[..., Tensor]:
         x0 = pictures(len(seeds)) if x0 is None else x0
         mask = left_half() if mask is None else mask
         noise = options.pop("noise", None) or PictureNoise(seeds, SHAPE)
-        return p_sample_loop(network, diffusion(), x0, mask, options.pop("times", TIMES), noise, **options)
+        process = diffusion()
+        eta = options.pop("eta", None)
+        step = DDPMStep(process, network) if eta is None else DDIMStep(process, network, eta=eta)
+        return p_sample_loop(step, process, x0, mask, options.pop("times", TIMES), noise, **options)
 
     return run
 
@@ -99,38 +96,26 @@ def sample(network: Any) -> Callable[..., Tensor]:
 def test_operations_their_times_and_their_noise() -> None:
     assert record([2, 1, 2, 1, 0, -1]) == [
         # Draw 0 is the start. The very first step does not merge and does not draw for the known part.
-        ("p_sample", 2, 1),
+        ("reverse step", 2, 1),
         ("q_forward from 1", 2, 2),
         ("q_sample", 2, 4),  # drawn after the reverse step's noise, used before it; at the level of x_t
-        ("p_sample", 2, 3),
+        ("reverse step", 2, 3),
         ("q_sample", 1, 6),
-        ("p_sample", 1, 5),
+        ("reverse step", 1, 5),
         ("q_sample", 0, 8),
-        ("p_sample", 0, 7),
+        ("reverse step", 0, 7),
         ("draws", 9),
     ]
 
 
 def test_without_injection_nothing_is_merged_or_drawn_for_it() -> None:
     assert record([2, 1, 2, 1, 0, -1], inject=False) == [
-        ("p_sample", 2, 1),
+        ("reverse step", 2, 1),
         ("q_forward from 1", 2, 2),
-        ("p_sample", 2, 3),
-        ("p_sample", 1, 4),
-        ("p_sample", 0, 5),
+        ("reverse step", 2, 3),
+        ("reverse step", 1, 4),
+        ("reverse step", 0, 5),
         ("draws", 6),
-    ]
-
-
-def test_ddim_steps_take_the_same_draws() -> None:
-    assert record([1, 0, 1, 0, -1], ddim_eta=0.5, cond_fn=None) == [
-        ("ddim_sample 0.5", 1, 1),
-        ("q_forward from 0", 1, 2),
-        ("q_sample", 1, 4),
-        ("ddim_sample 0.5", 1, 3),
-        ("q_sample", 0, 6),
-        ("ddim_sample 0.5", 0, 5),
-        ("draws", 7),
     ]
 
 
@@ -138,7 +123,7 @@ def test_merge_takes_the_known_part_where_the_mask_is_one() -> None:
     recorder, draws = Recorder(), count()
     mask = left_half().expand(1, *SHAPE)  # a mask may have three channels
     noise: Callable[[], Tensor] = lambda: torch.full((1, *SHAPE), float(next(draws)))  # noqa: E731
-    p_sample_loop("model", recorder, pictures(), mask, [1, 0, -1], noise, y=Y, cond_fn="cond_fn")
+    p_sample_loop(recorder.reverse_step, recorder, pictures(), mask, [1, 0, -1], noise)
     known, unknown = 3.0, 1.0  # the known part's second draw, the state made from the first reverse step's
     assert torch.equal(recorder.seen, mask * known + (1 - mask) * unknown)
 
@@ -207,7 +192,7 @@ def test_deterministic_ddim_uses_no_noise_but_the_start(sample: Callable[..., Te
         later = PictureNoise([seed], SHAPE)
         draws = count()
         noise: Callable[[], Tensor] = lambda: start if next(draws) == 0 else later()  # noqa: E731
-        return sample(times=plain, noise=noise, ddim_eta=eta, inject=False)
+        return sample(times=plain, noise=noise, eta=eta, inject=False)
 
     assert torch.equal(run(1, eta=0.0), run(2, eta=0.0))
     assert not torch.allclose(run(1, eta=1.0), run(2, eta=1.0), atol=1e-2)
@@ -215,17 +200,3 @@ def test_deterministic_ddim_uses_no_noise_but_the_start(sample: Callable[..., Te
 
 def test_result_needs_no_gradient(sample: Callable[..., Tensor]) -> None:
     assert not sample().requires_grad
-
-
-def test_guidance_with_ddim_is_refused() -> None:
-    with pytest.raises(ValueError, match="leave out cond_fn or ddim_eta"):
-        p_sample_loop(
-            lambda x, _timesteps, _y: x,
-            GaussianDiffusion(get_named_beta_schedule("linear", 1000), [0, 999]),
-            torch.zeros(1, 3, 8, 8),
-            torch.ones(1, 1, 8, 8),
-            [1, 0, -1],
-            PictureNoise([0], (3, 8, 8)),
-            cond_fn=lambda x, _timesteps, _y: x,
-            ddim_eta=0.0,
-        )

@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from repaint.checkpoints.architecture import build_unet, build_unet_config
 from repaint.config.schema import Config
 from repaint.diffusion.gaussian import GaussianDiffusion
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.blocks import PointwiseConv1d, PointwiseConv2d
 from repaint.models.diffusers_unet import library
 from repaint.models.optimize import prepare
@@ -83,7 +84,9 @@ class Repaint:
         noise = PictureNoise(range(batch), shape[1:], self.device)
         kernels = [SDPBackend.MATH] if self.name == PUBLISHED else list(SDPBackend.__members__.values())
         with sdpa_kernel(kernels):
-            return p_sample_loop(self._told(call), diffusion, x0, mask, range(calls - 1, -2, -1), noise)
+            return p_sample_loop(
+                DDPMStep(diffusion, self._told(call)), diffusion, x0, mask, range(calls - 1, -2, -1), noise
+            )
 
     def _told(self, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The network cannot see in the published code's timesteps, one for each picture, that they are equal."""

@@ -1,4 +1,4 @@
-"""The Gaussian diffusion process: constants, forward steps, and one reverse step (DDPM or DDIM).
+"""The Gaussian diffusion process: constants, forward steps, posterior, and the distribution of a reverse step.
 
 Symbols follow Ho et al. 2020 (DDPM) and Nichol and Dhariwal 2021 (IDDPM). All states are float32 [B, 3, H, W] with
 pictures in [-1, 1]. A time `t` is an int (sampling: the whole batch is at one time) or an int64 tensor [B] (training).
@@ -24,8 +24,8 @@ Time = int | Tensor
 
 
 @dataclass(frozen=True)
-class ReverseStep:
-    """The law of x_{t-1} given x_t as the network sees it: a diagonal normal, and the estimate of x0 behind it."""
+class ReverseDistribution:
+    """The network's distribution of x_{t-1} given x_t: a diagonal normal, and the estimate of x0 behind it."""
 
     mean: Tensor
     log_variance: Tensor
@@ -46,7 +46,7 @@ class GaussianDiffusion(nn.Module):
         variance_type: "learned_range" (IDDPM equation 15, the network's last three channels), or fixed to the
             posterior's ("fixed_small") or the forward step's ("fixed_large") variance (DDPM section 3.2).
         clip_denoised: clamp the estimate of x0 to [-1, 1].
-        rescale_timesteps: show the network timesteps scaled to 0..1000 whatever the length of the trained process.
+        rescale_timesteps: give the network timesteps scaled to 0..1000 whatever the length of the trained process.
     """
 
     betas: Tensor
@@ -76,7 +76,7 @@ class GaussianDiffusion(nn.Module):
         self.register_buffer("timestep_map", seen, persistent=False)
 
     def timesteps(self, t: Time, batch: int) -> Tensor:
-        """What the network is told for time `t`: original timesteps [batch]."""
+        """Original timesteps [batch] that the network receives for time `t`."""
         return self.timestep_map[t].expand(batch)
 
     def at(self, table: str, t: Time) -> Tensor:
@@ -116,7 +116,7 @@ class GaussianDiffusion(nn.Module):
         return (self.at("sqrt_recip_alphas_cumprod", t) * x - x0) / self.at("sqrt_recipm1_alphas_cumprod", t)
 
     def target(self, x0: Tensor, t: Time, noise: Tensor) -> Tensor:
-        """What the network should answer to x_t = q_sample(x0, t, noise), by its mean type."""
+        """Training target of the network at x_t = q_sample(x0, t, noise), by its mean type."""
         if self.mean_type == "xstart":
             return x0
         return noise if self.mean_type == "epsilon" else self.velocity(x0, t, noise)
@@ -125,21 +125,21 @@ class GaussianDiffusion(nn.Module):
         """The velocity sqrt(abar_t) noise - sqrt(1 - abar_t) x0 (Salimans and Ho 2022, appendix D)."""
         return self.at("sqrt_alphas_cumprod", t) * noise - self.at("sqrt_one_minus_alphas_cumprod", t) * x0
 
-    def read_xstart(self, prediction: Tensor, x: Tensor, t: Time) -> Tensor:
-        """The clean picture that a prediction [B, 3, H, W] at x_t = x means, by the network's mean type."""
+    def xstart_from_prediction(self, prediction: Tensor, x: Tensor, t: Time) -> Tensor:
+        """Estimate of x0 from a prediction [B, 3, H, W] at x_t = x, by the network's mean type."""
         if self.mean_type == "xstart":
             return prediction
         if self.mean_type == "epsilon":
             return self.predict_xstart(x, t, prediction)
         return self.at("sqrt_alphas_cumprod", t) * x - self.at("sqrt_one_minus_alphas_cumprod", t) * prediction
 
-    def reverse_step(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseStep:
-        """Read a network output [B, 3 or 6, H, W] at x_t = x as the law of x_{t-1}."""
-        pred_xstart = self.read_xstart(output[:, :3], x, t)
+    def reverse_distribution(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseDistribution:
+        """Distribution of x_{t-1} from a network output [B, 3 or 6, H, W] at x_t = x."""
+        pred_xstart = self.xstart_from_prediction(output[:, :3], x, t)
         if clip:
             pred_xstart = pred_xstart.clamp(-1, 1)
         mean = self.q_posterior_mean(pred_xstart, x, t)
-        return ReverseStep(mean, self._log_variance(output, t).expand_as(x), pred_xstart)
+        return ReverseDistribution(mean, self._log_variance(output, t).expand_as(x), pred_xstart)
 
     def _log_variance(self, output: Tensor, t: Time) -> Tensor:
         if self.variance_type == "fixed_small":
@@ -150,51 +150,16 @@ class GaussianDiffusion(nn.Module):
         upper, lower = self.at("log_betas", t), self.at("posterior_log_variance_clipped", t)
         return fraction * upper + (1 - fraction) * lower
 
-    def p_mean_variance(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> ReverseStep:
-        """The law of x_{t-1} given x_t = x: one network call.
+    def p_mean_variance(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> ReverseDistribution:
+        """Distribution of x_{t-1} given x_t = x: one network call.
 
         Args:
-            model: the network; sees original timesteps.
+            model: the network; receives original timesteps.
             x: [B, 3, H, W].
             t: respaced time, 0..num_timesteps-1.
             y: class labels int64 [B], or None.
         """
-        return self.reverse_step(model(x, self.timesteps(t, len(x)), y).float(), x, t, self.clip_denoised)
-
-    def p_sample(
-        self, model: Model, x: Tensor, t: int, noise: Tensor, y: Tensor | None = None, cond_fn: CondFn | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """One DDPM step (DDPM algorithm 2), with classifier guidance if `cond_fn` is given.
-
-        Guidance shifts the mean by variance x gradient of log p(y | x_t) (Dhariwal and Nichol 2021, algorithm 1).
-
-        Returns:
-            (x_{t-1}, pred_xstart), both like x. At t = 0 no noise is added.
-        """
-        step = self.p_mean_variance(model, x, t, y)
-        mean = step.mean
-        if cond_fn is not None:
-            mean = mean + step.log_variance.exp() * cond_fn(x, self.timesteps(t, len(x)), y).float()
-        if t > 0:
-            mean = mean + (0.5 * step.log_variance).exp() * noise
-        return mean, step.pred_xstart
-
-    def ddim_sample(
-        self, model: Model, x: Tensor, t: int, noise: Tensor, y: Tensor | None = None, eta: float = 0.0
-    ) -> tuple[Tensor, Tensor]:
-        """One DDIM step (Song et al. 2021, equations 12 and 16); `eta` 0 is deterministic, 1 has DDPM's variance.
-
-        Returns:
-            (x_{t-1}, pred_xstart), both like x.
-        """
-        pred_xstart = self.p_mean_variance(model, x, t, y).pred_xstart
-        eps = self.predict_eps(x, t, pred_xstart)  # after clipping: the noise that fits the clipped estimate
-        sigma = eta * self.at("posterior_std", t)
-        # sqrt(1 - abar_prev - sigma^2), factored so that float32 loses nothing where the terms nearly cancel.
-        shrink = (1 - eta**2 * self.at("betas_over_one_minus_alphas_cumprod", t)).clamp(min=0).sqrt()
-        direction = self.at("sqrt_one_minus_alphas_cumprod_prev", t) * shrink
-        mean = self.at("sqrt_alphas_cumprod_prev", t) * pred_xstart + direction * eps
-        return mean + sigma * noise, pred_xstart
+        return self.reverse_distribution(model(x, self.timesteps(t, len(x)), y).float(), x, t, self.clip_denoised)
 
 
 def _tables(betas: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from repaint.diffusion.gaussian import CondFn
 
 
 def classifier_guidance(classifier: Callable[[Tensor, Tensor], Tensor], scale: float) -> CondFn:
-    """A `cond_fn` for `p_sample`.
+    """A `cond_fn` for `DDPMStep`.
 
     Args:
         classifier: (x_t [B, 3, H, W], original timesteps [B]) -> logits [B, classes].

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from repaint.diffusion.gaussian import GaussianDiffusion, Model, ReverseStep
+from repaint.diffusion.gaussian import GaussianDiffusion, Model, ReverseDistribution
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ def training_losses(
         return TrainingLoss(mse, mse, torch.zeros_like(mse))
     # The variational term trains the variance alone: the mean is left to the simple loss (IDDPM, section 3.1).
     frozen_mean = torch.cat([output[:, :3].detach(), output[:, 3:]], dim=1)
-    vb = variational_term(diffusion, diffusion.reverse_step(frozen_mean, x, t, clip=False), x0, x, t)
+    vb = variational_term(diffusion, diffusion.reverse_distribution(frozen_mean, x, t, clip=False), x0, x, t)
     # lambda = 0.001 times the T terms of L_vlb, of which one is drawn.
     return TrainingLoss(mse + vb * (diffusion.num_timesteps / 1000), mse, vb)
 
 
-def variational_term(diffusion: GaussianDiffusion, step: ReverseStep, x0: Tensor, x: Tensor, t: Tensor) -> Tensor:
+def variational_term(
+    diffusion: GaussianDiffusion, step: ReverseDistribution, x0: Tensor, x: Tensor, t: Tensor
+) -> Tensor:
     """L_t of the variational bound in bits per dimension [B] (DDPM equations 5 and 13)."""
     kl = normal_kl(
         diffusion.q_posterior_mean(x0, x, t),

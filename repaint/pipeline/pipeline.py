@@ -12,6 +12,7 @@ from repaint.data.examples import Example
 from repaint.data.fill_state import FillState
 from repaint.data.images import to_tensor, to_unit
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
+from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
 from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.process import build_diffusion, build_times
@@ -39,6 +40,12 @@ class Pipeline:
     def nfe(self) -> int:
         """Network calls per batch."""
         return count_network_calls(self.times)
+
+    def reverse_step(self, y: Tensor | None = None) -> ReverseStep:
+        """The configured reverse step; `y` are class labels int64 [B], None for an unconditional model."""
+        if self.config.use_ddim:
+            return DDIMStep(self.diffusion, self.model, y, self.config.ddim_eta)
+        return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
 
     def has_to_fill(self, example: Example) -> bool:
         """Whether there is anything to do: a picture that is known all over stays as it is."""
@@ -70,15 +77,12 @@ class Pipeline:
         x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
         keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
         filled = p_sample_loop(
-            self.model,
+            self.reverse_step(None if classes is None else torch.tensor(classes, device=self.device)),
             self.diffusion,
             x0,
             keep_mask,
             self.times,
             PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
-            y=None if classes is None else torch.tensor(classes, device=self.device),
-            cond_fn=self.cond_fn,
-            ddim_eta=config.ddim_eta if config.use_ddim else None,
             inject=config.inpa_inj_sched_prev,
             paste_known=config.paste_known,
             callback=callback,

@@ -30,6 +30,7 @@ from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, des
 from repaint.data import images, storage
 from repaint.data.examples import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.errors import CheckpointError, ConfigError, DataError
 from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import fill_unet
@@ -277,7 +278,7 @@ class Trainer:
         seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
         empty = torch.zeros(config.sample_count, *shape, device=self.process.device)
         samples = p_sample_loop(
-            network.eval(),
+            DDPMStep(self.sample_diffusion, network.eval()),
             self.sample_diffusion,
             empty,
             empty[:, :1],

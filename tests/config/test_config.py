@@ -11,7 +11,7 @@ from repaint.pipeline.process import build_times
 from repaint.schedule import PRESETS
 from tests.helpers.tiny import write_config
 
-CONFS = Path(__file__).parents[1] / "confs"
+CONFS = Path(__file__).parents[2] / "confs"
 MASKS = ("thin", "thick", "ev2li", "nn2", "ex64", "genhalf")
 PUBLISHED = [f"test_{family}_{mask}" for family in ("c256", "inet256", "p256") for mask in MASKS]
 

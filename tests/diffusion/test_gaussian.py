@@ -6,48 +6,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, Model
-from repaint.diffusion.respacing import space_timesteps
-
-SHAPE = (2, 3, 4, 4)
-STEPS = 50
-BETAS = get_named_beta_schedule("linear", 1000)
-TIMESTEPS = space_timesteps(1000, str(STEPS))
-ABAR = np.cumprod(1 - BETAS)[TIMESTEPS]  # of the respaced process
-BETA = 1 - ABAR / np.append(1, ABAR[:-1])
+from repaint.diffusion.gaussian import GaussianDiffusion, MeanType
+from tests.helpers.process import (
+    ABAR,
+    BETA,
+    BETAS,
+    SHAPE,
+    STEPS,
+    TIMESTEPS,
+    ZERO,
+    always,
+    factor,
+    posterior_variance,
+    process,
+    randn,
+    some_times,
+    with_variance,
+)
 
 times = st.integers(0, STEPS - 1)
-some_times = pytest.mark.parametrize("t", [0, 1, 7, 25, STEPS - 1])
-
-
-def process(**options: Any) -> GaussianDiffusion:
-    return GaussianDiffusion(BETAS, TIMESTEPS, **options)
-
-
-def randn(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def always(output: Tensor) -> Model:
-    """A network that always answers the same."""
-    return lambda x, timesteps, y: output
-
-
-def factor(linear: Callable[[Tensor], Tensor]) -> float:
-    """How much a map of states scales its argument."""
-    return float(linear(torch.ones(SHAPE)).mean())
-
-
-def with_variance(prediction: Tensor, fraction: float = 0.0) -> Tensor:
-    """A network output whose learned variance is at `fraction`: 0 the posterior's, 1 the forward step's."""
-    return torch.cat([prediction, torch.full_like(prediction, 2 * fraction - 1)], dim=1)
-
-
-ZERO = torch.zeros(SHAPE)
-
 
 # Forward process
 
@@ -142,8 +121,8 @@ def test_picture_and_noise_are_recovered_from_a_state(t: int) -> None:
 def test_the_ideal_answer_means_the_clean_picture(mean_type: MeanType, t: int) -> None:
     diffusion, x0, noise = GaussianDiffusion(BETAS, TIMESTEPS, mean_type=mean_type), randn(1), randn(2)
     answer, x = diffusion.target(x0, t, noise), diffusion.q_sample(x0, t, noise)
-    torch.testing.assert_close(diffusion.read_xstart(answer, x, t), x0, rtol=0, atol=1e-3)
-    step = diffusion.reverse_step(with_variance(answer), x, t, clip=False)
+    torch.testing.assert_close(diffusion.xstart_from_prediction(answer, x, t), x0, rtol=0, atol=1e-3)
+    step = diffusion.reverse_distribution(with_variance(answer), x, t, clip=False)
     torch.testing.assert_close(step.pred_xstart, x0, rtol=0, atol=1e-3)
 
 
@@ -180,21 +159,7 @@ def test_tables_are_float32_buffers_outside_the_state_dict() -> None:
     assert all(buffer.device.type == "meta" for buffer in diffusion.to("meta").buffers())
 
 
-def test_a_single_step_is_a_process() -> None:
-    diffusion = GaussianDiffusion(BETAS, [999])
-    x, pred_xstart = diffusion.p_sample(always(with_variance(ZERO)), randn(1), 0, randn(2))
-    torch.testing.assert_close(x, pred_xstart)
-
-
 # What the network sees
-
-
-def test_network_sees_original_timesteps() -> None:
-    seen = []
-    process().p_sample(lambda x, timesteps, y: seen.append((timesteps, y)) or with_variance(x), ZERO, 7, ZERO)
-    assert seen[0][0].tolist() == [TIMESTEPS[7]] * 2
-    assert seen[0][1] is None
-    assert process().timesteps(torch.tensor([3, 9]), 2).tolist() == [TIMESTEPS[3], TIMESTEPS[9]]
 
 
 def test_rescaled_timesteps_run_to_a_thousand() -> None:
@@ -237,10 +202,6 @@ def test_half_precision_outputs_are_widened() -> None:
 # Reverse step: variance
 
 
-def posterior_variance(t: int) -> float:
-    return float(BETA[t] * (1 - ABAR[t - 1]) / (1 - ABAR[t]))
-
-
 @pytest.mark.parametrize(
     ("options", "fraction", "wanted"),
     [
@@ -263,77 +224,3 @@ def test_variance(options: dict[str, Any], fraction: float | None, wanted: Calla
 def test_first_fixed_variance_is_clipped_to_the_second_posterior_s(variance_type: Any) -> None:
     step = process(variance_type=variance_type).p_mean_variance(always(ZERO), randn(1), 0)
     assert step.log_variance.exp().numpy() == pytest.approx(posterior_variance(1), rel=1e-4)
-
-
-# Sampling
-
-
-@some_times
-@pytest.mark.parametrize("variance_type", ["learned_range", "fixed_small", "fixed_large"])
-def test_p_sample_draws_from_the_law_of_the_reverse_step(t: int, variance_type: Any) -> None:
-    diffusion, x, noise = process(variance_type=variance_type), randn(1), randn(2)
-    model = always(with_variance(randn(3), 0.3) if variance_type == "learned_range" else randn(3))
-    law = diffusion.p_mean_variance(model, x, t)
-    std = (0.5 * law.log_variance).exp() if t > 0 else 0  # the last step adds no noise
-    drawn, pred_xstart = diffusion.p_sample(model, x, t, noise)
-    torch.testing.assert_close(drawn, law.mean + std * noise)
-    assert torch.equal(pred_xstart, law.pred_xstart)
-
-
-@pytest.mark.parametrize("t", [0, 7])
-def test_guidance_shifts_the_mean_by_variance_times_gradient(t: int) -> None:
-    diffusion, x, y, gradient = process(), randn(1), torch.tensor([3, 4]), randn(4)
-    calls = []
-
-    def cond_fn(*arguments: Tensor) -> Tensor:
-        calls.append(arguments)
-        return gradient
-
-    model = always(with_variance(randn(3)))
-    plain, _ = diffusion.p_sample(model, x, t, randn(2), y)
-    guided, _ = diffusion.p_sample(model, x, t, randn(2), y, cond_fn)
-    variance = diffusion.p_mean_variance(model, x, t).log_variance.exp()
-    torch.testing.assert_close(guided - plain, variance * gradient, rtol=1e-4, atol=1e-6)
-    ((seen_x, timesteps, seen_y),) = calls
-    assert seen_x is x
-    assert seen_y is y
-    assert timesteps.tolist() == [TIMESTEPS[t]] * 2
-
-
-def test_perfect_network_leads_to_the_picture() -> None:
-    diffusion, x0 = process(), randn(1).clamp(-1, 1)
-    x = randn(2)
-    for t in reversed(range(STEPS)):
-        x, _ = diffusion.p_sample(
-            lambda x, timesteps, y, t=t: with_variance(diffusion.predict_eps(x, t, x0)), x, t, ZERO
-        )
-    torch.testing.assert_close(x, x0, rtol=0, atol=1e-3)
-
-
-# DDIM
-
-
-@some_times
-def test_ddim_with_eta_1_is_ddpm_with_the_posterior_s_variance(t: int) -> None:
-    diffusion, x, noise, model = process(variance_type="fixed_small"), randn(1), randn(2), always(randn(3))
-    ddpm, ddpm_xstart = diffusion.p_sample(model, x, t, noise)
-    ddim, ddim_xstart = diffusion.ddim_sample(model, x, t, noise, eta=1.0)
-    torch.testing.assert_close(ddim, ddpm, rtol=0, atol=1e-5)
-    assert torch.equal(ddim_xstart, ddpm_xstart)
-
-
-@some_times
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_ddim_noise_is_eta_times_the_posterior_s(t: int, eta: float) -> None:
-    model = always(with_variance(randn(3)))
-    std = factor(lambda n: process().ddim_sample(model, ZERO, t, n, eta=eta)[0])
-    std -= factor(lambda n: process().ddim_sample(model, ZERO, t, 0 * n, eta=eta)[0])
-    assert std == pytest.approx(eta * np.sqrt(posterior_variance(t)) if t else 0, abs=1e-6)
-
-
-@some_times
-def test_deterministic_ddim_stays_on_the_line_of_picture_and_noise(t: int) -> None:
-    x0, eps = randn(1).clamp(-1, 1), randn(2)
-    diffusion = process(mean_type="xstart")
-    x, _ = diffusion.ddim_sample(always(with_variance(x0)), diffusion.q_sample(x0, t, eps), t, randn(3))
-    torch.testing.assert_close(x, diffusion.q_sample(x0, t - 1, eps) if t else x0, rtol=0, atol=1e-3)

@@ -123,7 +123,7 @@ def test_variational_term_is_the_divergence_from_the_posterior_in_bits() -> None
     loss = training_losses(diffusion, always(output), X0, TIMES, NOISE)
     for i, t in enumerate(TIMES.tolist()):
         x = diffusion.q_sample(X0, t, NOISE)
-        law = diffusion.reverse_step(output, x, t, clip=False)
+        law = diffusion.reverse_distribution(output, x, t, clip=False)
         predicted = Normal(law.mean.double(), (0.5 * law.log_variance.double()).exp())
         if t > 0:
             posterior = Normal(diffusion.q_posterior_mean(X0, x, t).double(), diffusion.posterior_std[t].double())

@@ -12,6 +12,7 @@ from torch import Tensor
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType
 from repaint.diffusion.respacing import space_timesteps
+from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump, get_schedule_passes, merge_forward
 from repaint.theory.gaussian_law import (
@@ -86,7 +87,9 @@ def run_sampler(
     diffusion = GaussianDiffusion(BETAS, steps, mean_type, variance_type, clip_denoised=False)
     mask = torch.from_numpy(known).float().expand(len(x0), 1, 1, -1)
     noise = lambda: torch.randn(x0.shape, generator=generator)  # noqa: E731
-    filled = p_sample_loop(model, diffusion, x0, mask, times, noise, **options)
+    eta = options.pop("ddim_eta", None)
+    reverse_step = DDPMStep(diffusion, model) if eta is None else DDIMStep(diffusion, model, eta=eta)
+    filled = p_sample_loop(reverse_step, diffusion, x0, mask, times, noise, **options)
     return filled.reshape(clean.shape).double().numpy()
 
 

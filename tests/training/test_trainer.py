@@ -16,7 +16,7 @@ from repaint.training.trainer import StepBatches, Trainer, learning_rate
 from repaint.workers.devices import Process
 from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CPU = Process(0, 1, torch.device("cpu"))
 
 

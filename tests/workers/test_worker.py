@@ -21,7 +21,7 @@ from repaint.workers import worker
 from repaint.workers.worker import PIECE, Worker, single_worker
 from tests.helpers.tiny import make_run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PICTURES = 12
 DEATHS = int(os.environ.get("REPAINT_DEATHS", "2"))  # how many random moments of death to try
 STEPS = {"timestep_respacing": "20", "schedule_jump_params": {"jump_length": 2, "jump_n_sample": 4}}
