@@ -1,5 +1,6 @@
 """Fill the holes in pictures: python test.py --conf_path confs/face_example.yml"""
 
-from repaint.cli import inpaint_main
+from repaint.commands.fill import main
 
-raise SystemExit(inpaint_main())
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,124 +1,20 @@
-"""The command lines: arguments in, exit code out. User errors become one line and exit code 2."""
+"""The command line `repaint`: one subcommand for each job."""
 
-import argparse
-import os
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from torch.distributed import DistError
+from repaint.commands.dispatch import run_subcommand
 
-from repaint.config.schema import Config, TrainConfig, load_config
-from repaint.errors import RepaintError, is_out_of_memory
-from repaint.inference import runner
-from repaint.inference.runner import VERDICT
-from repaint.training.trainer import Trainer
-from repaint.workers import devices
-from repaint.workers.worker import join_workers
-
-QUICKSTART = "confs/quickstart.yml"
-EXIT_USER_ERROR = 2
-GRACE_SECONDS = 10
+_COMMANDS = {
+    "fill": ("fill", "fill the holes in pictures"),
+    "train": ("train", "train or fine-tune a diffusion model"),
+    "evaluate": ("evaluate", "measure filled pictures and compare methods"),
+    "schedule": ("schedule", "plot or design jump schedules"),
+    "masks": ("masks", "write mask files made by rule"),
+    "benchmark": ("benchmark", "time the sampler on this machine"),
+    "demo": ("demo", "fill holes in the browser"),
+}
 
 
-def inpaint_main(arguments: Sequence[str] | None = None) -> int:
-    """`test.py`: inpaint the pictures of a configuration."""
-    parser = argparse.ArgumentParser(prog="test.py", description="Fill the holes in pictures with RePaint.")
-    _add_common(parser, QUICKSTART)
-    parser.add_argument("--dry_run", action="store_true", help="check everything and print the plan, run nothing")
-    parser.add_argument("--overwrite", action="store_true", help="do finished pictures again")
-    args = parser.parse_args(arguments)
-    return guard(lambda: _inpaint(args), args.debug)
-
-
-def _inpaint(args: argparse.Namespace) -> int:
-    if args.dry_run:
-        if not _is_main_process():
-            return 0
-        return runner.dry_run(load_config(Config, args.conf_path, args.set), devices.pick_device(args.device))
-    team = join_workers(args.device)
-    verdict = team.recall(VERDICT)
-    if verdict is not None:  # trying again would end like it
-        return int(verdict)
-    try:
-        return runner.run(load_config(Config, args.conf_path, args.set), team, args.overwrite)
-    except RepaintError:
-        if team.is_main:
-            team.remember(VERDICT, str(EXIT_USER_ERROR))
-        raise
-
-
-def train_main(arguments: Sequence[str] | None = None) -> int:
-    """`scripts/train.py`: train a model."""
-    parser = argparse.ArgumentParser(prog="train.py", description="Train a diffusion model on a folder of pictures.")
-    _add_common(parser, None)
-    parser.add_argument("--stop", type=int, metavar="STEP", help="stop at this step, to be resumed later")
-    args = parser.parse_args(arguments)
-    return guard(lambda: _train(args), args.debug)
-
-
-def _train(args: argparse.Namespace) -> int:
-    config = load_config(TrainConfig, args.conf_path, args.set)
-    process = devices.start(args.device)
-    try:
-        trainer = Trainer(config, process)
-        if process.is_main:
-            print(
-                f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
-                f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
-                f"{process.world_size} x {process.device}; results in {config.out}"
-            )
-        trainer.run(args.stop)
-    finally:
-        devices.stop()
-    return 0
-
-
-def _add_common(parser: argparse.ArgumentParser, default_conf: str | None) -> None:
-    shown = f"YAML configuration (default: {default_conf})" if default_conf else "YAML configuration"
-    parser.add_argument("--conf_path", default=default_conf, required=default_conf is None, help=shown)
-    add_run_options(parser)
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """The options `--set`, `--device` and `--debug` of every command that runs a configuration."""
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
-    )
-    parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one at hand")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-
-
-def guard(job: Callable[[], int], debug: bool = False) -> int:
-    """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
-    try:
-        try:
-            return job()
-        except (RepaintError, MemoryError, RuntimeError) as error:
-            message = _told(error)
-            if debug or message is None:
-                raise
-            if not _is_main_process():
-                time.sleep(GRACE_SECONDS)  # if all fail alike, the main process tells it and ends the others
-            print(f"error: {message}", file=sys.stderr)
-            return EXIT_USER_ERROR
-    except KeyboardInterrupt:
-        if _is_main_process():
-            print("interrupted", file=sys.stderr)
-        return runner.EXIT_INTERRUPTED
-
-
-def _told(error: Exception) -> str | None:
-    """The line that tells a user of an error; None for a defect of the program, which deserves its traceback."""
-    if isinstance(error, RepaintError):
-        return str(error)
-    detail = str(error).partition("\n")[0] or type(error).__name__
-    if is_out_of_memory(error):
-        return f"out of memory; lower batch_size ({detail})"
-    if isinstance(error, DistError):
-        return f"the other processes of this run cannot be reached any more; the same command goes on ({detail})"
-    return None
-
-
-def _is_main_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns its exit code, 2 if there is none of that name."""
+    return run_subcommand("repaint", "Inpainting with unconditional diffusion models.", _COMMANDS, arguments)

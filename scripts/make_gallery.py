@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repaint.cli import add_run_options, guard
+from repaint.commands.errors import guard
+from repaint.commands.options import add_run_options
 from repaint.config.schema import Config, load_config, override
 from repaint.data.images import decode, encode_png
 from repaint.data.storage import write_bytes

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repaint.cli import guard
+from repaint.commands.errors import guard
 from repaint.data import storage
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps

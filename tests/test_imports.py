@@ -44,7 +44,9 @@ ALLOWED = {
     "benchmarking": "checkpoints config diffusion models noise pipeline sampler",
     "inpainter": "checkpoints config data inference pipeline sampler workers",
     "demo": "data inpainter sampler schedule visual",
-    "cli": "config inference training workers",
+    "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter pipeline sampler schedule "
+    "theory training visual workers models",
+    "cli": "commands",
 }
 ROOT_MODULES = {"cli", "errors", "inpainter", "noise", "sampler", "schedule"}
 MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 300, 60

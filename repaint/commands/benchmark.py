@@ -1,0 +1,187 @@
+"""Time a network call of the sampler beside the published way of doing it, all in one run.
+
+python scripts/benchmark.py --model faces64 --batch 1 8
+python scripts/benchmark.py --model c256 --calls 1 --rounds 3 --json c256.json
+python scripts/benchmark.py --model faces64 --growth
+python scripts/benchmark.py --model c256 --batch 1 16 --set precision=auto --set compile=true
+
+Sides take turns, each in a process of its own, and medians are told. Weights are untrained: time does not depend on
+them. If the diffusers library is installed, its RePaint pipeline is one of the sides, with its own network of equal
+widths and depths.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+
+import torch
+
+from repaint.benchmarking.stopwatch import Measured, count_flops, machine_rates, measure
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side, names
+from repaint.checkpoints.formats import pick_format, read_weights
+from repaint.checkpoints.resolve import apply_weights_to_config
+from repaint.commands.errors import guard
+from repaint.config.schema import Config, load_config
+from repaint.data.bundled import locate
+from repaint.data.storage import write_bytes
+from repaint.errors import ConfigError
+from repaint.evaluation.report import markdown_table
+from repaint.models.optimize import HALF_TYPES
+from repaint.pipeline.precision import pick_precision
+from repaint.workers.devices import pick_device
+
+CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
+COLUMNS = (
+    "batch", "side", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
+)  # fmt: skip
+GROWTH_BATCHES, GROWTH_SIZES, GROWTH_CALLS = (1, 2, 4, 8), (0.5, 1, 2), (5, 10, 20)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is timed: pictures of `size` pixels, `batch` at a time, `calls` network calls."""
+
+    size: int
+    batch: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a side took for some work: medians over the rounds, see `Measured`."""
+
+    side: str
+    work: Work
+    measured: Measured
+
+
+def load(model: str, overrides: list[str]) -> Config:
+    """The configuration of a model, with the architecture of the bundled weights where it is theirs."""
+    config = load_config(Config, locate(f"confs/{CONFS[model]}.yml"), overrides)
+    if pick_format(config.model_path, config.model_format) == "diffusers":
+        raise ConfigError(f"model_path {config.model_path}: a model of diffusers; guided-diffusion's are timed here")
+    if config.model != "auto":
+        return config.model_copy(update={"class_cond": False})  # the labels cost nothing
+    return apply_weights_to_config(config, read_weights(locate(config.model_path)))
+
+
+def serve(side_name: str, config: Config, device_name: str, orders: Connection) -> None:
+    """Run one side in a process of its own: takes `Work`, answers `Measured`; None ends it."""
+    device = torch.device(device_name)
+    side = make_side(side_name, config, device)
+    while work := orders.recv():
+        orders.send(measure(side, device, work.size, work.batch, work.calls))
+
+
+def run_sides(
+    sides: Iterable[str], config: Config, device: torch.device, works: Iterable[Work], rounds: int
+) -> list[Timing]:
+    """Let the sides take turns; the first round of each work warms up and does not count."""
+    context = multiprocessing.get_context("spawn")
+    workers = {}
+    for side in sides:
+        ours, theirs = context.Pipe()
+        context.Process(target=serve, args=(side, config, str(device), theirs), daemon=True).start()
+        workers[side] = ours
+    timings = []
+    for work in works:
+        answers: dict[str, list[Measured]] = {side: [] for side in workers}
+        for _ in range(rounds + 1):
+            for side, worker in workers.items():
+                worker.send(work)
+                answers[side].append(worker.recv())
+        timings += [Timing(side, work, _median(answer[1:])) for side, answer in answers.items()]
+    for worker in workers.values():
+        worker.send(None)
+    return timings
+
+
+def _median(several: list[Measured]) -> Measured:
+    calls, networks = [each.call for each in several], [each.network for each in several]
+    return Measured(statistics.median(calls), statistics.median(networks), several[-1].peak_bytes)
+
+
+def sides_table(timings: list[Timing], flops: int, rate: float) -> str:
+    """All sides at all batch sizes."""
+    slowest = {timing.work: timing.measured.call for timing in timings if timing.side == PUBLISHED}
+    rows = []
+    for timing in timings:
+        measured = timing.measured
+        rows.append([
+            timing.work.batch,
+            timing.side,
+            f"{1000 * measured.call:,.1f}",
+            f"{slowest[timing.work] / measured.call:.2f}",
+            f"{1 - measured.network / measured.call:.1%}",
+            f"{flops / measured.call / rate:.0%}" if timing.side != DIFFUSERS else "",  # its arithmetic is its own
+            f"{measured.peak_bytes / 2**30:.2f}",
+        ])  # fmt: skip
+    return markdown_table(COLUMNS, rows)
+
+
+def growth_table(timings: list[Timing]) -> str:
+    """How our own time grows with the batch, the size of the pictures and the number of calls."""
+    rows = [
+        [t.work.batch, t.work.size, t.work.calls, f"{1000 * t.measured.call:,.1f}",
+         f"{t.measured.call * t.work.batch * t.work.calls:,.2f}"]
+        for t in timings
+    ]  # fmt: skip
+    return markdown_table(["batch", "size", "calls", "ms a call and picture", "seconds in all"], rows)
+
+
+def growth_works(size: int, batch: int, calls: int) -> list[Work]:
+    """One thing grows at a time."""
+    return [
+        *(Work(size, each, calls) for each in GROWTH_BATCHES),
+        *(Work(round(size * factor), batch, calls) for factor in GROWTH_SIZES),
+        *(Work(size, batch, each) for each in GROWTH_CALLS),
+    ]
+
+
+def benchmark(args: argparse.Namespace) -> int:
+    """Print the tables; returns 0."""
+    device, config = pick_device(args.device), load(args.model, args.set)
+    precision = pick_precision(config, device)
+    rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
+    flops = count_flops(config)
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    print(f"{args.model}, {flops / 1e9:,.1f} GFLOP a call and picture; {name}{threads}, PyTorch {torch.__version__}")
+    best = ", ".join(f"{what} {rate / 1e9:,.0f} GFLOP/s" for what, rate in rates.items())
+    print(f"{precision or 'float32'} at best: {best}\n")
+    if args.growth:
+        works = growth_works(config.image_size, args.batch[0], args.calls)
+        timings = run_sides([OURS], config, device, works, args.rounds)
+        print(growth_table(timings))
+    else:
+        works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
+        timings = run_sides(names(), config, device, works, args.rounds)
+        print(sides_table(timings, flops, rates["convolution"]))
+    if args.json:
+        result = {"model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings]}
+        write_bytes(args.json, json.dumps(result, indent=1).encode())
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "benchmark.py") -> int:
+    """Parse the command line and measure; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", choices=CONFS, default="faces64", help="architecture (default: faces64)")
+    parser.add_argument("--device", metavar="cpu|cuda|cuda:1", help="default: the best one at hand")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1], help="pictures at a time (default: 1)")
+    parser.add_argument("--calls", type=int, default=10, help="network calls of a round (default: 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--growth", action="store_true", help="time our side over batches, sizes and numbers of calls")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="key of our side's configuration; repeatable"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
+    args = parser.parse_args(arguments)
+    return guard(lambda: benchmark(args))

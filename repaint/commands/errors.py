@@ -1,0 +1,55 @@
+"""Error handling of the command line: one line on stderr and an exit code, a traceback for defects alone."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from torch.distributed import DistError
+
+from repaint.errors import RepaintError, is_out_of_memory
+from repaint.inference.runner import EXIT_INTERRUPTED
+
+EXIT_USER_ERROR = 2
+GRACE_SECONDS = 10
+
+
+def guard(job: Callable[[], int], debug: bool = False) -> int:
+    """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130.
+
+    Args:
+        job: the command; returns its exit code.
+        debug: show the traceback of every error.
+    """
+    try:
+        try:
+            return job()
+        except (RepaintError, MemoryError, RuntimeError) as error:
+            message = _explain(error)
+            if debug or message is None:
+                raise
+            if not is_main_process():
+                time.sleep(GRACE_SECONDS)  # if all fail alike, the main process reports it and ends the others
+            print(f"error: {message}", file=sys.stderr)
+            return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        if is_main_process():
+            print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _explain(error: Exception) -> str | None:
+    """The message of an error that a user can mend; None for a defect of the program, which deserves its traceback."""
+    if isinstance(error, RepaintError):
+        return str(error)
+    detail = str(error).partition("\n")[0] or type(error).__name__
+    if is_out_of_memory(error):
+        return f"out of memory; lower batch_size ({detail})"
+    if isinstance(error, DistError):
+        return f"the other processes of this run cannot be reached any more; the same command resumes it ({detail})"
+    return None
+
+
+def is_main_process() -> bool:
+    """Whether this process reports to the user (rank 0 of `torchrun`, or a plain run)."""
+    return os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,132 @@
+"""Measure filled pictures against their truth, and compare methods and masks in one table.
+
+python scripts/evaluate.py --conf_path confs/faces64_thick.yml confs/faces64_thin.yml
+python scripts/evaluate.py --truth gt --masks masks --results LaMa=lama/out MAT=mat/out
+python scripts/evaluate.py --comparison all.yml --extra lpips_alex lpips_vgg fid --weights data/pretrained
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repaint.commands.errors import guard
+from repaint.commands.options import add_run_options
+from repaint.config.schema import ComparedConfig, ComparisonConfig, Config, load_config
+from repaint.data.storage import join, write_bytes
+from repaint.errors import ConfigError
+from repaint.evaluation.comparison import EXTRAS, Meter, summarize
+from repaint.evaluation.figures import cost_panels, share_panels
+from repaint.evaluation.perceptual import WEIGHTS
+from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
+from repaint.evaluation.sources import find_sources
+from repaint.inference import runner
+from repaint.visual.comparison_figure import plot_costs, plot_shares
+from repaint.workers.devices import pick_device
+from repaint.workers.worker import single_worker
+
+FILES = f"""{__doc__}
+Methods are the rows and masks the columns of the tables. A configuration's method is called after its schedule and its
+mask after the kind or folder of the masks; folders are called after themselves. NAME= names a method, --mask the mask
+of all that is given by options. For anything else there is --comparison, a YAML file:
+
+  entries:
+    - {{method: Telea, mask: wide, conf_path: confs/test_c256_thick.yml, baseline: telea}}
+    - {{method: RePaint, mask: wide, conf_path: confs/test_c256_thick.yml}}
+    - {{method: fast, mask: wide, conf_path: confs/test_c256_thick.yml, set: [schedule=fast]}}
+    - {{method: LaMa, mask: wide, truth: gt, masks: masks/wide, results: lama/wide, calls: 1}}
+
+Several fills of a picture are photo_0.png, photo_1.png ..., or of equal names in a list of results folders. Calls and
+seconds come from the manifest.jsonl in or beside the results. With --extra, the weights folder holds:
+{"".join(f"{chr(10)}  {name}  ({key}, from {source})" for key, (name, source) in WEIGHTS.items())}
+"""
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:
+    """Parse the command line and measure; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=prog, description=FILES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument("--conf_path", **several, metavar="[NAME=]YAML", help="configurations of runs")
+    parser.add_argument("--comparison", metavar="YAML", help="file that lists what to compare")
+    parser.add_argument("--truth", metavar="DIR", help="true pictures")
+    parser.add_argument("--masks", metavar="FILE|DIR", help="their masks, or one for all")
+    parser.add_argument("--results", **several, metavar="[NAME=]DIR", help="pictures filled by any methods")
+    parser.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="of --masks")
+    parser.add_argument("--mask", metavar="NAME", help="name of the masks in the tables")
+    parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="more measures; most need weights")
+    parser.add_argument(
+        "--reference", metavar="DIR", help="real pictures, for the kernel distance of the fills to them"
+    )
+    parser.add_argument("--weights", default="data/pretrained", metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
+    parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
+    parser.add_argument("--out", default="log/evaluation", metavar="DIR", help="results (default: %(default)s)")
+    add_run_options(parser)
+    args = parser.parse_args(arguments)
+    return guard(lambda: _evaluate(args), args.debug)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    device, entries = pick_device(args.device), _entries(args)
+    meter = Meter(args.extra, args.weights, device, args.reference)
+    if args.run:
+        _run(entries, args.set, device)
+    rows, summaries = [], []
+    for source in find_sources(entries, args.set, args.allow_missing):
+        measured, distances = meter.measure(source)
+        rows += measured
+        summaries.append(summarize(measured, distances))
+        missing = f", {len(source.missing)} results missing" if source.missing else ""
+        print(f"{source.method} under {source.mask}: {summaries[-1].pictures} pictures, {len(measured)} fills{missing}")
+    tables = markdown_tables(summaries)
+    texts = {"per_picture.csv": csv_table(rows), "summary.json": summary_json(summaries)}
+    texts |= {"table.md": tables, "table.tex": latex_table(summaries)}
+    files = {name: text.encode() for name, text in texts.items()}
+    if panels := cost_panels(summaries):
+        files["quality_vs_calls.png"] = plot_costs(panels)
+    if panels := share_panels(summaries):
+        files["quality_vs_hole.png"] = plot_shares(panels)
+    for name, content in files.items():
+        write_bytes(join(args.out, name), content)
+    print(f"\n{tables}\nresults in {args.out}")
+    return 0
+
+
+def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: torch.device) -> None:
+    for entry in entries:
+        if entry.conf_path is not None and entry.baseline is None:
+            config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
+            if runner.run(config, single_worker(device)) != runner.EXIT_OK:
+                reason = "not all pictures could be filled; mend what was skipped and run the same command again"
+                raise ConfigError(f"{entry.conf_path}: {reason}")
+
+
+def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
+    """All that is to be compared, in the order of the options."""
+    entries = _listed(load_config(ComparisonConfig, args.comparison)) if args.comparison else []
+    common: dict[str, Any] = {} if args.mask is None else {"mask": args.mask}
+    for text in args.conf_path:
+        entries.append(ComparedConfig(**common, **_named(text, "conf_path")))
+    folders = {"truth": args.truth, "masks": args.masks, "mask_polarity": args.mask_polarity}
+    given = {key: value for key, value in folders.items() if value is not None}
+    if bool(given) != bool(args.results) or (given and None in (args.truth, args.masks)):
+        raise ConfigError("--truth, --masks and --results belong together; give all three")
+    entries += [ComparedConfig(**common, **given, **_named(text, "results")) for text in args.results]
+    if not entries:
+        raise ConfigError("nothing to measure; give --conf_path, --comparison, or --truth, --masks and --results")
+    return entries
+
+
+def _listed(comparison: ComparisonConfig) -> list[ComparedConfig]:
+    return [
+        entry if entry.conf_path is None else entry.model_copy(update={"set": [*comparison.set, *entry.set]})
+        for entry in comparison.entries
+    ]
+
+
+def _named(text: str, key: str) -> dict[str, Any]:
+    """`NAME=PATH` or a path (which may hold = if it is there)."""
+    name, equals, path = text.partition("=")
+    return {key: text} if not equals or Path(text).exists() else {"method": name, key: path}

@@ -1,0 +1,31 @@
+"""Options that several subcommands share."""
+
+import argparse
+
+from repaint.data.bundled import locate
+
+QUICKSTART = "confs/quickstart.yml"
+
+
+def default_configuration() -> str:
+    """Path of the bundled quickstart configuration, whatever the current folder."""
+    return locate(QUICKSTART)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--set`, `--device` and `--debug`: options of every command that runs a configuration."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a key; repeatable"
+    )
+    add_device_option(parser)
+    add_debug_option(parser)
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one available")
+
+
+def add_debug_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--debug`."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

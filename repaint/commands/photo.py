@@ -1,0 +1,213 @@
+"""Filling pictures named on the command line: no configuration file, results beside the pictures."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tqdm import tqdm
+
+from repaint.config.loading import parse_override
+from repaint.data import images, storage
+from repaint.data.bundled import locate_model
+from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
+from repaint.errors import ConfigError, DataError
+from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
+from repaint.inpainter import Inpainter
+from repaint.sampler import Step
+from repaint.schedule import PRESETS
+
+MODEL, SCHEDULE, FIT = "faces64", "fast", "window"
+SUFFIX = "_filled"
+# The options that only pictures on the command line take; each is None unless it is given.
+_OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills", "model", "schedule", "fit", "seed")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the pictures and their options."""
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="picture files or folders")
+    group = parser.add_argument_group("pictures without a configuration")
+    group.add_argument("--mask", metavar="FILE|DIR", help="mask of all pictures, or folder of masks of their names")
+    group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
+    group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
+    group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
+    group.add_argument("--out", metavar="FILE|DIR", help="result file of one picture, or folder of the results")
+    group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
+    group.add_argument("--model", metavar="NAME|PATH", help=f"bundled model, weights file or folder (default: {MODEL})")
+    group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
+    group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
+    group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
+
+
+def refuse_options(args: argparse.Namespace) -> None:
+    """Raise ConfigError if an option for pictures on the command line was given without a picture."""
+    given = [name for name in _OPTIONS if getattr(args, name) is not None]
+    if given:
+        raise ConfigError(
+            f"--{given[0]} goes with pictures on the command line; a configuration has its own key (--set)"
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A picture with the files of its fills."""
+
+    pair: Pair
+    results: Sequence[str]
+
+
+def fill(args: argparse.Namespace) -> int:
+    """Fill the pictures of the command line; returns the exit code: 0, or 3 if some could not be filled."""
+    jobs = _unfinished(_find_jobs(args), args.overwrite)
+    inpainter = _load_model(args)
+    if args.dry_run:
+        return _dry_run(jobs, inpainter)
+    failed = 0
+    for number, job in enumerate(jobs):
+        try:
+            _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}")
+        except DataError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+    return EXIT_SOME_FAILED if failed else EXIT_OK
+
+
+def _load_model(args: argparse.Namespace) -> Inpainter:
+    settings = _settings(args.set)
+    own_schedule = SCHEDULE_KEYS & settings.keys()
+    return Inpainter(
+        locate_model(args.model or MODEL),
+        schedule=args.schedule or (None if own_schedule else SCHEDULE),
+        device=args.device,
+        fit=args.fit or FIT,
+        mask_polarity=args.mask_polarity or "known_white",
+        mask_color=args.mask_color,
+        **settings,
+    )
+
+
+def _settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """`--set key.path=value` as settings of an `Inpainter`."""
+    settings: dict[str, Any] = {}
+    for text in overrides:
+        parse_override(settings, text)
+    return settings
+
+
+def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:
+    for job in jobs:
+        calls = inpainter.count_calls(job.pair.picture, job.pair.mask, len(job.results))
+        print(f"{job.pair.picture} -> {', '.join(job.results)}: {calls:,} network calls")
+    return EXIT_OK
+
+
+def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
+    picture, mask = job.pair.picture, job.pair.mask
+    calls = inpainter.count_calls(picture, mask, len(job.results))
+    with tqdm(total=calls, unit="call", desc=f"{PurePosixPath(picture).name} ({count})", disable=None) as bar:
+
+        def advance(step: Step) -> None:
+            bar.update(step.s < step.t)
+
+        fills = inpainter(picture, mask, seed=seed, num_samples=len(job.results), callback=advance)
+    for path, filled in zip(job.results, fills, strict=True):
+        storage.write_bytes(path, images.encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
+    print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
+
+
+def _find_jobs(args: argparse.Namespace) -> list[_Job]:
+    """The pictures, their masks and where the results go."""
+    _check_masks(args)
+    fills = 1 if args.fills is None else args.fills
+    if fills < 1:
+        raise ConfigError(f"--fills {fills}: at least 1")
+    found = [(root, pair) for root in args.pictures for pair in _pairs(root, args.mask)]
+    to_file = args.out is not None and PurePosixPath(args.out).suffix != "" and not Path(args.out).is_dir()
+    if to_file and len(found) > 1:
+        raise ConfigError(f"--out {args.out}: a file, but there are {len(found)} pictures; name a folder")
+    jobs = []
+    for index, (root, pair) in enumerate(found):
+        numbered = Pair(index, pair.name, pair.picture, pair.mask)
+        jobs.append(_Job(numbered, _result_paths(root, pair, args.out, to_file, fills)))
+    _check_results(jobs)
+    return jobs
+
+
+def _check_masks(args: argparse.Namespace) -> None:
+    given = [name for name in ("mask", "mask_color", "mask_channel") if getattr(args, name) is not None]
+    if not given:
+        raise ConfigError(
+            "where is the hole? give --mask FILE (white is known), --mask_color '#f0f' (painted in the picture) or "
+            "--mask_channel alpha (transparent)"
+        )
+    if len(given) > 1:
+        raise ConfigError(f"--{given[0]} and --{given[1]} both say where the hole is; leave one out")
+    if args.mask_polarity is not None and args.mask is None:
+        raise ConfigError("--mask_polarity is about mask files; leave it out")
+
+
+def _pairs(root: str, mask: str | None) -> Iterator[Pair]:
+    """The pictures of a file or folder with their masks; results of an earlier run among them are left out."""
+    if not storage.exists(root):
+        raise DataError(f"{root}: no such picture or folder")
+    stems = {stem_of(name) for name in list_pictures(root)} if storage.is_folder(root) else set()
+    pairs, note = pair_pictures(root, mask, skip=lambda name: _is_result(name, stems))
+    if note is not None:
+        print(note)
+    yield from pairs
+
+
+def _is_result(name: str, stems: Set[str]) -> bool:
+    """Whether a file is a fill that an earlier run put beside its picture; `stems` are those of the folder."""
+    stem = stem_of(name)
+    source, marker, number = stem.rpartition(SUFFIX)
+    numbered = not number or (number[0] == "_" and number[1:].isdecimal())
+    return bool(marker) and numbered and source in stems
+
+
+def _result_paths(root: str, pair: Pair, out: str | None, to_file: bool, fills: int) -> list[str]:
+    """Files of the fills of a picture."""
+    if out is not None and to_file:
+        ending = PurePosixPath(out).suffix
+        if ending[1:].lower() not in images.SAVE_OPTIONS:
+            raise ConfigError(f"--out {out}: results can be written as {', '.join(images.SAVE_OPTIONS)}")
+        stem = out.removesuffix(ending)
+    elif out is not None:
+        ending, stem = ".png", storage.join(out, stem_of(pair.name))
+    else:
+        ending, stem = ".png", f"{pair.picture.removesuffix(PurePosixPath(pair.picture).suffix)}{SUFFIX}"
+    return [f"{stem}_{number}{ending}" for number in range(fills)] if fills > 1 else [f"{stem}{ending}"]
+
+
+def _check_results(jobs: Sequence[_Job]) -> None:
+    """Raise ConfigError if a result would replace an input, or another result."""
+    inputs = {str(Path(path).resolve()) for job in jobs for path in (job.pair.picture, job.pair.mask) if path}
+    taken: dict[str, str] = {}
+    for job in jobs:
+        for path in job.results:
+            place = str(Path(path).resolve())
+            if place in inputs:
+                raise ConfigError(f"{path}: the result would replace an input; give another --out")
+            if place in taken:
+                raise ConfigError(f"{taken[place]} and {job.pair.picture} would both be written to {path}; rename one")
+            taken[place] = job.pair.picture
+
+
+def _unfinished(jobs: Sequence[_Job], overwrite: bool) -> list[_Job]:
+    """The pictures that still lack a result; ConfigError if there is none."""
+    if overwrite:
+        return list(jobs)
+    left = [job for job in jobs if not all(map(storage.exists, job.results))]
+    if not left:
+        more = f" and the results of {len(jobs) - 1} more pictures" if len(jobs) > 1 else ""
+        raise ConfigError(f"{jobs[0].results[0]}{more} exists already; --overwrite replaces it")
+    for job in left:
+        for path in filter(storage.exists, job.results):
+            raise ConfigError(f"{path}: exists already, but not all fills of its picture; --overwrite replaces it")
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures are filled already (--overwrite fills them again)")
+    return left

@@ -1,0 +1,120 @@
+"""Draw jump schedules side by side and print what they cost.
+
+python scripts/plot_schedule.py --t_T 100 --jump_n_sample 5 --out r5.png
+python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_T=50,jump_length=5,jump_n_sample=5
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from repaint.commands.errors import guard
+from repaint.config.schema import Config, ScheduleJumpParams, load_config
+from repaint.data import storage
+from repaint.diffusion.respacing import space_timesteps
+from repaint.errors import ConfigError, suggest
+from repaint.pipeline.process import build_times, build_timesteps
+from repaint.schedule import PRESETS
+from repaint.visual.schedule_figure import Schedule, plot_schedules, summarize
+
+PAPER = ScheduleJumpParams(t_T=250).model_dump()
+TRAINED_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A schedule to draw, whether its times alone would not tell what it does, and of how many steps its process is."""
+
+    schedule: Schedule
+    by_timestep: bool = False
+    process: int | None = None
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "plot_schedule.py") -> int:
+    """Parse the command line, draw, print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=prog, description="Draw jump schedules side by side.")
+    parser.add_argument("--conf_path", nargs="+", action="extend", default=[], metavar="YAML", help="configurations")
+    texts = f"a preset ({', '.join(PRESETS)}) or parameters such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"
+    parser.add_argument("--schedule", action="append", default=[], metavar="NAME|KEY=VALUE,...", help=texts)
+    for key, default in PAPER.items():
+        parser.add_argument(f"--{key}", metavar="N", help=f"of a schedule from flags (default: {default})")
+    parser.add_argument("--out", default="schedule.png", help="PNG file (default: schedule.png)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    args = parser.parse_args(arguments)
+    return guard(lambda: _plot(args), args.debug)
+
+
+def _plot(args: argparse.Namespace) -> int:
+    if Path(args.out).suffix.lower() != ".png":
+        raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (schedule.png)")
+    flags = {key: getattr(args, key) for key in PAPER if getattr(args, key) is not None}
+    items = [_from_file(path) for path in args.conf_path]
+    if flags or not (args.conf_path or args.schedule):
+        items.append(_Item(_from_values(flags)))
+    items += [_from_preset(text) if text in PRESETS else _Item(_from_values(_split(text))) for text in args.schedule]
+    schedules = _on_one_scale(items)
+    storage.write_bytes(args.out, plot_schedules(schedules))
+    print(*map(summarize, schedules), sep="\n")
+    return 0
+
+
+def _from_file(path: str) -> _Item:
+    config = load_config(Config, path)
+    timesteps = build_timesteps(config)
+    gaps = [after - before for before, after in pairwise(timesteps)]
+    uneven = bool(gaps) and max(gaps) - min(gaps) > 1
+    schedule = Schedule(config.name or Path(path).stem, build_times(config), timesteps)
+    return _Item(schedule, uneven, config.diffusion_steps)
+
+
+def _from_preset(name: str) -> _Item:
+    steps, length, samples = PRESETS[name]
+    plain = Schedule.from_parameters(PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples})
+    return _Item(Schedule(f"{name}: {plain.name}", plain.times), by_timestep=True)
+
+
+def _on_one_scale(items: Sequence[_Item]) -> list[Schedule]:
+    """By their own times, or if one of them needs it, all by the timesteps that the network was trained with."""
+    if not any(item.by_timestep for item in items):
+        return [replace(item.schedule, timesteps=None) for item in items]
+    process = max((item.process for item in items if item.process is not None), default=TRAINED_STEPS)
+    return [
+        item.schedule if item.schedule.timesteps else replace(item.schedule, timesteps=_spread(item.schedule, process))
+        for item in items
+    ]
+
+
+def _spread(schedule: Schedule, process: int) -> list[int]:
+    try:
+        return space_timesteps(process, str(schedule.steps))
+    except ValueError:
+        reason = f"does not fit beside presets or uneven steps, which are of {process}"
+        raise ConfigError(f"a schedule of {schedule.steps} steps {reason}") from None
+
+
+def _split(text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for part in text.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            way_out = suggest(text, PRESETS) or f"; a preset is one of {', '.join(PRESETS)}"
+            raise ConfigError(f"--schedule {text!r}: write it as t_T=50,jump_length=5,jump_n_sample=5{way_out}")
+        if key not in PAPER:
+            way_out = suggest(key, PAPER) or f"; there are {', '.join(PAPER)}"
+            raise ConfigError(f"--schedule {text!r}: unknown parameter {key!r}{way_out}")
+        if key in values:
+            raise ConfigError(f"--schedule {text!r}: {key} is given twice")
+        values[key] = value
+    return values
+
+
+def _from_values(texts: Mapping[str, str]) -> Schedule:
+    values = dict(PAPER)
+    for key, text in texts.items():
+        try:
+            values[key] = int(text)
+        except ValueError:
+            raise ConfigError(f"{key} must be a whole number, not {text!r}") from None
+    return Schedule.from_parameters(values)
