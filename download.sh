@@ -228,7 +228,7 @@ get() { # KIND FILE URL
 }
 
 get_celeba() { get checkpoint "$DATA/pretrained/celeba256_250000.pt" "${DRIVE_URL}1norNWWGYP3EZ_o05DmoW1ryKuKMmhlCX"; }
-get_places() { get checkpoint "$DATA/pretrained/places256_300000.pt" "${DRIVE_URL}1QEl-btGbzQz6IwkXiFGd49uQNTUTtHsk"; }
+get_places() { get checkpoint "$DATA/pretrained/places256_300000.pt" "${DRIVE_URL}1QEl-btGbzQz6IwkXiFGd49uQNTUtTHsk"; }
 
 get_imagenet() {
     local name status=0

@@ -28,7 +28,7 @@ CLASSIFIER, DIFFUSION = "256x256_classifier.pt", "256x256_diffusion.pt"
 CELEBA, PLACES = "celeba256_250000.pt", "places256_300000.pt"
 IDS = {
     CELEBA: "1norNWWGYP3EZ_o05DmoW1ryKuKMmhlCX",
-    PLACES: "1QEl-btGbzQz6IwkXiFGd49uQNTUTtHsk",
+    PLACES: "1QEl-btGbzQz6IwkXiFGd49uQNTUtTHsk",
     "data.zip": "1Q_dxuyI41AAmSv9ti3780BwaJQqwvwMv",
 }
 HTML = b"<!DOCTYPE html><title>Sign in</title>" + b" " * 2_000_000
