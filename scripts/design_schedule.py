@@ -26,7 +26,7 @@ from repaint.checkpoints.resolve import apply_weights_to_config
 from repaint.cli import QUICKSTART, guard
 from repaint.config.schema import Config, OutputPaths, files_of, load_config
 from repaint.data import storage
-from repaint.data.masks import GENERATORS
+from repaint.data.mask_generators import GENERATORS
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.inference.inputs import build_reading
