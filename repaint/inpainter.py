@@ -15,9 +15,10 @@ from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
 from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
 from repaint.data import images
-from repaint.data.examples import Example, Pair, Reading, make_example
+from repaint.data.examples import Example, Reading, make_example
 from repaint.data.fill_state import FillState
 from repaint.data.masks import MaskRule, mask_pixels
+from repaint.data.pairing import Pair
 from repaint.errors import ConfigError, DataError, is_out_of_memory
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling

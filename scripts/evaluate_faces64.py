@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repaint.cli import add_run_options, guard
+from repaint.commands.errors import guard
+from repaint.commands.options import add_run_options
 from repaint.config.schema import Config, load_config, override
-from repaint.data.examples import list_pictures
 from repaint.data.images import decode, encode_png
-from repaint.data.masks import generate_mask, mask_pixels
+from repaint.data.mask_generators import generate_mask
+from repaint.data.masks import mask_pixels
+from repaint.data.pairing import list_pictures
 from repaint.data.storage import write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.baselines import bicubic, biharmonic, telea

@@ -12,8 +12,9 @@ import yaml
 from PIL import Image, ImageCms
 
 from repaint.cli import inpaint_main
-from repaint.data.examples import Example, Pair, Reading, load_example
-from repaint.data.masks import generate_mask
+from repaint.data.examples import Example, Reading, load_example
+from repaint.data.mask_generators import generate_mask
+from repaint.data.pairing import Pair
 from repaint.diffusion.gaussian import Model
 from repaint.inference import sheets
 from repaint.pipeline import pipeline

@@ -12,9 +12,10 @@ import numpy as np
 
 from repaint.commands.errors import guard
 from repaint.data import storage
-from repaint.data.examples import list_pictures
 from repaint.data.images import decode, encode_png
-from repaint.data.masks import GENERATORS, Shape, make_generator, mask_pixels
+from repaint.data.mask_generators import GENERATORS, Shape, make_generator
+from repaint.data.masks import mask_pixels
+from repaint.data.pairing import list_pictures
 from repaint.errors import ConfigError
 
 SIZE = 256

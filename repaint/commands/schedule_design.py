@@ -27,7 +27,7 @@ from repaint.commands.errors import guard
 from repaint.commands.options import QUICKSTART, default_configuration
 from repaint.config.schema import Config, OutputPaths, files_of, load_config
 from repaint.data import storage
-from repaint.data.masks import GENERATORS
+from repaint.data.mask_generators import GENERATORS
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.inference.inputs import build_reading

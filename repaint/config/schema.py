@@ -267,7 +267,7 @@ class OutputPaths(_Strict):
 
 
 class MaskConfig(_Strict):
-    """A mask made by rule, see `repaint.data.masks.GENERATORS`."""
+    """A mask made by rule, see `repaint.data.mask_generators.GENERATORS`."""
 
     kind: Literal["thin", "medium", "thick", "ev2li", "nn2", "ex64", "genhalf", "box", "text"]
     seed: Seed = 0

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from repaint.data.examples import Example, Pair
+from repaint.data.examples import Example
+from repaint.data.pairing import Pair
 
 _READERS = 4  # so that a slow store answers several questions at a time
 

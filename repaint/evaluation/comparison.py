@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from repaint.data.examples import Pair
 from repaint.data.masks import Mask
+from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.evaluation.bootstrapping import Estimate, estimate
 from repaint.evaluation.distances import (

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from repaint.config.schema import ComparedConfig, Config, load_config
 from repaint.data import storage
-from repaint.data.examples import Pair, Reading, list_pictures, pair_pictures, read_pair, stem_of
+from repaint.data.examples import Reading, read_pair
 from repaint.data.images import decode, to_rgb
 from repaint.data.masks import Mask, MaskRule
+from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
 from repaint.errors import ConfigError, DataError
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.inference.inputs import build_folders, build_pairs, build_reading, result_names

@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from repaint.config.schema import Config
 from repaint.data import storage
-from repaint.data.examples import Pair, load_example
+from repaint.data.examples import load_example
 from repaint.data.fill_state import FillState
 from repaint.data.images import encode_png, to_uint8
+from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
 from repaint.errors import ConfigError, DataError, is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck

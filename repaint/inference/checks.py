@@ -9,7 +9,7 @@ from repaint.checkpoints.architecture import build_classifier, build_classifier_
 from repaint.checkpoints.formats import pick_format
 from repaint.config.schema import Config, SamplingConfig
 from repaint.data import storage
-from repaint.data.examples import Pair
+from repaint.data.pairing import Pair
 from repaint.errors import ConfigError
 from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.results import CONTACT_SHEET, PARTS

@@ -12,8 +12,11 @@ from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
 from repaint.checkpoints.formats import Weights
 from repaint.config.schema import Config, NetworkConfig, ProcessConfig, SamplingConfig
 from repaint.data import storage
-from repaint.data.examples import Pair, Reading, check_ratios, pair_pictures, read_labels
-from repaint.data.masks import MaskRule, make_generator
+from repaint.data.examples import Reading
+from repaint.data.labels import read_labels
+from repaint.data.mask_generators import make_generator
+from repaint.data.masks import MaskRule
+from repaint.data.pairing import Pair, check_ratios, pair_pictures
 from repaint.errors import ConfigError, DataError
 from repaint.inference.results import ResultFolders
 from repaint.noise import draw_class, picture_seed

@@ -15,7 +15,7 @@ from repaint.checkpoints.formats import Weights, is_at_hand, read_classifier_wei
 from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
 from repaint.config.schema import Config, describe, no_effect_keys
 from repaint.data import storage
-from repaint.data.examples import Pair
+from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.inference.batch_loop import BatchLoop, Tally, Target, counted
 from repaint.inference.batch_size import largest_batch

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.data import storage
-from repaint.data.examples import Pair, Reading, load_example
+from repaint.data.examples import Reading, load_example
 from repaint.data.images import encode_png
 from repaint.data.masks import Mask
+from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.inference.batch_loop import Target
 from repaint.inference.results import CONTACT_SHEET, Results

@@ -6,9 +6,10 @@ from typing import TypeVar
 import numpy as np
 
 from repaint.data import storage
-from repaint.data.examples import list_pictures
 from repaint.data.images import crop_to_array, decode
-from repaint.data.masks import GENERATORS, Mask, MaskRule, crop_mask, generate_mask
+from repaint.data.mask_generators import GENERATORS, generate_mask
+from repaint.data.masks import Mask, MaskRule, crop_mask
+from repaint.data.pairing import list_pictures
 from repaint.errors import ConfigError
 from repaint.theory.gaussian_law import Array
 

@@ -4,89 +4,47 @@ Everything random in a step (pictures, flips, times, noise) is a function of (se
 repeats the uninterrupted one to the bit on the same machine without storing any generator's state.
 """
 
-import io
 import json
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import islice
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from repaint.checkpoints.architecture import build_unet, build_unet_config
 from repaint.checkpoints.formats import read_weights_to_train
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
 from repaint.checkpoints.resolve import check_process
-from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
+from repaint.config.schema import TrainConfig
 from repaint.data import images, storage
-from repaint.data.examples import TrainingPictures
+from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
 from repaint.diffusion.reverse_steps import DDPMStep
-from repaint.errors import CheckpointError, ConfigError, DataError
+from repaint.errors import ConfigError, DataError
 from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import fill_unet
 from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
+from repaint.training.data_order import StepBatches, step_generator, step_seed
+from repaint.training.state import (
+    LOG_FILE,
+    STATE_FILE,
+    TrainingState,
+    export_model,
+    load_state,
+    save_state,
+    truncate_log,
+)
 from repaint.visual.contact_sheets import tile
 from repaint.workers.devices import Process
-
-STATE_FILE = "state.pt"
-MODEL_FILE = "model.safetensors"
-LOG_FILE = "log.jsonl"
-
-
-class StepBatches(Sampler[list[int]]):
-    """Indices of each step's pictures: every epoch is a fresh permutation, and any step can be the first.
-
-    Args:
-        count: number of pictures.
-        batch_size: of all processes together.
-        seed: of the permutations.
-        start, stop: steps to serve.
-        rank, world_size: which share of each batch is this process's.
-    """
-
-    def __init__(
-        self, count: int, batch_size: int, seed: int, start: int, stop: int, rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.count, self.batch_size, self.seed = count, batch_size, seed
-        self.start, self.stop = start, stop
-        self.rank, self.world_size = rank, world_size
-
-    def __len__(self) -> int:
-        return max(0, self.stop - self.start)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        stream = self._stream(self.start * self.batch_size)
-        for _ in range(self.start, self.stop):
-            yield list(islice(stream, self.batch_size))[self.rank :: self.world_size]
-
-    def _stream(self, position: int) -> Iterator[int]:
-        epoch, skip = divmod(position, self.count)
-        while True:
-            order = torch.randperm(self.count, generator=step_generator(self.seed, epoch, stream=1))
-            yield from order[skip:].tolist()
-            epoch, skip = epoch + 1, 0
-
-
-def step_generator(seed: int, step: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for step `step`; streams are independent (1 is the data order's, 2 + rank a process's)."""
-    return torch.Generator(device).manual_seed(_step_seed(seed, step, stream))
-
-
-def _step_seed(seed: int, step: int, stream: int) -> int:
-    text = f"{seed} {step} {stream}".encode()
-    return int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -119,8 +77,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = build_unet(build_unet_config(config))
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(process.device)
-        self.state_path = storage.join(config.out, STATE_FILE)
-        if config.init_path is not None and not storage.exists(self.state_path):
+        if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
             weights = read_weights_to_train(config.init_path)
             check_process(config, weights)
             fill_unet(self.network, config, weights)
@@ -173,7 +130,7 @@ class Trainer:
         config = self.config
         started = time.perf_counter()
         self.parallel.train()
-        torch.manual_seed(_step_seed(config.seed, self.step, 2 + self.process.rank))  # of dropout
+        torch.manual_seed(step_seed(config.seed, self.step, 2 + self.process.rank))  # of dropout
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
         loss = self._loss(batch)
@@ -228,46 +185,20 @@ class Trainer:
         """Write the resume state and the exported model (main process only)."""
         if not self.process.is_main:
             return
-        state = {
-            "step": self.step,
-            "identity": _identity(self.config, len(self.dataset), self.process.world_size),
-            "network": self.network.state_dict(),
-            "ema": self.ema,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        storage.write_bytes(self.state_path, buffer.getvalue())
-        kind = torch.float16 if self.config.export_precision == "fp16" else torch.float32
-        metadata = checkpoint_metadata(self.config) | {"training": {"step": self.step, "pictures": len(self.dataset)}}
-        model = encode_checkpoint({key: value.to(kind) for key, value in self.ema.items()}, metadata)
-        storage.write_bytes(storage.join(self.config.out, MODEL_FILE), model)
+        state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
+        save_state(self.config, state, len(self.dataset), self.process.world_size)
+        export_model(self.config, self.ema, self.step, len(self.dataset))
 
     def _resume(self) -> None:
-        path = self.state_path
-        if not storage.exists(path):
+        state = load_state(self.config, len(self.dataset), self.process.world_size, self.process.device)
+        if state is None:
             return
-        try:
-            state = torch.load(io.BytesIO(storage.read_bytes(path)), self.process.device, weights_only=True)
-            identity = state["identity"]
-        except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
-            raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
-        wanted = _identity(self.config, len(self.dataset), self.process.world_size)
-        changed = [
-            f"{key} {_shown(identity.get(key))} (now {_shown(wanted.get(key))})"
-            for key in wanted | identity
-            if identity.get(key) != wanted.get(key)
-        ]
-        if changed:
-            raise ConfigError(
-                f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values"
-            )
-        self.network.load_state_dict(state["network"])
-        self.ema = state["ema"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+        self.network.load_state_dict(state.network)
+        self.ema = state.ema
+        self.optimiser.load_state_dict(state.optimiser)
+        self.step = state.step
         if self.process.is_main:
-            self._forget_log_after(self.step)
+            truncate_log(self.config, self.step)
 
     def save_samples(self) -> None:
         """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
@@ -294,18 +225,6 @@ class Trainer:
         if self.process.is_main:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
 
-    def _forget_log_after(self, step: int) -> None:
-        """Drop what a run logged after its last saved state, and a line that its end cut off."""
-        path = storage.join(self.config.out, LOG_FILE)
-        if not storage.exists(path):
-            return
-        kept = []
-        for line in storage.read_bytes(path).decode(errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):
-                if json.loads(line)["step"] <= step:
-                    kept.append(f"{line}\n")
-        storage.write_bytes(path, "".join(kept).encode())
-
 
 @contextmanager
 def _ctrl_c_flag() -> Iterator[threading.Event]:
@@ -322,23 +241,3 @@ def _ctrl_c_flag() -> Iterator[threading.Event]:
         yield flag
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
-    """What a model file tells about itself, so that `model: auto` needs no flags."""
-    values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
-    parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
-    return {part: {key: values[key] for key in kind.model_fields if key in values} for part, kind in parts.items()}
-
-
-def _shown(value: object) -> object:
-    return describe_betas(value) if isinstance(value, list) else value
-
-
-def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
-    """What must not change between the pieces of one training. Its length, rate and logging may."""
-    values: dict[str, object] = {"pictures": pictures, "processes": world_size}
-    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
-    for part in checkpoint_metadata(config).values():
-        values |= part
-    return values

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint.data.examples import (
-    Reading,
-    TrainingPictures,
-    check_ratios,
-    list_pictures,
-    load_example,
-    pair_pictures,
-    read_labels,
-)
-from repaint.data.masks import MaskRule, make_generator
+from repaint.data.examples import Reading, load_example
+from repaint.data.labels import read_labels
+from repaint.data.mask_generators import make_generator
+from repaint.data.masks import MaskRule
+from repaint.data.pairing import check_ratios, list_pictures, pair_pictures
+from repaint.data.training_images import TrainingPictures
 from repaint.errors import DataError
 from tests.helpers.tiny import write_masks, write_pictures
 

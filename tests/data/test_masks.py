@@ -5,16 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from repaint.data.images import crop_to_array
-from repaint.data.masks import (
-    GENERATORS,
-    MaskRule,
-    check_ratio,
-    crop_mask,
-    crop_painted,
-    generate_mask,
-    scale_mask,
-    to_grey,
-)
+from repaint.data.mask_generators import GENERATORS, generate_mask
+from repaint.data.masks import MaskRule, check_ratio, crop_mask, crop_painted, scale_mask, to_grey
 from repaint.errors import DataError
 
 

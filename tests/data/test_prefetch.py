@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from repaint.data.examples import Pair
+from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
 from repaint.errors import DataError
 

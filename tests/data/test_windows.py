@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repaint.data.masks import generate_mask
+from repaint.data.mask_generators import generate_mask
 from repaint.data.windows import Window, around_holes, cut_out, padded, paste, whole
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from repaint.data.masks import generate_mask
+from repaint.data.mask_generators import generate_mask
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
 from repaint.evaluation.metrics import hole_psnr
 

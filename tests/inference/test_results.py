@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint.data.examples import Example, Pair
+from repaint.data.examples import Example
 from repaint.data.fill_state import FillState
 from repaint.data.images import Photo
+from repaint.data.pairing import Pair
 from repaint.data.windows import whole
 from repaint.errors import ConfigError, DataError
 from repaint.inference.results import (

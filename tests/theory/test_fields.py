@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repaint.data.masks import generate_mask
+from repaint.data.mask_generators import generate_mask
 from repaint.theory.fields import (
     SIDE,
     make_fields,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint.data.masks import MaskRule, generate_mask
+from repaint.data.mask_generators import generate_mask
+from repaint.data.masks import MaskRule
 from repaint.errors import ConfigError, DataError
 from repaint.theory import inputs
 from repaint.theory.inputs import read_greys, read_masks

@@ -1,0 +1,45 @@
+"""Class labels of pictures from a text file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from repaint.data import storage
+from repaint.data.pairing import Pair, stem_of
+from repaint.errors import DataError
+
+MOST_LABEL_BYTES = 2**26
+
+
+def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
+    """Class labels from a text file with a line `name,label` for each picture.
+
+    Names are relative to the folder of pictures, with or without ending; the bare file name does, too.
+
+    Raises:
+        DataError: unreadable file, malformed line, a name given twice, or a picture without a label.
+    """
+    try:
+        lines = storage.read_bytes(path, MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a text file with lines 'name,label'") from None
+    labels: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        name, comma, digits = (part.strip() for part in line.rpartition(","))
+        if not line.strip():
+            continue
+        if not comma or not digits.isdecimal() or len(digits) > 9:
+            raise DataError(f"{path}, line {number}: {line!r} is not of the form name,label")
+        if name in labels:
+            raise DataError(f"{path}, line {number}: {name} has a label already")
+        labels[name] = int(digits)
+    return [_label_of(pair, labels, path) for pair in pairs]
+
+
+def _label_of(pair: Pair, labels: Mapping[str, int], path: str) -> int:
+    stem = stem_of(pair.name)
+    file = PurePosixPath(pair.picture)
+    # From the most to the least exact spelling: a file of this name in another folder must not win.
+    for spelling in (f"{stem}{file.suffix}", stem, file.name):
+        if spelling in labels:
+            return labels[spelling]
+    raise DataError(f"{path}: no label for {pair.picture}; add the line '{stem},LABEL'")

@@ -1,0 +1,141 @@
+"""Pairing pictures with their masks by name, by sorted order, or one mask for all."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from PIL import ExifTags, Image
+
+from repaint.data import images, masks, storage
+from repaint.errors import DataError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its mask.
+
+    Attributes:
+        index: number of the picture, counted from 0 after the configured offset; its seed follows from it.
+        name: of the results, relative, ending with .png.
+        picture: path.
+        mask: path, or None if the mask is in the picture itself or made by rule.
+    """
+
+    index: int
+    name: str
+    picture: str
+    mask: str | None
+
+
+def list_pictures(folder: str) -> list[str]:
+    """Names of all pictures below a folder, relative to it, sorted.
+
+    Raises:
+        DataError: no such folder, or no picture in it.
+    """
+    names = [name for name in storage.list_files(folder) if images.is_picture(name)]
+    if not names:
+        raise DataError(f"{folder}: no pictures in this folder (looked for {', '.join(images.EXTENSIONS)})")
+    return names
+
+
+def pair_pictures(
+    gt_path: str, mask_path: str | None, offset: int = 0, max_len: int | None = None
+) -> tuple[list[Pair], str | None]:
+    """Pair the pictures of a folder with masks.
+
+    A mask file serves every picture. In a mask folder each picture has the mask of the same relative name, whatever
+    the endings; if no name matches but the counts do, they are paired in sorted order, as the published code did.
+
+    Args:
+        gt_path: folder of pictures, or one picture file.
+        mask_path: folder of masks, one mask file, or None if masks do not come from files of their own.
+        offset: pictures to leave out at the start of the sorted list.
+        max_len: most pictures to take; more than there are means all.
+
+    Returns:
+        (pairs, a note for the user or None).
+
+    Raises:
+        DataError: nothing to do, a picture without a mask, or two pictures with one result name.
+    """
+    if storage.exists(gt_path) and not storage.is_folder(gt_path):
+        gt_path, names = storage.parent(gt_path), [PurePosixPath(gt_path).name]
+    else:
+        names = list_pictures(gt_path)
+    masks_of, note = _find_masks(gt_path, names, mask_path)
+    pairs = [
+        Pair(index, f"{stem_of(name)}.png", storage.join(gt_path, name), masks_of[name])
+        for index, name in enumerate(names[offset:][:max_len])
+    ]
+    if not pairs:
+        raise DataError(f"{gt_path}: offset {offset} leaves none of the {len(names)} pictures")
+    result, count = Counter(pair.name for pair in pairs).most_common(1)[0]
+    if count > 1:
+        twins = [pair.picture for pair in pairs if pair.name == result]
+        raise DataError(f"{twins[0]} and {twins[1]} would both be written to {result}; rename one")
+    return pairs, note
+
+
+def _find_masks(
+    gt_path: str, names: Sequence[str], mask_path: str | None
+) -> tuple[Mapping[str, str | None], str | None]:
+    if mask_path is None:
+        return dict.fromkeys(names), None
+    if not storage.exists(mask_path):
+        raise DataError(f"{mask_path}: no such mask file or folder")
+    if not storage.is_folder(mask_path):
+        return dict.fromkeys(names, mask_path), None
+    found = list_pictures(mask_path)
+    by_stem: dict[str, str] = {}
+    for name in found:
+        twin = by_stem.setdefault(stem_of(name), name)
+        if twin != name:
+            raise DataError(f"{mask_path}: {twin} and {name} are both masks of {stem_of(name)}; remove one")
+    missing = [name for name in names if stem_of(name) not in by_stem]
+    if not missing:
+        return {name: storage.join(mask_path, by_stem[stem_of(name)]) for name in names}, None
+    if len(missing) == len(names) == len(found):
+        note = f"no mask in {mask_path} has the name of a picture; paired {len(names)} by sorted order"
+        return {name: storage.join(mask_path, mask) for name, mask in zip(names, found, strict=True)}, note
+    more = f" (and {len(missing) - 1} more pictures)" if len(missing) > 1 else ""
+    raise DataError(
+        f"{storage.join(gt_path, missing[0])}{more}: no mask of this name in {mask_path}; "
+        f"name the masks like the pictures, or give one mask file for all"
+    )
+
+
+def stem_of(name: str) -> str:
+    """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'.
+
+    Unicode is composed, because some file systems give accents apart from their letters.
+    """
+    return unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix("")))
+
+
+def check_ratios(pairs: Sequence[Pair]) -> None:
+    """Raise DataError for the first mask that cannot fit its picture; reads file headers only.
+
+    Unreadable files are left to `load_example`, where they cost only their own picture.
+    """
+    sizes: dict[str, tuple[int, int] | None] = {}
+    for pair in pairs:
+        if pair.mask is None:
+            continue
+        for path in (pair.picture, pair.mask):
+            if path not in sizes:
+                sizes[path] = _header_size(path)
+        picture_size, mask_size = sizes[pair.picture], sizes[pair.mask]
+        if picture_size and mask_size:
+            masks.check_ratio(mask_size, picture_size, pair.mask, pair.picture)
+
+
+def _header_size(path: str) -> tuple[int, int] | None:
+    try:
+        with storage.open_binary(path) as file, Image.open(file) as picture:
+            lying = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # shown turned by a quarter
+            return (picture.height, picture.width) if lying else picture.size
+    except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
+        return None

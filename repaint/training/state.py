@@ -1,0 +1,127 @@
+"""Resume state of a training, its identity check, and the exported model file."""
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
+from repaint.data import storage
+from repaint.errors import CheckpointError, ConfigError
+
+STATE_FILE = "state.pt"
+MODEL_FILE = "model.safetensors"
+LOG_FILE = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that an exact resume needs: number of finished steps, weights, their moving average, optimiser state."""
+
+    step: int
+    network: Mapping[str, Tensor]
+    ema: dict[str, Tensor]
+    optimiser: dict[str, Any]
+
+
+def save_state(config: TrainConfig, state: TrainingState, pictures: int, world_size: int) -> None:
+    """Write the resume state to `state.pt` in the output folder.
+
+    Args:
+        config: of the training.
+        state: what to save.
+        pictures: number of training images.
+        world_size: number of processes.
+    """
+    content = vars(state) | {"identity": _identity(config, pictures, world_size)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    storage.write_bytes(storage.join(config.out, STATE_FILE), buffer.getvalue())
+
+
+def load_state(config: TrainConfig, pictures: int, world_size: int, device: torch.device) -> TrainingState | None:
+    """The resume state in the output folder; None if there is none.
+
+    Args:
+        config: of the training.
+        pictures: number of training images.
+        world_size: number of processes.
+        device: where to load the tensors.
+
+    Raises:
+        CheckpointError: the file is damaged.
+        ConfigError: it belongs to a training of another identity.
+    """
+    path = storage.join(config.out, STATE_FILE)
+    if not storage.exists(path):
+        return None
+    try:
+        content = torch.load(io.BytesIO(storage.read_bytes(path)), device, weights_only=True)
+        identity = content.pop("identity")
+        state = TrainingState(**content)
+    except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
+        raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
+    expected = _identity(config, pictures, world_size)
+    changed = [
+        f"{key} {_shown(identity.get(key))} (now {_shown(expected.get(key))})"
+        for key in expected | identity
+        if identity.get(key) != expected.get(key)
+    ]
+    if changed:
+        raise ConfigError(f"{path}: started with {', '.join(changed)}; give another 'out' or restore the old values")
+    return state
+
+
+def export_model(config: TrainConfig, ema: Mapping[str, Tensor], step: int, pictures: int) -> None:
+    """Write the averaged weights with their metadata to `model.safetensors` in the output folder.
+
+    Args:
+        config: of the training.
+        ema: moving average of the weights.
+        step: number of finished steps.
+        pictures: number of training images.
+    """
+    kind = torch.float16 if config.export_precision == "fp16" else torch.float32
+    metadata = checkpoint_metadata(config) | {"training": {"step": step, "pictures": pictures}}
+    content = encode_checkpoint({key: value.to(kind) for key, value in ema.items()}, metadata)
+    storage.write_bytes(storage.join(config.out, MODEL_FILE), content)
+
+
+def truncate_log(config: TrainConfig, step: int) -> None:
+    """Drop the log lines after step `step`, and a line that an interruption cut off."""
+    path = storage.join(config.out, LOG_FILE)
+    if not storage.exists(path):
+        return
+    kept = []
+    for line in storage.read_bytes(path).decode(errors="replace").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            if json.loads(line)["step"] <= step:
+                kept.append(f"{line}\n")
+    storage.write_bytes(path, "".join(kept).encode())
+
+
+def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
+    """What a model file tells about itself, so that `model: auto` needs no flags."""
+    values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
+    parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
+    return {part: {key: values[key] for key in kind.model_fields if key in values} for part, kind in parts.items()}
+
+
+def _shown(value: object) -> object:
+    return describe_betas(value) if isinstance(value, list) else value
+
+
+def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
+    """What must not change between the pieces of one training. Its length, rate and logging may."""
+    values: dict[str, object] = {"pictures": pictures, "processes": world_size}
+    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
+    for part in checkpoint_metadata(config).values():
+        values |= part
+    return values
