@@ -1,0 +1,245 @@
+"""Tests of the photographs' scripts, on made-up packages and pictures: no network, no photograph."""
+# ruff: noqa: D103, E402 - the names of tests say what they test; imports need sys.path
+
+import hashlib
+import io
+import struct
+import sys
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import attribution
+import cut_crops
+import fetch_sources
+from rcc import ContainerError, read_container
+from sources import PhotosError, Source, read_list
+
+FREE = ("public domain", "CC0-", "CC-BY-", "GPL-", "LGPL-")
+
+
+def picture_bytes(seed: int, width: int = 200, height: int = 150) -> bytes:
+    """A small PNG of colourful noise at several scales."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (height // 10, width // 10, 3), np.uint8))
+    buffer = io.BytesIO()
+    coarse.resize((width, height), Image.Resampling.BICUBIC).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def source_of(file: str, data: bytes, package: str = "pictures", path: str = "", weight: float = 1) -> Source:
+    """An entry of the list."""
+    digest = hashlib.sha256(data).hexdigest()
+    return Source(file, package, path or file, "A title", "Somebody", "CC0-1.0", "", weight, 1, digest)
+
+
+def container(files: dict[str, bytes]) -> bytes:
+    """A Qt resource container of version 3 with all files in one folder, every second one packed."""
+    names, payload, entries = b"", b"", b""
+
+    def name_of(text: str) -> int:
+        nonlocal names
+        names += struct.pack(">HI", len(text), 0) + text.encode("utf-16-be")
+        return len(names) - 6 - 2 * len(text)
+
+    folder = name_of("folder")
+    for number, (name, data) in enumerate(files.items()):
+        packed = struct.pack(">I", len(data)) + zlib.compress(data) if number % 2 else data
+        entries += struct.pack(">IHHHIQ", name_of(name), number % 2, 0, 0, len(payload), 0)
+        payload += struct.pack(">I", len(packed)) + packed
+    tree = struct.pack(">IHIIQ", 0, 2, 1, 1, 0) + struct.pack(">IHIIQ", folder, 2, len(files), 2, 0) + entries
+    start = 24
+    offsets = (start, start + len(tree), start + len(tree) + len(payload))
+    return b"qres" + struct.pack(">5I", 3, *offsets, 0) + tree + payload + names
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Relative name and bytes of all files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three listed pictures."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    listed = []
+    for number in range(3):
+        data = picture_bytes(number)
+        (folder / f"{number}.png").write_bytes(data)
+        listed.append(source_of(f"{number}.png", data, weight=1 + number))
+    monkeypatch.setattr(cut_crops, "read_list", lambda: listed)
+    return folder
+
+
+def cut(photos: Path, out: Path, *options: str) -> int:
+    """Cut a few small crops in one process."""
+    command = ["--sources", str(photos), "--out", str(out), "--count=12", "--size=32", "--workers=1", *options]
+    return cut_crops.main(command)
+
+
+def assert_one_line(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    """The error is a single line with these words."""
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert words in error
+
+
+def test_every_photograph_of_the_list_has_an_author_and_a_free_licence() -> None:
+    sources = read_list()
+    assert len({source.file for source in sources}) == len({source.sha256 for source in sources}) == len(sources)
+    for source in sources:
+        assert source.author
+        assert source.title
+        assert source.licence.startswith(FREE)
+        assert not {"NC", "ND"} & set(source.licence.split("-"))
+        assert source.weight > 0
+        assert source.shrink >= 1
+        assert "/" not in source.file
+
+
+def test_attribution_is_up_to_date() -> None:
+    assert (HERE / "ATTRIBUTION.md").read_text(encoding="utf-8") == attribution.compose(read_list())
+
+
+def test_containers_are_read() -> None:
+    files = {"a.webp": b"first", "b.webp": b"second" * 100, "c": b""}
+    assert read_container(container(files)) == {f"folder/{name}": data for name, data in files.items()}
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF" + bytes(40), b"qres" + bytes(3), container({"a": b"12345"})[:80]])
+def test_damaged_containers_are_refused(data: bytes) -> None:
+    with pytest.raises(ContainerError):
+        read_container(data)
+
+
+def test_pictures_come_out_of_wheels_and_are_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, other = picture_bytes(1), picture_bytes(2)
+    with zipfile.ZipFile(tmp_path / "scikit_image-1-any.whl", "w") as wheel:
+        wheel.writestr("data/good.png", good)
+        wheel.writestr("data/other.png", other)
+    listed = [source_of(f"{name}.png", good, "scikit-image", f"data/{name}.png") for name in ("good", "other", "gone")]
+    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed)
+    out = tmp_path / "out"
+    command = ["--out", str(out), "--packages", str(tmp_path)]
+    assert fetch_sources.main(command) == 0
+    said = capsys.readouterr()
+    assert "missing, left out: gone.png" in said.err
+    assert "another picture than the listed one, left out: other.png" in said.err
+    assert said.out == f"1 of 3 pictures in {out}\n"
+    assert contents(out) == {"good.png": good}
+    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed[:1])
+    assert fetch_sources.main(["--out", str(out)]) == 0  # nothing is left to download
+
+
+def test_pictures_come_out_of_folders_and_containers(tmp_path: Path) -> None:
+    (tmp_path / "plain.png").write_bytes(b"plain")
+    (tmp_path / "x.rcc").write_bytes(container({"a.webp": b"inside"}))
+    read = fetch_sources.FolderReader(tmp_path)
+    assert read("plain.png") == b"plain"
+    assert read("x.rcc:a.webp") == read("x.rcc:folder/a.webp") == b"inside"
+    assert read("x.rcc:b.webp") is read("x.rcc:er/a.webp") is read("none.rcc:a.webp") is read("none.png") is None
+
+
+def test_a_package_that_cannot_be_had_is_one_line_and_the_others_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(package: str, folder: Path) -> None:
+        raise PhotosError(f"could not download {package}")
+
+    listed = [source_of("a.png", b"a"), source_of("b.png", b"b", "others")]
+    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed)
+    monkeypatch.setattr(fetch_sources, "download", fail)
+    (tmp_path / "b.png").write_bytes(b"b")
+    assert fetch_sources.main(["--out", str(tmp_path)]) == 0
+    assert "could not download pictures; its 1 pictures are left out" in capsys.readouterr().err
+    (tmp_path / "b.png").unlink()
+    assert fetch_sources.main(["--out", str(tmp_path)]) == 2
+    assert "not one picture could be had" in capsys.readouterr().err
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    assert fetch_sources.run_tool(["no-such-program"], tmp_path) == "there is no no-such-program on this machine"
+    assert fetch_sources.run_tool([sys.executable, "-c", "import sys; sys.exit('a\\nb')"], tmp_path) == "b"
+    assert fetch_sources.run_tool([sys.executable, "-c", ""], tmp_path) is None
+
+
+def test_crops_are_the_same_whatever_the_number_of_workers(photos: Path, tmp_path: Path) -> None:
+    assert cut(photos, tmp_path / "one") == cut(photos, tmp_path / "two", "--workers=2") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert set(contents(tmp_path / "one")) == {f"000/{index:06d}.png" for index in range(12)}
+    assert Image.open(tmp_path / "one/000/000003.png").size == (32, 32)
+    assert cut(photos, tmp_path / "other", "--seed=1") == 0
+    assert contents(tmp_path / "one") != contents(tmp_path / "other")
+
+
+def test_an_interrupted_or_smaller_set_is_completed(photos: Path, tmp_path: Path) -> None:
+    assert cut(photos, tmp_path / "all") == 0
+    assert cut(photos, tmp_path / "part", "--count=5") == 0
+    (tmp_path / "part/000/000002.png").unlink()
+    assert cut(photos, tmp_path / "part") == 0
+    assert contents(tmp_path / "part") == contents(tmp_path / "all")
+
+
+def test_another_size_in_the_same_folder_is_refused(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cut(photos, tmp_path / "out", "--count=3") == 0
+    capsys.readouterr()
+    assert cut(photos, tmp_path / "out", "--size=64") == 2
+    assert_one_line(capsys, "has crops of 32 pixels, not 64")
+
+
+def test_missing_pictures_give_one_line(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cut(tmp_path, tmp_path / "out") == 2
+    assert_one_line(capsys, "run fetch_sources.py")
+    assert cut(photos, tmp_path / "out", "--size=512") == 2
+    assert_one_line(capsys, "512 pixels")
+    (photos / "1.png").unlink()
+    assert cut(photos, tmp_path / "out") == 0
+    assert "so other crops than with all: 1.png" in capsys.readouterr().err
+    (photos / "2.png").write_bytes(picture_bytes(2)[:500])
+    assert cut(photos, tmp_path / "broken") == 2
+    assert "2.png: cannot be read as a picture" in capsys.readouterr().err
+
+
+def test_windows_reach_from_full_resolution_to_the_whole_picture() -> None:
+    class Draws(list[float]):
+        def random(self) -> float:
+            return self.pop(0)
+
+    def side(*draws: float) -> int:
+        return cut_crops.side_of_window(1000, 50, Draws(draws))  # type: ignore[arg-type]
+
+    assert side(0.1) == 50
+    assert [side(0.9, 0.0), side(0.9, 1.0), side(0.9, 0.5)] == [50, 1000, round((50 * 1000) ** 0.5)]
+
+
+def test_plain_windows_are_thinned_out(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = np.full((400, 400, 3), 128, np.uint8)
+    half[:, 200:] = np.random.default_rng(0).integers(0, 256, (400, 200, 3))
+    Image.fromarray(half).save(tmp_path / "half.png")
+    (tmp_path / "half.png").replace(photos / "0.png")
+    listed = [replace(source, weight=float(source.file == "0.png")) for source in cut_crops.read_list()]
+    monkeypatch.setattr(cut_crops, "read_list", lambda: listed)
+    assert cut(photos, tmp_path / "out", "--count=80", "--size=16") == 0
+    plain = sum(np.ptp(np.asarray(Image.open(path))) == 0 for path in (tmp_path / "out").rglob("*.png"))
+    assert 0 < plain < 20  # about half of all windows are
+
+
+@pytest.mark.parametrize("option", ["--size=0", "--count=0", "--seed=-1", "--workers=x", "--x"])
+def test_bad_options_give_one_line(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cut(tmp_path, tmp_path / "out", option)
+    assert stop.value.code == 2
+    assert_one_line(capsys, option.partition("=")[0])
