@@ -44,8 +44,8 @@ ALLOWED = {
     "benchmarking": "checkpoints config diffusion models noise pipeline sampler",
     "inpainter": "checkpoints config data inference pipeline sampler workers",
     "demo": "data inpainter sampler schedule visual",
-    "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter pipeline sampler schedule "
-    "theory training visual workers models",
+    "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter models pipeline "
+    "sampler schedule theory training visual workers",
     "cli": "commands",
 }
 ROOT_MODULES = {"cli", "errors", "inpainter", "noise", "sampler", "schedule"}

@@ -3,7 +3,7 @@
 import io
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -185,10 +185,16 @@ def encode(photo: Photo, file_format: str) -> bytes:
         photo: what to write; JPEG files have no transparency, it is left out.
         file_format: a key of SAVE_OPTIONS.
     """
+    return encode_picture(to_picture(photo), file_format)
+
+
+def encode_picture(picture: Image.Image, file_format: str) -> bytes:
+    """File content of a Pillow picture (RGB or RGBA) with its colour profile; arguments as for `encode`."""
     buffer = io.BytesIO()
+    if file_format == "jpg":
+        picture = picture.convert("RGB")
     kind = "JPEG" if file_format == "jpg" else file_format.upper()
-    picture = to_picture(photo if file_format != "jpg" else replace(photo, alpha=None))
-    picture.save(buffer, kind, icc_profile=photo.icc_profile, **SAVE_OPTIONS[file_format])
+    picture.save(buffer, kind, icc_profile=picture.info.get("icc_profile"), **SAVE_OPTIONS[file_format])
     return buffer.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -42,7 +42,11 @@ def list_pictures(folder: str) -> list[str]:
 
 
 def pair_pictures(
-    gt_path: str, mask_path: str | None, offset: int = 0, max_len: int | None = None
+    gt_path: str,
+    mask_path: str | None,
+    offset: int = 0,
+    max_len: int | None = None,
+    skip: Callable[[str], bool] = lambda _name: False,
 ) -> tuple[list[Pair], str | None]:
     """Pair the pictures of a folder with masks.
 
@@ -54,6 +58,7 @@ def pair_pictures(
         mask_path: folder of masks, one mask file, or None if masks do not come from files of their own.
         offset: pictures to leave out at the start of the sorted list.
         max_len: most pictures to take; more than there are means all.
+        skip: whether to leave a file of the folder out, by its relative name.
 
     Returns:
         (pairs, a note for the user or None).
@@ -64,7 +69,7 @@ def pair_pictures(
     if storage.exists(gt_path) and not storage.is_folder(gt_path):
         gt_path, names = storage.parent(gt_path), [PurePosixPath(gt_path).name]
     else:
-        names = list_pictures(gt_path)
+        names = [name for name in list_pictures(gt_path) if not skip(name)]
     masks_of, note = _find_masks(gt_path, names, mask_path)
     pairs = [
         Pair(index, f"{stem_of(name)}.png", storage.join(gt_path, name), masks_of[name])

@@ -35,9 +35,9 @@ def test_unknown_or_missing_subcommands_end_in_one_line(words: list[str], capsys
 )
 def test_every_subcommand_explains_itself(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main([*words, "--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
-    assert f"usage: repaint {' '.join(words)} " in capsys.readouterr().out
+    assert f"usage: repaint {command} " in capsys.readouterr().out
 
 
 def test_a_subcommand_gets_its_arguments(capsys: pytest.CaptureFixture[str], tmp_path: object) -> None:
