@@ -21,19 +21,9 @@ def test_unknown_or_missing_subcommands_end_in_one_line(words: list[str], capsys
 
 
 @pytest.mark.parametrize(
-    "words",
-    [
-        ["fill"],
-        ["train"],
-        ["evaluate"],
-        ["schedule", "plot"],
-        ["schedule", "design"],
-        ["masks"],
-        ["benchmark"],
-        ["demo"],
-    ],
+    "command", ["fill", "train", "evaluate", "schedule plot", "schedule design", "masks", "benchmark", "demo"]
 )
-def test_every_subcommand_explains_itself(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_subcommand_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
