@@ -12,7 +12,7 @@ from PIL import Image
 
 import repaint
 from repaint import inpainter
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.cli import inpaint_main
 from repaint.config import schema
 from repaint.pipeline import pipeline

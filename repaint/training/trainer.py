@@ -23,9 +23,9 @@ from torch.utils.data import DataLoader, Sampler
 from tqdm import tqdm
 
 from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
-from repaint.checkpoints.resolve import check_process
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
 from repaint.data import images, storage
 from repaint.data.examples import TrainingPictures

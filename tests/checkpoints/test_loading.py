@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.models.unet import UNet, UNetConfig
 from tests.helpers.tiny import write_config
 

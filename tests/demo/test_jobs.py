@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from repaint import Inpainter
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.demo import jobs
 from repaint.demo.jobs import Job
 from repaint.errors import DataError

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint, read_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint, read_checkpoint
 from repaint.cli import inpaint_main, train_main
 from repaint.config.schema import TrainConfig, load_config
 from repaint.training.trainer import StepBatches, Trainer, learning_rate
