@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 NO_STEPS: dict[str, Any] = {"timestep_respacing": "3", "schedule_jump_params": {}}
 
 # The tiny network is none of the published, so its heads and process are assumed.
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
 
 
 @pytest.fixture(scope="module")

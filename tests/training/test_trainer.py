@@ -284,4 +284,4 @@ def test_betas_train_resume_and_sample(tmp_path: Path, capsys: pytest.CaptureFix
 def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(write_training(tmp_path, init_path=str(tmp_path))) == 2
     err = capsys.readouterr().err
-    assert err == f"error: init_path {tmp_path}: a folder; models of diffusers can be run, but not trained further\n"
+    assert err == f"error: init_path {tmp_path}: a model of diffusers; it can be run, but not trained further\n"
