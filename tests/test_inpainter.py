@@ -214,7 +214,7 @@ def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, An
 
 
 def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
-    with pytest.warns(UserWarning, match="with the usual num_heads 4"):
+    with pytest.warns(UserWarning, match="assumed: num_heads 4"):
         painter = repaint.Inpainter(model, **SETTINGS)
     assert "noise_schedule linear" in str(painter.note)
 

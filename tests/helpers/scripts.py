@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 Call = Callable[..., tuple[int, list[str], str]]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def script_in(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
