@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_weights
-from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
+from repaint.checkpoints.resolve import resolve
 from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
 from repaint.data import images
 from repaint.data.examples import Example, Reading, make_example
@@ -22,6 +22,7 @@ from repaint.data.pairing import Pair
 from repaint.errors import ConfigError, DataError, is_out_of_memory
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
+from repaint.inference.crops import make_crop
 from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.inputs import build_labels
 from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
@@ -80,8 +81,7 @@ class Inpainter:
         look = make_config(FitConfig, {"fit": fit, "mask_polarity": mask_polarity} | context, "inpaint")
         place = pick_device(device)
         weights = read_weights(config.model_path, config.model_format)
-        self.note = note_assumptions(config, weights)
-        config = apply_weights_to_config(config, weights)
+        config, self.note = resolve(config, weights)
         check_sampling(config)
         check_fit_mode(config, fit)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), place)
@@ -135,7 +135,7 @@ class Inpainter:
         example = self._read(image, mask)
         size = self._batch_size(num_samples)
         canvases = [FillState(example, sample) for sample in range(num_samples)]
-        if pipeline.has_to_fill(example):
+        if pipeline.has_to_fill(example.known):
             labels = build_labels(pipeline.config, [example.pair])[0]
             label = None if labels is None else labels[0]
             for first in range(0, num_samples, size):
@@ -146,7 +146,7 @@ class Inpainter:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
         batches = -(-num_samples // self._batch_size(num_samples))
         example = self._read(image, mask)
-        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example) else 0
+        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example.known) else 0
 
     def _batch_size(self, num_samples: int) -> int:
         """How many fills to make at a time; finding out may cost network calls, so it is done once."""
@@ -213,7 +213,8 @@ def _fill(
     for _ in batch[0].example.windows:
         watch = FiniteCheck()
         try:
-            filled = pipeline.fill(batch, [label] * len(batch), size, _both(watch, callback, len(batch)))
+            crops = [make_crop(pipeline.config, canvas, label) for canvas in batch]
+            filled = pipeline.fill(crops, size, _both(watch, callback, len(batch)))
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

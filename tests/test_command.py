@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from repaint import cli
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.cli import inpaint_main
 from repaint.errors import ConfigError
 from repaint.inference import batch_loop

@@ -8,8 +8,8 @@ import torch
 
 from repaint.cli import inpaint_main
 from repaint.models.cuda_graph import Replay
+from tests.helpers.networks import pictures, unet
 from tests.helpers.tiny import make_run, read_pixels
-from tests.models.test_unet import pictures, unet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import repaint
 from repaint import inpainter
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.cli import inpaint_main
 from repaint.config import schema
 from repaint.pipeline import pipeline
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 NO_STEPS: dict[str, Any] = {"timestep_respacing": "3", "schedule_jump_params": {}}
 
 # The tiny network is none of the published, so its heads and process are assumed.
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, An
 
 
 def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
-    with pytest.warns(UserWarning, match="with the usual num_heads 4"):
+    with pytest.warns(UserWarning, match="assumed: num_heads 4"):
         painter = repaint.Inpainter(model, **SETTINGS)
     assert "noise_schedule linear" in str(painter.note)
 

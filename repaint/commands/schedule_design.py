@@ -21,8 +21,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from repaint.checkpoints.formats import read_weights, tells_architecture
-from repaint.checkpoints.resolve import apply_weights_to_config
+from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
 from repaint.commands.options import QUICKSTART, default_configuration
 from repaint.config.schema import Config, OutputPaths, files_of, load_config
@@ -115,9 +115,9 @@ def _design(args: argparse.Namespace, command: str) -> int:
 def _read_config(path: str) -> Config:
     """With what the model itself tells of its process."""
     config = load_config(Config, path)
-    if not tells_architecture(config):
+    if not holds_architecture(config):
         return config
-    return apply_weights_to_config(config, read_weights(config.model_path, config.model_format))
+    return resolve(config, read_weights(config.model_path, config.model_format)).config
 
 
 def _limits(args: argparse.Namespace, config: Config) -> Limits:

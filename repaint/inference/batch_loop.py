@@ -23,6 +23,7 @@ from repaint.data.images import encode_png, to_uint8
 from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
 from repaint.errors import ConfigError, DataError, is_out_of_memory
+from repaint.inference.crops import make_crop
 from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.inputs import build_reading
 from repaint.inference.progress import Progress
@@ -149,7 +150,7 @@ class BatchLoop:
             entry = self.postponed.pop(0) if self.postponed else next(self.queue, None)
             if entry is None:
                 break
-            if not self.pipeline.has_to_fill(entry[1].example):
+            if not self.pipeline.has_to_fill(entry[1].example.known):
                 self.progress.plan(-len(entry[1].example.windows) * self.pipeline.nfe)
                 self._write(*entry)
             else:
@@ -186,7 +187,8 @@ class BatchLoop:
 
     def _sample(self, recorder: Recorder | None, watch: FiniteCheck) -> Tensor | None:
         """The fills of the active windows; None if memory was too small, and the batch has become smaller."""
-        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
+        wanted = self.results.wanted
+        crops = [make_crop(self.config, canvas, wanted[target.name].get("y")) for target, canvas in self.active]
         calls = 0
 
         def callback(step: Step) -> None:
@@ -199,7 +201,7 @@ class BatchLoop:
                 recorder(step)
 
         try:
-            return self.pipeline.fill([canvas for _, canvas in self.active], labels, self.batch_size, callback)
+            return self.pipeline.fill(crops, self.batch_size, callback)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

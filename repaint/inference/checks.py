@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import torch
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
-from repaint.checkpoints.formats import pick_format
+from repaint.checkpoints.formats import has_own_network
 from repaint.config.schema import Config, SamplingConfig
 from repaint.data import storage
 from repaint.data.pairing import Pair
@@ -20,7 +20,7 @@ def check_sampling(config: SamplingConfig) -> None:
     """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
     build_times(config)
     with torch.device("meta"):
-        if pick_format(config.model_path, config.model_format) != "diffusers":  # whose networks tell their own flags
+        if not has_own_network(config):
             build_unet(build_unet_config(config))
         if config.guided:
             build_classifier(build_classifier_config(config))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
-from repaint.checkpoints.formats import Weights
+from repaint.checkpoints.weights import Weights
 from repaint.config.schema import Config, NetworkConfig, ProcessConfig, SamplingConfig
 from repaint.data import storage
 from repaint.data.examples import Reading

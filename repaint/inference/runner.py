@@ -11,8 +11,9 @@ import torch
 import yaml
 
 from repaint import __version__
-from repaint.checkpoints.formats import Weights, is_at_hand, read_classifier_weights, read_weights, tells_architecture
-from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
+from repaint.checkpoints.formats import holds_architecture, is_available, read_classifier_weights, read_weights
+from repaint.checkpoints.resolve import resolve
+from repaint.checkpoints.weights import Weights
 from repaint.config.schema import Config, describe, no_effect_keys
 from repaint.data import storage
 from repaint.data.pairing import Pair
@@ -122,13 +123,12 @@ def _conclude(job: _Job, results: Results, tally: Tally, interrupted: bool, team
 
 
 def _prepare(config: Config, device: torch.device) -> _Job:
-    known_early = not tells_architecture(config)
+    known_early = not holds_architecture(config)
     if known_early:
         _check(config, device)  # before gigabytes are read
     pairs, pairing_note = build_pairs(config)
     weights = read_weights(config.model_path, config.model_format)
-    assumptions = note_assumptions(config, weights)
-    config = apply_weights_to_config(config, weights)
+    config, assumptions = resolve(config, weights)
     if not known_early:
         _check(config, device)
     labels, labels_note = build_labels(config, pairs)
@@ -302,11 +302,11 @@ def dry_run(config: Config, device: torch.device) -> int:
     missing = [path for path in inputs if path and not storage.exists(path)]
     weights: Weights | None = None
     notes: list[str | None] = []
-    if is_at_hand(config.model_path, config.model_format):
+    if is_available(config.model_path, config.model_format):
         weights = read_weights(config.model_path, config.model_format)
         missing = [path for path in missing if path != config.model_path]
-        notes = [note_assumptions(config, weights)]
-        config = apply_weights_to_config(config, weights)
+        config, assumptions = resolve(config, weights)
+        notes = [assumptions]
         check_weights(config, weights)
     _check(config, device)
     print(yaml.safe_dump(describe(config), sort_keys=False, allow_unicode=True).rstrip())

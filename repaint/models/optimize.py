@@ -1,4 +1,4 @@
-"""Making a network fast on the device it runs on: number formats, memory layout, compilation, recorded launches."""
+"""Fast inference of a network on its device: precision, memory layout, compilation, CUDA graphs."""
 
 import ctypes
 import math
@@ -46,14 +46,14 @@ def prepare(
 
     Args:
         network: with its weights, on the host.
-        device: where it shall run.
+        device: where it will run.
         precision: number format of the convolutions and of the activations between them; the statistics of
             normalisations, the embeddings and the last layer stay float32. "tf32" is of NVIDIA's GPUs. None leaves
             float32 to PyTorch's settings, by which GPUs round the factors of convolutions to TF32.
-        compiled: let PyTorch compile the network's parts, and on a GPU record a call and replay it.
+        compiled: compile the network's parts with PyTorch, and on a GPU record a call and replay it.
 
     Returns:
-        A callable of the network's meaning: (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
+        A callable like the network: (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
 
     Raises:
         ConfigError: PyTorch cannot compile here.
@@ -86,7 +86,7 @@ def place(network: Encoder | DiffusersUNet, device: torch.device, precision: Pre
 
 
 def _overwrite(*sequences: nn.Sequential) -> None:
-    """Let the activation functions after a normalisation write over its result, which nobody else needs."""
+    """Let the activation functions after a normalisation write over its result, which nothing else needs."""
     for sequence in sequences:
         for layer in sequence:
             if isinstance(layer, nn.SiLU):

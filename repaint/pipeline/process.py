@@ -1,4 +1,4 @@
-"""Diffusion process and schedule."""
+"""Diffusion process (betas, respacing) and jump schedule of a configuration."""
 
 import math
 
@@ -110,7 +110,7 @@ def _check_length(what: str, calls: int) -> None:
 
 
 def build_passes(config: SamplingConfig, steps: int) -> list[int] | None:
-    """Passes over each level of a process of `steps` steps, if `resample` says them.
+    """Passes over each level of a process of `steps` steps, if `resample` sets them.
 
     Raises:
         ConfigError: it lists more levels than there are.

@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
-from repaint.checkpoints.resolve import check_process
 from repaint.config.schema import TrainConfig
 from repaint.data import images, storage
 from repaint.data.training_images import TrainingPictures

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from repaint.errors import ConfigError
 from repaint.models import optimize
@@ -14,8 +13,8 @@ from repaint.models.blocks import ResBlock
 from repaint.models.cuda_graph import Replay
 from repaint.models.optimize import Precision, fastest_precision, keep_host_memory, limit_threads, prepare
 from repaint.models.unet import UNet
+from tests.helpers.networks import compiler_that_counts, pictures, unet
 from tests.helpers.tiny import SIZE, tiny_unet
-from tests.models.test_unet import pictures, unet
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -170,20 +169,6 @@ def test_float32_on_a_gpu_is_tf32_only_if_asked(
 
 
 # Compilation
-
-
-def compiler_that_counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """In place of PyTorch's compiler, which takes long: runs what it is given, and notes each piece of code."""
-    pieces = []
-
-    def backend(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Any:
-        pieces.append(len(graph.graph.nodes))
-        return graph.forward
-
-    compile_module = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **kw: compile_module(self, backend=backend, **kw))
-    monkeypatch.setattr(optimize, "_require_compiler", lambda _device: None)
-    return pieces
 
 
 @torch.no_grad()

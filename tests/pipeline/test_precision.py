@@ -8,7 +8,6 @@ from repaint.config.schema import Config, load_config
 from repaint.errors import ConfigError
 from repaint.inference.inputs import config_digest
 from repaint.pipeline import precision
-from repaint.pipeline.network import load_network
 from repaint.pipeline.precision import COMPILING_REPAYS, pick_compiled, pick_precision
 from tests.helpers.tiny import make_run, write_config
 
@@ -72,10 +71,3 @@ def test_results_of_another_precision_are_other_results(tmp_path: Path) -> None:
     }
     assert len(set(digests.values())) == 4
     assert digests["fp16"] == digests["use_fp16"]
-
-
-def test_loading_moves_the_weights(tmp_path: Path) -> None:
-    config = load_config(Config, make_run(tmp_path))
-    weights = read_weights(str(tmp_path / "model.safetensors"))
-    load_network(config, weights, CPU)
-    assert not weights.state

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint, read_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint, read_checkpoint
 from repaint.cli import inpaint_main, train_main
 from repaint.config.schema import TrainConfig, load_config
 from repaint.training.data_order import StepBatches
@@ -285,4 +285,4 @@ def test_betas_train_resume_and_sample(tmp_path: Path, capsys: pytest.CaptureFix
 def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(write_training(tmp_path, init_path=str(tmp_path))) == 2
     err = capsys.readouterr().err
-    assert err == f"error: init_path {tmp_path}: a folder; models of diffusers can be run, but not trained further\n"
+    assert err == f"error: init_path {tmp_path}: a model of diffusers; it can be run, but not trained further\n"
