@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 from torch.distributed import DistError
 
-from repaint.config.schema import Config, TrainConfig, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
+from repaint.config.training import TrainConfig
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference import runner
 from repaint.inference.runner import VERDICT

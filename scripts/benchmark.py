@@ -27,7 +27,8 @@ from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side,
 from repaint.checkpoints.formats import pick_format, read_weights
 from repaint.checkpoints.resolve import apply_weights_to_config
 from repaint.cli import guard
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.storage import write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.report import markdown_table

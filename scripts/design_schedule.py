@@ -24,7 +24,9 @@ from tqdm import tqdm
 from repaint.checkpoints.formats import read_weights, tells_architecture
 from repaint.checkpoints.resolve import apply_weights_to_config
 from repaint.cli import QUICKSTART, guard
-from repaint.config.schema import Config, OutputPaths, files_of, load_config
+from repaint.config.data import OutputPaths
+from repaint.config.loading import files_of, load_config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.masks import GENERATORS
 from repaint.diffusion.respacing import space_timesteps

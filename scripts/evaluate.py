@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 from repaint.cli import add_run_options, guard
-from repaint.config.schema import ComparedConfig, ComparisonConfig, Config, load_config
+from repaint.config.comparison import ComparedConfig, ComparisonConfig
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import EXTRAS, Meter, summarize

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from repaint.checkpoints.formats import read_weights
 from repaint.checkpoints.resolve import apply_weights_to_config
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline import pipeline

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 import repaint
-from repaint.config.schema import Config, EvalDataConfig, MaskConfig, OutputPaths, ScheduleJumpParams
+from repaint.config.data import EvalDataConfig, MaskConfig, OutputPaths
+from repaint.config.run import Config
+from repaint.config.sampling import ScheduleJumpParams
 from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
 ROOT = Path(__file__).parents[1]

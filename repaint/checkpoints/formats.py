@@ -8,7 +8,7 @@ from typing import Literal
 from repaint.checkpoints.diffusers import read_folder
 from repaint.checkpoints.guided_diffusion import Flags, State, read_checkpoint
 from repaint.checkpoints.hub import is_hub_id
-from repaint.config.schema import ModelFormat, SamplingConfig
+from repaint.config.sampling import ModelFormat, SamplingConfig
 from repaint.data import storage
 from repaint.errors import CheckpointError, ConfigError
 

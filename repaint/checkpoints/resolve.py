@@ -10,15 +10,11 @@ from repaint.checkpoints import published
 from repaint.checkpoints.architecture import channel_mult, sizes
 from repaint.checkpoints.formats import Weights
 from repaint.checkpoints.guided_diffusion import Flags, read_unet_flags
-from repaint.config.schema import (
-    FLAGS_OF_DIFFUSERS,
-    Config,
-    NetworkConfig,
-    ProcessConfig,
-    SamplingConfig,
-    TrainConfig,
-    describe_betas,
-)
+from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
+from repaint.config.process import ProcessConfig, describe_betas
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.errors import CheckpointError, ConfigError
 
 SamplingKind = TypeVar("SamplingKind", bound=SamplingConfig)

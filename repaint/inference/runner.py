@@ -13,7 +13,7 @@ import yaml
 from repaint import __version__
 from repaint.checkpoints.formats import Weights, is_at_hand, read_classifier_weights, read_weights, tells_architecture
 from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
-from repaint.config.schema import Config, describe, no_effect_keys
+from repaint.config.run import Config, describe, no_effect_keys
 from repaint.data import storage
 from repaint.data.examples import Pair
 from repaint.errors import DataError

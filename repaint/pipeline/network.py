@@ -12,7 +12,8 @@ from repaint.checkpoints.guided_diffusion import (
     read_unet_flags,
 )
 from repaint.checkpoints.resolve import explain_misfit
-from repaint.config.schema import SamplingConfig, TrainConfig
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.diffusers_unet import DiffusersUNet

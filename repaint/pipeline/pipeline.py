@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from repaint.checkpoints.formats import Weights
-from repaint.config.schema import SamplingConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.data.examples import Example
 from repaint.data.fill_state import FillState
 from repaint.data.images import to_tensor, to_unit

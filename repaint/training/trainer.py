@@ -26,7 +26,9 @@ from repaint.checkpoints.architecture import build_unet, build_unet_config
 from repaint.checkpoints.formats import read_weights_to_train
 from repaint.checkpoints.guided_diffusion import encode_checkpoint
 from repaint.checkpoints.resolve import check_process
-from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
+from repaint.config.network import NetworkConfig
+from repaint.config.process import ProcessConfig, describe_betas
+from repaint.config.training import TrainConfig
 from repaint.data import images, storage
 from repaint.data.examples import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses

@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 import torch
 from repaint import build
-from repaint.config import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 
 def most():
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))

@@ -9,7 +9,8 @@ import yaml
 
 from repaint.checkpoints.formats import Weights
 from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.errors import CheckpointError, ConfigError
 from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline.network import check_weights

@@ -11,7 +11,8 @@ import yaml
 
 from repaint.checkpoints.guided_diffusion import encode_checkpoint, read_checkpoint
 from repaint.cli import inpaint_main, train_main
-from repaint.config.schema import TrainConfig, load_config
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.training.trainer import StepBatches, Trainer, learning_rate
 from repaint.workers.devices import Process
 from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
