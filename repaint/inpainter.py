@@ -13,7 +13,9 @@ from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.checkpoints.resolve import resolve
-from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
+from repaint.config.data import FitConfig
+from repaint.config.loading import make_config
+from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data import images
 from repaint.data.examples import Example, Reading, make_example
 from repaint.data.fill_state import FillState
@@ -94,7 +96,7 @@ class Inpainter:
     def with_schedule(self, schedule: str) -> "Inpainter":
         """The same model, not loaded again, with another schedule by name; ConfigError if there is none."""
         given = _given(self.pipeline.config)
-        tree = {key: value for key, value in given.items() if key not in OF_THE_SCHEDULE} | {"schedule": schedule}
+        tree = {key: value for key, value in given.items() if key not in SCHEDULE_KEYS} | {"schedule": schedule}
         other = copy(self)
         other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
         return other

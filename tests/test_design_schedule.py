@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from repaint.cli import inpaint_main
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.pipeline.process import build_times
 from repaint.schedule import count_network_calls
 from tests.helpers.scripts import Call, script_in

@@ -19,7 +19,9 @@ import yaml
 from PIL import Image
 
 from repaint.cli import inpaint_main
-from repaint.config.schema import ComparisonConfig, Config, load_config
+from repaint.config.comparison import ComparisonConfig
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.evaluation.metrics import measure
 from repaint.evaluation.perceptual import WEIGHTS, alexnet_features
 from repaint.inference.checks import check_config

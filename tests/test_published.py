@@ -12,7 +12,8 @@ from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.cli import inpaint_main
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.images import to_uint8
 from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
@@ -21,7 +22,7 @@ from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.process import build_diffusion, build_times
 from repaint.sampler import p_sample_loop
-from tests.config.test_config import PUBLISHED_FORMAT
+from tests.helpers.configurations import PUBLISHED_FORMAT
 from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,

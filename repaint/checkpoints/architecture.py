@@ -1,6 +1,7 @@
 """Architecture flags of a configuration to untrained networks (UNet, classifier)."""
 
-from repaint.config.schema import NetworkConfig, SamplingConfig
+from repaint.config.network import NetworkConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig

@@ -7,7 +7,10 @@ from pydantic import ValidationError
 
 from repaint.checkpoints.architecture import channel_mult, sizes
 from repaint.checkpoints.weights import Flags, Weights
-from repaint.config.schema import NetworkConfig, ProcessConfig, SamplingConfig, TrainConfig, describe_betas
+from repaint.config.network import NetworkConfig
+from repaint.config.process import ProcessConfig, describe_betas
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.errors import CheckpointError, ConfigError
 
 SCHEDULE = {"noise_schedule", "betas"}  # two ways to specify one thing

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from repaint.checkpoints import diffusers, guided_diffusion
 from repaint.checkpoints.weights import Weights
-from repaint.config.schema import ModelFormat, SamplingConfig
+from repaint.config.sampling import ModelFormat, SamplingConfig
 from repaint.errors import ConfigError
 
 

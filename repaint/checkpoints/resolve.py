@@ -14,7 +14,10 @@ from repaint.checkpoints.contradictions import (
 )
 from repaint.checkpoints.detect import read_unet_flags
 from repaint.checkpoints.weights import Flags, OwnNetwork, Weights
-from repaint.config.schema import FLAGS_OF_DIFFUSERS, Config, NetworkConfig, ProcessConfig, SamplingConfig
+from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
+from repaint.config.process import ProcessConfig
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import CheckpointError, ConfigError
 
 SamplingKind = TypeVar("SamplingKind", bound=SamplingConfig)

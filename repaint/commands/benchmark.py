@@ -26,7 +26,8 @@ from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side,
 from repaint.checkpoints.formats import has_own_network, read_weights
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.bundled import locate
 from repaint.data.storage import write_bytes
 from repaint.errors import ConfigError

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from repaint.commands import photo
 from repaint.commands.errors import EXIT_USER_ERROR, guard, is_main_process
 from repaint.commands.options import add_run_options, default_configuration
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.bundled import locate, locate_model
 from repaint.errors import ConfigError, RepaintError
 from repaint.inference import runner

@@ -9,7 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from repaint.config.loading import parse_override
+from repaint.config.loading import apply_override
+from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import images, storage
 from repaint.data.bundled import locate_model
 from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
@@ -78,7 +79,7 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace) -> Inpainter:
     settings = _settings(args.set)
-    own_schedule = SCHEDULE_KEYS & settings.keys()
+    own_schedule = set(SCHEDULE_KEYS) & settings.keys()
     return Inpainter(
         locate_model(args.model or MODEL),
         schedule=args.schedule or (None if own_schedule else SCHEDULE),
@@ -94,7 +95,7 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
     """`--set key.path=value` as settings of an `Inpainter`."""
     settings: dict[str, Any] = {}
     for text in overrides:
-        parse_override(settings, text)
+        apply_override(settings, text)
     return settings
 
 

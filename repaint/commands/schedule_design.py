@@ -19,13 +19,16 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from repaint.checkpoints.formats import holds_architecture, read_weights
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
 from repaint.commands.options import QUICKSTART, default_configuration
-from repaint.config.schema import Config, OutputPaths, files_of, load_config
+from repaint.config.data import OutputPaths
+from repaint.config.loading import files_of, load_config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.mask_generators import GENERATORS
 from repaint.diffusion.respacing import space_timesteps
@@ -171,7 +174,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     size = config.image_size if args.size is None else args.size
     if not SIDE <= size <= LARGEST:
         raise ConfigError(f"pictures of {SIDE} to {LARGEST} pixels a side can be looked at, not of {size}; see --size")
-    levels = np.cumprod(1 - build_betas(config))
+    levels: NDArray[np.float64] = np.cumprod(1 - build_betas(config))
     if levels[0] >= 1 or (np.diff(levels) >= 0).any():
         raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
     if args.pictures is not None and args.spectrum is not None:

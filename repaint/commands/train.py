@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from repaint.commands.errors import guard
 from repaint.commands.options import add_run_options
-from repaint.config.schema import TrainConfig, load_config
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.training.trainer import Trainer
 from repaint.workers import devices
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.config.schema import ComparedConfig, Config, load_config
+from repaint.config.comparison import ComparedConfig
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import Reading, read_pair
 from repaint.data.images import decode, to_rgb

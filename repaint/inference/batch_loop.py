@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from repaint.config.schema import Config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import load_example
 from repaint.data.fill_state import FillState

@@ -7,7 +7,8 @@ import torch
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
 from repaint.checkpoints.formats import has_own_network
-from repaint.config.schema import Config, SamplingConfig
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.pairing import Pair
 from repaint.errors import ConfigError

@@ -1,6 +1,6 @@
 """The crop that the network sees of a fill in progress."""
 
-from repaint.config.schema import SamplingConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.data.fill_state import FillState
 from repaint.noise import picture_seed
 from repaint.pipeline.pipeline import Crop

@@ -11,10 +11,15 @@ import torch
 import yaml
 
 from repaint import __version__
-from repaint.checkpoints.formats import holds_architecture, is_available, read_classifier_weights, read_weights
+from repaint.checkpoints.formats import (
+    holds_architecture,
+    is_available,
+    read_classifier_weights,
+    read_weights,
+)
 from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
-from repaint.config.schema import Config, describe, no_effect_keys
+from repaint.config.run import Config, describe, no_effect_keys
 from repaint.data import storage
 from repaint.data.pairing import Pair
 from repaint.errors import DataError

@@ -7,7 +7,8 @@ from repaint.checkpoints.contradictions import explain_misfit
 from repaint.checkpoints.detect import read_classifier_flags, read_unet_flags
 from repaint.checkpoints.fit import check_fit, load_weights, move_weights
 from repaint.checkpoints.weights import Weights
-from repaint.config.schema import SamplingConfig, TrainConfig
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.memory import activation_bytes, parameter_bytes

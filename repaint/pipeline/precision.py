@@ -2,7 +2,7 @@
 
 import torch
 
-from repaint.config.schema import SamplingConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.optimize import Precision, fastest_precision
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from repaint.checkpoints.architecture import build_unet, build_unet_config
 from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
-from repaint.config.schema import TrainConfig
+from repaint.config.training import TrainConfig
 from repaint.data import images, storage
 from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses

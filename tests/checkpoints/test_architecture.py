@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from repaint.checkpoints.architecture import build_unet_config
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from tests.helpers.tiny import write_config
 
 

@@ -10,7 +10,8 @@ from diffusers import DDPMScheduler
 
 from repaint.checkpoints.formats import read_weights
 from repaint.checkpoints.resolve import resolve
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.pipeline.process import build_diffusion
 from tests.helpers.command import run, user_error
 from tests.helpers.diffusers_models import edit_json, write_model, write_plain_config

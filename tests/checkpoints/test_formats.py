@@ -8,7 +8,7 @@ import pytest
 
 from repaint.checkpoints.formats import FORMATS, is_available, pick_format, read_weights
 from repaint.checkpoints.weights import Weights
-from repaint.config.schema import ModelFormat
+from repaint.config.sampling import ModelFormat
 
 
 def test_the_key_of_the_configuration_names_all_formats() -> None:

@@ -20,6 +20,9 @@ import torch
 from repaint.checkpoints.formats import read_weights
 from repaint.config.schema import Config, load_config
 from repaint.pipeline.network import load_network
+from repaint import build
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 
 def most():
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))

@@ -3,7 +3,8 @@ from pathlib import Path
 import torch
 
 from repaint.checkpoints.formats import read_weights
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.pipeline.network import estimate_memory, load_network
 from tests.helpers.tiny import make_run, write_config
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from repaint.checkpoints.formats import read_weights
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.pipeline.pipeline import Crop, Pipeline, build_pipeline
 from tests.helpers.tiny import SIZE, make_run
 

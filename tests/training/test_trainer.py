@@ -11,7 +11,8 @@ import yaml
 
 from repaint.checkpoints.safe_files import encode_checkpoint, read_checkpoint
 from repaint.cli import inpaint_main, train_main
-from repaint.config.schema import TrainConfig, load_config
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.training.data_order import StepBatches
 from repaint.training.trainer import Trainer, learning_rate
 from repaint.workers.devices import Process
