@@ -11,10 +11,12 @@ from torch.distributed import DistError
 from repaint.config.schema import Config, TrainConfig, load_config
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference import runner
+from repaint.inference.dry_run import dry_run
 from repaint.inference.runner import VERDICT
 from repaint.training.trainer import Trainer
-from repaint.workers import devices
-from repaint.workers.worker import join_workers
+from repaint.workers.devices import pick_device
+from repaint.workers.process_settings import optimize_process
+from repaint.workers.rendezvous import join_workers, process_group
 
 QUICKSTART = "confs/quickstart.yml"
 EXIT_USER_ERROR = 2
@@ -35,16 +37,17 @@ def _inpaint(args: argparse.Namespace) -> int:
     if args.dry_run:
         if not _is_main_process():
             return 0
-        return runner.dry_run(load_config(Config, args.conf_path, args.set), devices.pick_device(args.device))
-    team = join_workers(args.device)
-    verdict = team.recall(VERDICT)
+        dry_run(load_config(Config, args.conf_path, args.set), pick_device(args.device))
+        return 0
+    worker = join_workers(args.device)
+    verdict = worker.load_persisted(VERDICT)
     if verdict is not None:  # trying again would end like it
         return int(verdict)
     try:
-        return runner.run(load_config(Config, args.conf_path, args.set), team, args.overwrite)
+        return runner.run(load_config(Config, args.conf_path, args.set), worker, args.overwrite)
     except RepaintError:
-        if team.is_main:
-            team.remember(VERDICT, str(EXIT_USER_ERROR))
+        if worker.is_main:
+            worker.persist(VERDICT, str(EXIT_USER_ERROR))
         raise
 
 
@@ -59,18 +62,16 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     config = load_config(TrainConfig, args.conf_path, args.set)
-    process = devices.start(args.device)
-    try:
-        trainer = Trainer(config, process)
-        if process.is_main:
+    worker = join_workers(args.device)
+    with process_group(worker):
+        trainer = Trainer(config, worker)
+        if worker.is_main:
             print(
                 f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
                 f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
-                f"{process.world_size} x {process.device}; results in {config.out}"
+                f"{worker.world_size} x {worker.device}; results in {config.out}"
             )
         trainer.run(args.stop)
-    finally:
-        devices.stop()
     return 0
 
 
@@ -90,7 +91,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def guard(job: Callable[[], int], debug: bool = False) -> int:
-    """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    """Run a command; a `RepaintError` becomes one line on stderr and exit code 2, Ctrl-C exit code 130.
+
+    The process is the command's own, so its settings are those for inference, see `optimize_process`.
+    """
+    optimize_process()
     try:
         try:
             return job()

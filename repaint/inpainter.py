@@ -1,11 +1,11 @@
-"""RePaint from Python: a picture and a mask in, its fills out."""
+"""Inpainting from Python: picture and mask in, filled pictures out."""
 
 import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,14 @@ from repaint.checkpoints.resolve import apply_weights_to_config, note_assumption
 from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
 from repaint.data import images
 from repaint.data.examples import Example, Pair, Reading, make_example
-from repaint.data.fill_state import FillState
 from repaint.data.masks import MaskRule, mask_pixels
-from repaint.errors import ConfigError, DataError, is_out_of_memory
+from repaint.errors import ConfigError, DataError
+from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
-from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.inputs import build_labels
-from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
+from repaint.inference.state import FillState
+from repaint.pipeline.pipeline import build_pipeline, reschedule
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
 
@@ -35,14 +35,16 @@ ARRAYS: dict[str, tuple[tuple[int, ...], ...]] = {
 
 
 class Inpainter:
-    """A model that is ready to fill holes, any number of times.
+    """A diffusion model loaded for inpainting, for any number of pictures.
+
+    It changes no setting of the process; a program that fills on a CPU may call `repaint.optimize_process` first.
 
     Args:
         model: weights file of a guided-diffusion network, `.pt` or `.safetensors`, or folder of a model of diffusers
-            (with `model_format="diffusers"` also its name on the Hugging Face hub); the architecture is read off it.
+            (with `model_format="diffusers"` also its name on the Hugging Face hub); it decides the architecture.
         schedule: "paper", "best", "fast" or "preview"; None if `timestep_respacing` and `schedule_jump_params` are
             among the settings.
-        device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one at hand.
+        device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one available.
         fit: what of a picture is filled: through windows around its holes ("window"), the whole reduced inside a square
             ("pad") or squeezed to one ("resize"), or only its middle ("crop", as the published code does).
         window_context: with "window", the known surroundings of a hole that it shows, relative to the hole's longer
@@ -53,7 +55,8 @@ class Inpainter:
 
     Attributes:
         pipeline: its `model`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
-        note: what was assumed about the model, because its file does not tell; None if nothing. It is warned of, too.
+        note: message listing the values assumed for the model, because its file does not specify them; None if there
+            are none. It is a warning, too.
 
     Raises:
         ConfigError: a setting is unknown, wrong, or contradicts the model.
@@ -76,16 +79,16 @@ class Inpainter:
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
         context = {} if window_context is None else {"window_context": window_context}
-        look = make_config(FitConfig, {"fit": fit, "mask_polarity": mask_polarity} | context, "inpaint")
-        place = pick_device(device)
+        fitting = make_config(FitConfig, {"fit": fit, "mask_polarity": mask_polarity} | context, "inpaint")
+        chosen_device = pick_device(device)
         weights = read_weights(config.model_path, config.model_format)
         self.note = note_assumptions(config, weights)
         config = apply_weights_to_config(config, weights)
         check_sampling(config)
         check_fit_mode(config, fit)
-        self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), place)
-        rule = MaskRule(look.mask_polarity == "hole_white")
-        self._reading = Reading(config.image_size, look.fit, look.window_context, rule)
+        self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
+        rule = MaskRule(fitting.mask_polarity == "hole_white")
+        self._reading = Reading(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
         if self.note is not None:
             warnings.warn(self.note, stacklevel=2)
@@ -133,19 +136,17 @@ class Inpainter:
         pipeline = replace(self.pipeline, config=self._for(seed, y))
         example = self._read(image, mask)
         size = self._batch_size(num_samples)
-        canvases = [FillState(example, sample) for sample in range(num_samples)]
-        if pipeline.has_to_fill(example):
-            labels = build_labels(pipeline.config, [example.pair])[0]
-            label = None if labels is None else labels[0]
-            for first in range(0, num_samples, size):
-                _fill(pipeline, canvases[first : first + size], label, size, callback)
-        return [images.to_picture(canvas.result()) for canvas in canvases]
+        labels = build_labels(pipeline.config, [example.pair])[0]
+        label = None if labels is None else labels[0]
+        states = [FillState(example, sample, label) for sample in range(num_samples)]
+        BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
+        return [images.to_picture(state.result()) for state in states]
 
     def count_calls(self, image: Picture, mask: Picture | None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
         batches = -(-num_samples // self._batch_size(num_samples))
         example = self._read(image, mask)
-        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example) else 0
+        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example.known) else 0
 
     def _batch_size(self, num_samples: int) -> int:
         """How many fills to make at a time; finding out may cost network calls, so it is done once."""
@@ -201,40 +202,27 @@ def inpaint(
 
 
 def _given(config: SamplingConfig) -> dict[str, Any]:
-    """What a configuration says, ready to be checked again with changes."""
+    """The keys that a configuration sets, ready to be checked again with changes."""
     return config.model_dump(include=config.model_fields_set)
 
 
-def _fill(
-    pipeline: Pipeline, batch: Sequence[FillState], label: int | None, size: int, callback: Callback | None
-) -> None:
-    """Fill all windows of canvases that belong to one picture."""
-    for _ in batch[0].example.windows:
-        watch = FiniteCheck()
-        try:
-            filled = pipeline.fill(batch, [label] * len(batch), size, _both(watch, callback, len(batch)))
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ConfigError(
-                f"out of memory with {size} fills at a time; ask for fewer, or take precision bf16"
-            ) from error
-        for number, (canvas, x) in enumerate(zip(batch, filled, strict=True)):
-            trouble = watch.report(number)
-            if trouble is not None:
-                raise DataError(f"fill {canvas.sample}: {trouble}")
-            canvas.take(images.to_uint8(x))
+class _RaisingObserver(BatchObserver):
+    """Observer of the fills of one picture: hands the steps to the caller, and raises an error for each failure."""
 
+    def __init__(self, callback: Callback | None) -> None:
+        self._callback = callback
 
-def _both(watch: FiniteCheck, callback: Callback | None, count: int) -> Callback:
-    """Let both see the steps, the caller's without what the last batch is filled up with."""
+    def stepped(self, step: Step) -> None:
+        if self._callback is not None:
+            self._callback(step)
 
-    def see(step: Step) -> None:
-        watch(step)
-        if callback is not None:
-            callback(replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count]))
+    def failed(self, state: FillState, reason: str) -> NoReturn:
+        raise DataError(f"fill {state.sample}: {reason}")
 
-    return see
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
+        raise ConfigError(
+            f"out of memory with {batch_size} fills at a time ({reason}); ask for fewer, or take precision bf16"
+        )
 
 
 def _open(picture: Picture, name: str) -> Image.Image:

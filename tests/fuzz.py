@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from repaint.cli import inpaint_main
-from repaint.inference.results import MANIFEST
+from repaint.inference.manifest import MANIFEST
 from tests.helpers.tiny import make_run, tiny_unet
 
 KINDS = ("png", "jpg", "webp", "mask", "pt", "safetensors", "yaml", "labels", "manifest")
