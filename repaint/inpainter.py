@@ -1,7 +1,6 @@
 """Inpainting from Python: picture and mask in, filled pictures out."""
 
 import warnings
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from os import PathLike

@@ -19,6 +19,8 @@ from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline import pipeline
 from repaint.pipeline.process import build_diffusion
+from tests.helpers.command import manifest as lines_of
+from tests.helpers.command import run, user_error
 from tests.helpers.diffusers_models import answer, edit_json, write_model, write_plain_config
 from tests.helpers.golden_inputs import (
     golden_arrays,
@@ -29,8 +31,6 @@ from tests.helpers.golden_inputs import (
     relative_error,
 )
 from tests.helpers.tiny import SIZE, read_pixels, write_masks, write_pictures
-from tests.test_command import manifest as lines_of
-from tests.test_command import run, user_error
 
 CPU = torch.device("cpu")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor([3, 977])

@@ -1,8 +1,9 @@
 """PyTorch's global switches (TF32, recompile limit), set for the duration of a network call and restored after it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,22 +37,25 @@ def float32_products(tf32: bool) -> Iterator[None]:
     The program's own settings are restored at the end. PyTorch has two interfaces to them, and refuses to read the
     older one where a program has used the newer one.
     """
-    cudnn = torch.backends.cudnn
     newer = [(kind, kind.fp32_precision) for kind in _kinds_of_product()]
+    older: list[Callable[[], None]] = []
+    with suppress(RuntimeError):
+        older.append(partial(_allow_tf32_in_convolutions, torch.backends.cudnn.allow_tf32))
+    with suppress(RuntimeError):
+        older.append(partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()))
     try:
-        older = cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    except RuntimeError:
-        older = None
-    try:
-        cudnn.allow_tf32 = tf32
+        _allow_tf32_in_convolutions(tf32)
         torch.set_float32_matmul_precision("high" if tf32 else "highest")
         yield
     finally:
-        if older is not None:
-            cudnn.allow_tf32 = older[0]
-            torch.set_float32_matmul_precision(older[1])
+        for restore in older:
+            restore()
         for kind, precision in newer:
             kind.fp32_precision = precision
+
+
+def _allow_tf32_in_convolutions(allowed: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def _kinds_of_product() -> list[Any]:

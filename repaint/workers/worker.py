@@ -25,7 +25,7 @@ class _LastHeartbeat:
     """The last heartbeat seen of a worker, and when it changed by this worker's clock."""
 
     value: bytes = b""
-    since: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=lambda: time.monotonic())
 
 
 @dataclass

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from repaint.checkpoints.guided_diffusion import encode_checkpoint, read_checkpo
 from repaint.cli import inpaint_main, train_main
 from repaint.config.schema import TrainConfig, load_config
 from repaint.training.trainer import StepBatches, Trainer, learning_rate
-from repaint.workers.devices import Process
+from repaint.workers.worker import single_worker
 from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
 
 ROOT = Path(__file__).parents[2]
-CPU = Process(0, 1, torch.device("cpu"))
+CPU = single_worker(torch.device("cpu"))
 
 
 def write_training(folder: Path, **changes: object) -> Path:
@@ -232,7 +233,7 @@ def test_resuming_another_training_is_refused(tmp_path: Path, capsys: pytest.Cap
 def test_batch_size_must_be_shared_evenly(tmp_path: Path) -> None:
     config = load_config(TrainConfig, write_training(tmp_path))
     with pytest.raises(Exception, match="batch_size 4 is not divisible by 3 processes"):
-        Trainer(config, Process(0, 3, torch.device("cpu")))
+        Trainer(config, replace(CPU, world_size=3))
 
 
 def test_step_batches() -> None:
