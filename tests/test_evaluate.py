@@ -18,7 +18,7 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint.cli import inpaint_main
+from repaint.commands.fill import main as fill_command
 from repaint.config.comparison import ComparisonConfig
 from repaint.config.loading import load_config
 from repaint.config.run import Config
@@ -47,7 +47,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 
 
 def inpaint(conf: Path, *sets: str) -> None:
-    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu", *(x for s in sets for x in ("--set", s))]) == 0
+    assert fill_command(["--conf_path", str(conf), "--device", "cpu", *(x for s in sets for x in ("--set", s))]) == 0
 
 
 def results(tmp_path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from PIL import Image
 import repaint
 from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
-from repaint.cli import inpaint_main
+from repaint.commands.fill import main as fill_command
 from repaint.pipeline import pipeline
 from repaint.schedule import PRESETS
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
@@ -58,7 +58,7 @@ def noise_picture(height: int = SIZE, width: int = SIZE) -> np.ndarray:
 @pytest.mark.parametrize("fit", ["crop", "window", "pad"])
 def test_the_command_line_gives_the_same_picture(tmp_path: Path, fit: str) -> None:
     conf = make_run(tmp_path, count=1)
-    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu", "--set", "num_samples_per_image=3",
+    assert fill_command(["--conf_path", str(conf), "--device", "cpu", "--set", "num_samples_per_image=3",
                          "--set", "seed=5", "--set", f"data.eval.tiny.fit={fit}"]) == 0  # fmt: skip
     fills = repaint.inpaint(
         str(tmp_path / "gt/00.png"),

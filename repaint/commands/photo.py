@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from tqdm import tqdm
 
@@ -20,7 +20,9 @@ from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 from repaint.schedule import PRESETS
 
-MODEL, SCHEDULE, FIT = "faces64", "fast", "window"
+MODEL: Final = "faces64"
+SCHEDULE: Final = "fast"
+FIT: Final = "window"
 SUFFIX = "_filled"
 # The options that only pictures on the command line take; each is None unless it is given.
 _OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills", "model", "schedule", "fit", "seed")

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from repaint.checkpoints.formats import holds_architecture, read_weights
@@ -174,7 +173,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     size = config.image_size if args.size is None else args.size
     if not SIDE <= size <= LARGEST:
         raise ConfigError(f"pictures of {SIDE} to {LARGEST} pixels a side can be looked at, not of {size}; see --size")
-    levels: NDArray[np.float64] = np.cumprod(1 - build_betas(config))
+    levels = np.cumprod(1 - build_betas(config), dtype=np.float64)
     if levels[0] >= 1 or (np.diff(levels) >= 0).any():
         raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
     if args.pictures is not None and args.spectrum is not None:

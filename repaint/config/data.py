@@ -88,6 +88,10 @@ class FitConfig(StrictModel):
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
     """Meaning of white in grey mask files: the known part or the hole. Only with masks from files."""
 
+    mask_color: Color | None = None
+    """What is painted in this colour is the hole, in the picture or in a copy of it at `mask_path`: up to 64 levels off
+    in each channel, and 2 pixels around. In quotes, as # begins a comment: `"#00f"`."""
+
     @model_validator(mode="after")
     def _context_of_windows(self) -> Self:
         if "window_context" in self.model_fields_set and self.fit != "window":
@@ -112,10 +116,6 @@ class EvalDataConfig(FitConfig):
     mask_channel: Literal["grey", "alpha"] = "grey"
     """`alpha`: the transparent part is the hole, in the picture or in a copy of it at `mask_path`. It excludes
     `mask_color`."""
-
-    mask_color: Color | None = None
-    """What is painted in this colour is the hole, in the picture or in a copy of it at `mask_path`: up to 64 levels off
-    in each channel, and 2 pixels around. In quotes, as # begins a comment: `"#00f"`."""
 
     format: Literal["png", "jpg", "webp"] = "png"
     """File format of the filled pictures. `png` and `webp` are lossless; `jpg` is not, and has no transparency."""

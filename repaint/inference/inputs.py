@@ -1,4 +1,4 @@
-"""What a run works on: pictures, labels, results."""
+"""Inputs of a run from its configuration: pictures with masks, class labels, result names and folders."""
 
 import math
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.memory import activation_bytes, parameter_bytes
-from repaint.models.optimize import HALF_TYPES, Network, place, prepare
+from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
 from repaint.models.unet import UNet
 from repaint.pipeline.precision import pick_compiled, pick_precision
 
@@ -72,7 +72,8 @@ def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.
         classifier = build_classifier(build_classifier_config(config))
     move_weights(classifier, weights.state, weights.path, explain_misfit(config, read_classifier_flags(weights.state)))
     place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
-    return classifier_guidance(classifier, config.classifier_scale)
+    guidance = classifier_guidance(classifier, config.classifier_scale)
+    return with_settings(guidance, device, pick_precision(config, device))
 
 
 def estimate_memory(
