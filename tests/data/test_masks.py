@@ -6,7 +6,7 @@ from PIL import Image
 
 from repaint.data.images import crop_to_array
 from repaint.data.mask_generators import GENERATORS, generate_mask
-from repaint.data.masks import MaskRule, check_ratio, crop_mask, crop_painted, scale_mask, to_grey
+from repaint.data.masks import MaskRule, check_ratio, crop_embedded_mask, crop_mask, scale_mask, to_grey
 from repaint.errors import DataError
 
 
@@ -69,7 +69,7 @@ def test_nothing_of_a_hole_in_the_picture_itself_leaks_into_the_known_part(side:
     mask = np.full((side, side), 255, np.uint8)
     mask[side // 4 : side // 2, side // 3 : 2 * side // 3] = 0
     painted = np.where(mask[..., None] == 0, [0, 0, 255], 128).astype(np.uint8)
-    known = crop_painted(Image.fromarray(mask), 64)
+    known = crop_embedded_mask(Image.fromarray(mask), 64)
     seen = crop_to_array(Image.fromarray(painted), 64)
     assert (seen[known] == 128).all()
     assert abs((~known).mean() - 1 / 12) < 0.05
