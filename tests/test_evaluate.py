@@ -20,7 +20,9 @@ from PIL import Image
 
 from repaint.cli import inpaint_main
 from repaint.config.schema import ComparisonConfig, Config, load_config
-from repaint.evaluation.metrics import measure
+from repaint.evaluation import metrics
+from repaint.evaluation.image_quality import psnr
+from repaint.evaluation.metrics import Sample, measure_sample, select_metrics
 from repaint.evaluation.perceptual import WEIGHTS, alexnet_features
 from repaint.inference.checks import check_config
 from tests.helpers.tiny import make_run, read_pixels, write_config, write_masks, write_pictures
@@ -91,7 +93,7 @@ def test_a_run_from_the_shell(tmp_path: Path) -> None:
     assert [float(line["seconds"]) for line in lines(tmp_path)] == [line["seconds"] for line in manifest]
     for line in lines(tmp_path):
         files = [read_pixels(tmp_path / folder / line["picture"]) for folder in ("gt", "out/inpainted", "masks")]
-        wanted = measure(files[0], files[1], files[2] == 255)
+        wanted = measure_sample(Sample(files[0], files[1], files[2] == 255), select_metrics())
         assert {key: float(line[key]) for key in wanted} == pytest.approx(wanted)
     values = [float(line["psnr_hole"]) for line in lines(tmp_path)]
     psnr = result["metrics"]["psnr_hole"]
@@ -118,9 +120,7 @@ def test_fills_masks_by_rule_and_cropping(call: Call, tmp_path: Path) -> None:
     pairs = [np.abs(fills[i] - fills[j]).mean() / 255 for i, j in ((0, 1), (0, 2), (1, 2))]
     assert float(first["diversity"]) == pytest.approx(np.mean(pairs))
     assert float(first["psnr"]) == pytest.approx(
-        measure(read_pixels(tmp_path / "out/gt/00.png"), read_pixels(tmp_path / "out/inpainted/00_0.png"), known)[
-            "psnr"
-        ]
+        psnr(read_pixels(tmp_path / "out/gt/00.png"), read_pixels(tmp_path / "out/inpainted/00_0.png"))
     )
 
 
@@ -164,7 +164,7 @@ def test_schedules_and_masks_in_one_table(call: Call, tmp_path: Path) -> None:
 def test_folders_of_any_method(call: Call, tmp_path: Path) -> None:
     code, _, errors = call(*write_folders(tmp_path), tmp_path / "good", "--mask", "Half")
     assert code == 2
-    assert "both called good under Half" in errors
+    assert "both named good under Half" in errors
     (tmp_path / "manifest.jsonl").write_text(json.dumps({"name": "00.png", "nfe": 5, "config_digest": ""}) + "\n{")
     code, _, errors = call(*write_folders(tmp_path / "a=b"), f"again={tmp_path / 'a=b/good'}", "--mask", "Half")
     assert code == 0, errors
@@ -288,7 +288,7 @@ def test_fid_and_kid(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         def __call__(self, pictures: list[np.ndarray]) -> np.ndarray:
             return np.stack([pixels.mean(axis=(0, 1)) for pixels in pictures])
 
-    monkeypatch.setattr("repaint.evaluation.comparison.InceptionFeatures", Features)
+    monkeypatch.setitem(metrics.NETWORKS, "inception", Features)
     assert call(*write_folders(tmp_path), "--extra", "fid", "kid", "--weights", tmp_path)[0] == 0
     good, grey = (result["metrics"] for result in results(tmp_path))
     assert abs(good["fid"]["mean"]) < 1e-6 < grey["fid"]["mean"]
@@ -306,7 +306,7 @@ def test_distance_to_real_pictures_and_mirrored_halves(call: Call, tmp_path: Pat
     assert "Kernel distance to real pictures (lower is better)" in (tmp_path / "eval/table.md").read_text()
     code, _, errors = call(*folders, "--reference", tmp_path / "gt")
     assert (code, errors.count("\n")) == (2, 1)
-    assert "it takes at least 256 pictures" in errors
+    assert "a reference needs at least 256 pictures" in errors
 
 
 def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
