@@ -1,6 +1,7 @@
-"""RePaint: inpainting with unconditional diffusion models (Lugmayr et al., CVPR 2022)."""
+"""RePaint: inpainting with unconditional diffusion models (Lugmayr et al., CVPR 2022).
 
-import os
+The import changes no setting of the process; `optimize_process` does, for programs that want it.
+"""
 
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
@@ -11,6 +12,7 @@ from repaint.inpainter import Inpainter, inpaint
 from repaint.noise import PictureNoise
 from repaint.sampler import Step, p_sample_loop
 from repaint.schedule import count_network_calls, get_schedule_jump
+from repaint.workers.process_settings import optimize_process
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,10 +31,7 @@ __all__ = [
     "get_named_beta_schedule",
     "get_schedule_jump",
     "inpaint",
+    "optimize_process",
     "p_sample_loop",
     "space_timesteps",
 ]
-
-# MKL's matrix products then give the same bits with one and with two threads, which they otherwise do not (the README
-# tells what more it takes). It is read when MKL is first used, so it must be set early.
-os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

@@ -1,30 +1,31 @@
-"""RePaint from Python: a picture and a mask in, its fills out."""
+"""Inpainting from Python: picture and mask in, filled pictures out."""
 
 import warnings
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_weights
-from repaint.checkpoints.resolve import apply_weights_to_config, note_assumptions
-from repaint.config.schema import OF_THE_SCHEDULE, FitConfig, SamplingConfig, make_config
+from repaint.checkpoints.resolve import resolve
+from repaint.config.data import FitConfig
+from repaint.config.loading import make_config
+from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data import images
 from repaint.data.examples import Example, Reading, make_example
-from repaint.data.fill_state import FillState
 from repaint.data.masks import MaskRule, mask_pixels
 from repaint.data.pairing import Pair
-from repaint.errors import ConfigError, DataError, is_out_of_memory
+from repaint.errors import ConfigError, DataError
+from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
-from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.inputs import build_labels
-from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
+from repaint.inference.state import FillState
+from repaint.pipeline.pipeline import build_pipeline, reschedule
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
 
@@ -36,25 +37,30 @@ ARRAYS: dict[str, tuple[tuple[int, ...], ...]] = {
 
 
 class Inpainter:
-    """A model that is ready to fill holes, any number of times.
+    """A diffusion model loaded for inpainting, for any number of pictures.
+
+    It changes no setting of the process; a program that fills on a CPU may call `repaint.optimize_process` first.
 
     Args:
         model: weights file of a guided-diffusion network, `.pt` or `.safetensors`, or folder of a model of diffusers
-            (with `model_format="diffusers"` also its name on the Hugging Face hub); the architecture is read off it.
+            (with `model_format="diffusers"` also its name on the Hugging Face hub); it decides the architecture.
         schedule: "paper", "best", "fast" or "preview"; None if `timestep_respacing` and `schedule_jump_params` are
             among the settings.
-        device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one at hand.
+        device: "cpu", "cuda", "cuda:1" or "mps"; None for the best one available.
         fit: what of a picture is filled: through windows around its holes ("window"), the whole reduced inside a square
             ("pad") or squeezed to one ("resize"), or only its middle ("crop", as the published code does).
         window_context: with "window", the known surroundings of a hole that it shows, relative to the hole's longer
             side; None for 0.5.
         mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole.
+        mask_color: the hole is what is painted in this colour, such as "#f0f", in the mask, or without a mask in the
+            picture itself; None for masks of grey levels.
         settings: any other key of a configuration file that is about model, schedule or sampling, by its name, such as
             `precision="auto"`, `timestep_respacing="20"`, `schedule_jump_params={"jump_length": 1}`.
 
     Attributes:
         pipeline: its `model`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
-        note: what was assumed about the model, because its file does not tell; None if nothing. It is warned of, too.
+        note: message listing the values assumed for the model, because its file does not specify them; None if there
+            are none. It is a warning, too.
 
     Raises:
         ConfigError: a setting is unknown, wrong, or contradicts the model.
@@ -70,6 +76,7 @@ class Inpainter:
         fit: Literal["window", "pad", "resize", "crop"] = "window",
         window_context: float | None = None,
         mask_polarity: Literal["known_white", "hole_white"] = "known_white",
+        mask_color: str | None = None,
         **settings: Any,
     ) -> None:
         for key in sorted({"seed", "model_path"} & settings.keys()):
@@ -77,16 +84,16 @@ class Inpainter:
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
         context = {} if window_context is None else {"window_context": window_context}
-        look = make_config(FitConfig, {"fit": fit, "mask_polarity": mask_polarity} | context, "inpaint")
-        place = pick_device(device)
+        masks = {"mask_polarity": mask_polarity, "mask_color": mask_color}
+        fitting = make_config(FitConfig, {"fit": fit} | masks | context, "inpaint")
+        chosen_device = pick_device(device)
         weights = read_weights(config.model_path, config.model_format)
-        self.note = note_assumptions(config, weights)
-        config = apply_weights_to_config(config, weights)
+        config, self.note = resolve(config, weights)
         check_sampling(config)
         check_fit_mode(config, fit)
-        self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), place)
-        rule = MaskRule(look.mask_polarity == "hole_white")
-        self._reading = Reading(config.image_size, look.fit, look.window_context, rule)
+        self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
+        rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
+        self._reading = Reading(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
         if self.note is not None:
             warnings.warn(self.note, stacklevel=2)
@@ -94,7 +101,7 @@ class Inpainter:
     def with_schedule(self, schedule: str) -> "Inpainter":
         """The same model, not loaded again, with another schedule by name; ConfigError if there is none."""
         given = _given(self.pipeline.config)
-        tree = {key: value for key, value in given.items() if key not in OF_THE_SCHEDULE} | {"schedule": schedule}
+        tree = {key: value for key, value in given.items() if key not in SCHEDULE_KEYS} | {"schedule": schedule}
         other = copy(self)
         other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
         return other
@@ -115,7 +122,8 @@ class Inpainter:
             image: Pillow picture of any mode and size, taken as it is; array uint8 [H, W], [H, W, 3] or [H, W, 4]; or
                 path, whose picture is turned upright as its EXIF data say.
             mask: the same, or an array bool [H, W]; in the picture's aspect ratio. 255 (True) is known, 0 (False) is
-                the hole, cut at 128. None takes what is transparent in the picture for the hole.
+                the hole, cut at 128. None takes what is transparent in the picture, or
+                painted in `mask_color`, for the hole.
             seed: of the noise: the same seed gives the same fills, up to a grey level here and there if they are made
                 in batches of another size.
             num_samples: fills to make.
@@ -134,19 +142,17 @@ class Inpainter:
         pipeline = replace(self.pipeline, config=self._for(seed, y))
         example = self._read(image, mask)
         size = self._batch_size(num_samples)
-        canvases = [FillState(example, sample) for sample in range(num_samples)]
-        if pipeline.has_to_fill(example):
-            labels = build_labels(pipeline.config, [example.pair])[0]
-            label = None if labels is None else labels[0]
-            for first in range(0, num_samples, size):
-                _fill(pipeline, canvases[first : first + size], label, size, callback)
-        return [images.to_picture(canvas.result()) for canvas in canvases]
+        labels = build_labels(pipeline.config, [example.pair])[0]
+        label = None if labels is None else labels[0]
+        states = [FillState(example, sample, label) for sample in range(num_samples)]
+        BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
+        return [images.to_picture(state.result()) for state in states]
 
     def count_calls(self, image: Picture, mask: Picture | None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
         batches = -(-num_samples // self._batch_size(num_samples))
         example = self._read(image, mask)
-        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example) else 0
+        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example.known) else 0
 
     def _batch_size(self, num_samples: int) -> int:
         """How many fills to make at a time; finding out may cost network calls, so it is done once."""
@@ -167,7 +173,7 @@ class Inpainter:
     def _read(self, image: Picture, mask: Picture | None) -> Example:
         rule = replace(self._reading.rule, channel="alpha" if mask is None else "grey")
         reading = replace(self._reading, rule=rule)
-        pair = Pair(0, "image", "image", None if mask is None else "mask")
+        pair = Pair(0, "image", _name(image, "image"), None if mask is None else _name(mask, "mask"))
         return make_example(pair, _open(image, "image"), None if mask is None else _open(mask, "mask"), reading)
 
 
@@ -187,7 +193,7 @@ def inpaint(
         image: picture, see `Inpainter.__call__`.
         mask: 255 is known, 0 is the hole.
         model: weights file, or folder of a model of diffusers.
-        schedule: "paper", "best", "fast" or "preview", see the README.
+        schedule: "paper", "best", "fast" or "preview", see docs/schedules.md.
         seed: of the noise.
         num_samples: fills to make.
         settings: see `Inpainter`.
@@ -201,41 +207,33 @@ def inpaint(
     return Inpainter(model, schedule=schedule, **settings)(image, mask, seed=seed, num_samples=num_samples)
 
 
+def _name(picture: Picture, role: str) -> str:
+    """What messages call a picture: its path, or else its role."""
+    return str(picture) if isinstance(picture, str | PathLike) else role
+
+
 def _given(config: SamplingConfig) -> dict[str, Any]:
-    """What a configuration says, ready to be checked again with changes."""
+    """The keys that a configuration sets, ready to be checked again with changes."""
     return config.model_dump(include=config.model_fields_set)
 
 
-def _fill(
-    pipeline: Pipeline, batch: Sequence[FillState], label: int | None, size: int, callback: Callback | None
-) -> None:
-    """Fill all windows of canvases that belong to one picture."""
-    for _ in batch[0].example.windows:
-        watch = FiniteCheck()
-        try:
-            filled = pipeline.fill(batch, [label] * len(batch), size, _both(watch, callback, len(batch)))
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ConfigError(
-                f"out of memory with {size} fills at a time; ask for fewer, or take precision bf16"
-            ) from error
-        for number, (canvas, x) in enumerate(zip(batch, filled, strict=True)):
-            trouble = watch.report(number)
-            if trouble is not None:
-                raise DataError(f"fill {canvas.sample}: {trouble}")
-            canvas.take(images.to_uint8(x))
+class _RaisingObserver(BatchObserver):
+    """Observer of the fills of one picture: hands the steps to the caller, and raises an error for each failure."""
 
+    def __init__(self, callback: Callback | None) -> None:
+        self._callback = callback
 
-def _both(watch: FiniteCheck, callback: Callback | None, count: int) -> Callback:
-    """Let both see the steps, the caller's without what the last batch is filled up with."""
+    def stepped(self, step: Step) -> None:
+        if self._callback is not None:
+            self._callback(step)
 
-    def see(step: Step) -> None:
-        watch(step)
-        if callback is not None:
-            callback(replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count]))
+    def failed(self, state: FillState, reason: str) -> NoReturn:
+        raise DataError(f"fill {state.sample}: {reason}")
 
-    return see
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
+        raise ConfigError(
+            f"out of memory with {batch_size} fills at a time ({reason}); ask for fewer, or take precision bf16"
+        )
 
 
 def _open(picture: Picture, name: str) -> Image.Image:

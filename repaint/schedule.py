@@ -4,7 +4,6 @@ A schedule is a list of respaced times `t_T - 1, ..., -1`, where -1 is the clean
 denoising step (one network call), a step up one forward diffusion step (free). Pure Python, no tensors.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -134,19 +133,6 @@ def describe_passes(passes: Sequence[int]) -> str:
     return f"r={least}" if least == most else f"r={least}..{most}"
 
 
-def bell_passes(t_T: int, center: float, width: float, height: float) -> list[int]:
-    """Passes over T levels by a bell curve: 1 + height exp(-((t / T - center) / width)^2 / 2), rounded.
-
-    Args:
-        t_T: number of respaced steps T.
-        center: where resampling is most intense, in t / T: 0 is low noise, 1 is high noise.
-        width: of the curve, in t / T.
-        height: passes beside the first at the centre.
-    """
-    passes = [round(1 + height * math.exp(-(((t / t_T - center) / width) ** 2) / 2)) for t in range(t_T - 1)]
-    return [*passes, 1]
-
-
 def check_times(times: Sequence[int], t_T: int) -> None:
     """Raise ValueError unless the sampler can follow a list of times in a process of T steps.
 
@@ -159,15 +145,6 @@ def check_times(times: Sequence[int], t_T: int) -> None:
             raise ValueError(f"times go from {before} to {after} at place {place}; steps down are by one, others up")
         if before < 0 or not -1 <= after < t_T:
             raise ValueError(f"times go from {before} to {after} at place {place}; they stay in 0..{t_T - 1} until -1")
-
-
-def merge_forward(times: Sequence[int]) -> list[int]:
-    """Leave out the times inside each climb, so that its forward steps become one draw of the same law.
-
-    The picture is another one, as fewer draws are taken from its noise.
-    """
-    inner = [b for a, b, c in zip(times, times[1:], times[2:], strict=False) if not a < b < c]
-    return [*times[:1], *inner, *times[1:][-1:]]
 
 
 def count_network_calls(times: Sequence[int]) -> int:

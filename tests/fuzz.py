@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from repaint.cli import inpaint_main
-from repaint.inference.results import MANIFEST
+from repaint.commands.fill import main as fill_command
+from repaint.inference.manifest import MANIFEST
 from tests.helpers.tiny import make_run, tiny_unet
 
 KINDS = ("png", "jpg", "webp", "mask", "pt", "safetensors", "yaml", "labels", "manifest")
@@ -68,7 +68,7 @@ def prepare(kind: str, folder: Path) -> Setup:
     if kind == "manifest":
         victim = folder / "out/manifest.jsonl"
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-            inpaint_main(["--conf_path", "conf.yml", "--device", "cpu"])
+            fill_command(["--conf_path", "conf.yml", "--device", "cpu"])
     return Setup(conf, victim, victim.read_bytes())
 
 
@@ -114,7 +114,7 @@ def defect_of(setup: Setup, content: bytes) -> tuple[str, str]:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), time_limit(SECONDS):
             resuming = setup.victim.name == MANIFEST
-            code = inpaint_main(["--conf_path", "conf.yml", "--device", "cpu", *([] if resuming else ["--overwrite"])])
+            code = fill_command(["--conf_path", "conf.yml", "--device", "cpu", *([] if resuming else ["--overwrite"])])
     except TooSlow:
         return "too slow", f"not done in {SECONDS} s"
     except BaseException:  # noqa: BLE001 - whatever comes out is what is looked for

@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image, ImageCms
 
-from repaint.cli import inpaint_main
+from repaint.commands.fill import main as fill_command
 from repaint.data.examples import Example, Reading, load_example
 from repaint.data.mask_generators import generate_mask
 from repaint.data.pairing import Pair
@@ -43,7 +43,7 @@ def run(folder: Path, code: int = 0, **data: Any) -> Path:
     settings = tree["data"]["eval"]["tiny"] | data
     tree["data"]["eval"]["tiny"] = {key: value for key, value in settings.items() if value is not None}
     conf.write_text(yaml.safe_dump(tree | top))
-    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu"]) == code
+    assert fill_command(["--conf_path", str(conf), "--device", "cpu"]) == code
     return folder / "out/inpainted"
 
 

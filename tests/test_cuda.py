@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from repaint.cli import inpaint_main
+from repaint.commands.fill import main as fill_command
 from repaint.models.cuda_graph import Replay
+from tests.helpers.networks import pictures, unet
 from tests.helpers.tiny import make_run, read_pixels
-from tests.models.test_unet import pictures, unet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 def fill(conf: Path, *arguments: str) -> np.ndarray:
-    assert inpaint_main(["--conf_path", str(conf), "--overwrite", *arguments]) == 0
+    assert fill_command(["--conf_path", str(conf), "--overwrite", *arguments]) == 0
     return read_pixels(conf.parent / "out/inpainted/01.png").astype(int)
 
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 import repaint
 from repaint import inpainter
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
-from repaint.cli import inpaint_main
-from repaint.config import schema
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.commands.fill import main as fill_command
 from repaint.pipeline import pipeline
+from repaint.schedule import PRESETS
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
 
 # What the tiny network's shapes do not tell, and a short schedule.
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 NO_STEPS: dict[str, Any] = {"timestep_respacing": "3", "schedule_jump_params": {}}
 
 # The tiny network is none of the published, so its heads and process are assumed.
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def noise_picture(height: int = SIZE, width: int = SIZE) -> np.ndarray:
 @pytest.mark.parametrize("fit", ["crop", "window", "pad"])
 def test_the_command_line_gives_the_same_picture(tmp_path: Path, fit: str) -> None:
     conf = make_run(tmp_path, count=1)
-    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu", "--set", "num_samples_per_image=3",
+    assert fill_command(["--conf_path", str(conf), "--device", "cpu", "--set", "num_samples_per_image=3",
                          "--set", "seed=5", "--set", f"data.eval.tiny.fit={fit}"]) == 0  # fmt: skip
     fills = repaint.inpaint(
         str(tmp_path / "gt/00.png"),
@@ -214,13 +214,13 @@ def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, An
 
 
 def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
-    with pytest.warns(UserWarning, match="with the usual num_heads 4"):
+    with pytest.warns(UserWarning, match="assumed: num_heads 4"):
         painter = repaint.Inpainter(model, **SETTINGS)
     assert "noise_schedule linear" in str(painter.note)
 
 
 def test_another_schedule_shares_the_network(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema.PRESETS, "preview", (3, 1, 2))
+    monkeypatch.setitem(PRESETS, "preview", (3, 1, 2))
     other = painter.with_schedule("preview")
     assert other.pipeline.model is painter.pipeline.model
     assert (other.pipeline.nfe, other.count_calls(noise_picture(), half())) == (5, 5)

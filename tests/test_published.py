@@ -11,8 +11,9 @@ import yaml
 from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_weights
-from repaint.cli import inpaint_main
-from repaint.config.schema import Config, load_config
+from repaint.commands.fill import main as fill_command
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.images import to_uint8
 from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
@@ -21,7 +22,7 @@ from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.process import build_diffusion, build_times
 from repaint.sampler import p_sample_loop
-from tests.config.test_config import PUBLISHED_FORMAT
+from tests.helpers.configurations import PUBLISHED_FORMAT
 from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,
@@ -70,7 +71,7 @@ def guided_run(tmp_path: Path) -> Path:
 
 
 def test_published_format_gives_the_golden_picture(guided_run: Path) -> None:
-    assert inpaint_main(["--conf_path", str(guided_run), "--device", "cpu"]) == 0
+    assert fill_command(["--conf_path", str(guided_run), "--device", "cpu"]) == 0
     filled = read_pixels(guided_run.parent / "out/srs/wave.png").astype(int)
     golden = to_uint8(torch.tensor(golden_arrays("sampler_s_guided")["sample"][0])).astype(int)
     # A PNG holds the known part in 8 bits, the golden run had it in float32: a level here and there.
@@ -139,7 +140,7 @@ def test_the_three_families_load_and_run_on_checkpoints_of_the_published_keys(
     write_pictures(Path(config.eval_data.gt_path), 1, size=(300, 256))
     write_masks(Path(config.eval_data.mask_path), 1, size=(300, 256))
     arguments = [part for setting in settings for part in ("--set", setting)]
-    assert inpaint_main(["--conf_path", str(conf), "--device", "cpu", *arguments]) == 0
+    assert fill_command(["--conf_path", str(conf), "--device", "cpu", *arguments]) == 0
     filled = read_pixels(tmp_path / "log" / conf.stem / "inpainted/00.png")
     truth = read_pixels(tmp_path / "log" / conf.stem / "gt/00.png")
     assert filled.shape == (256, 256, 3)

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 
 from repaint.schedule import (
     NEVER_LIMITED,
-    bell_passes,
     check_times,
     count_network_calls,
     get_schedule_jump,
     get_schedule_passes,
-    merge_forward,
     share_of_calls,
 )
 
@@ -159,22 +157,6 @@ def test_negative_start_is_an_error() -> None:
         get_schedule_jump(10, start_resampling=-1)
 
 
-@given(all_parameters)
-def test_merged_climbs_keep_calls_turns_and_descents(parameters: dict[str, Any]) -> None:
-    times = get_schedule_jump(**parameters)
-    merged = merge_forward(times)
-    descents = [(t, s) for t, s in pairwise(times) if s < t]
-    assert [(t, s) for t, s in pairwise(merged) if s < t] == descents
-    climbs = [s > t for t, s in pairwise(merged)]
-    assert not any(climb and after for climb, after in pairwise(climbs))
-    assert (merged[0], merged[-1]) == (times[0], times[-1])
-
-
-def test_a_climb_becomes_one_transition() -> None:
-    assert merge_forward([3, 2, 1, 2, 3, 2, 1, 0, -1]) == [3, 2, 1, 3, 2, 1, 0, -1]
-    assert merge_forward([0, -1]) == [0, -1]
-
-
 @given(st.integers(1, 40), st.integers(1, 6))
 def test_equal_passes_are_the_published_jumps_of_one_step(t_T: int, samples: int) -> None:
     passes = [samples] * (t_T - 1) + [1]
@@ -199,18 +181,14 @@ def test_passes_that_cannot_be(passes: list[int], message: str) -> None:
         get_schedule_passes(passes)
 
 
-def test_passes_along_a_bell() -> None:
-    assert bell_passes(30, 0.02, 0.19, 20)[:12] == [21, 21, 20, 19, 18, 16, 14, 12, 10, 8, 6, 5]
-    assert count_network_calls(get_schedule_passes(bell_passes(30, 0.02, 0.19, 20))) == 196
-    assert count_network_calls(get_schedule_passes(bell_passes(15, 0, 0.16, 20))) == 84
-    assert bell_passes(1, 0, 1, 5) == [1]
-
-
 @given(all_parameters)
 def test_published_schedules_can_be_followed(parameters: dict[str, Any]) -> None:
     times = get_schedule_jump(**parameters)
     check_times(times, parameters["t_T"])
-    check_times(merge_forward(times), parameters["t_T"])
+
+
+def test_steps_up_may_be_longer_than_one() -> None:
+    check_times([3, 2, 1, 3, 2, 1, 0, 3, 2, 1, 0, -1], 4)
 
 
 @pytest.mark.parametrize(

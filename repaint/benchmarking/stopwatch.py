@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repaint.benchmarking.variants import Side
 from repaint.checkpoints.architecture import build_unet, build_unet_config
-from repaint.config.schema import Config
+from repaint.config.run import Config
 
 _TRIES = 8
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from repaint.checkpoints.architecture import build_unet, build_unet_config
-from repaint.config.schema import Config
+from repaint.config.run import Config
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.blocks import PointwiseConv1d, PointwiseConv2d

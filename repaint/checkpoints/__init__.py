@@ -1,1 +1,1 @@
-"""Weights files of all formats, and the architecture they hold."""
+"""Checkpoints: formats, detection of the architecture, and resolving a configuration against them."""

@@ -1,13 +1,14 @@
-"""Architecture flags to networks."""
+"""Architecture flags of a configuration to untrained networks (UNet, classifier)."""
 
-from repaint.config.schema import NetworkConfig, SamplingConfig
+from repaint.config.network import NetworkConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.classifier import Classifier
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 
 CLASSIFIER_CLASSES = 1000  # the published classifier's ImageNet classes
 CLASSIFIER_HEAD_CHANNELS = 64  # fixed in guided-diffusion, no flag
-WIDEST = 65_536  # far beyond any network; keeps a slip of the pen from asking for all memory
+WIDEST = 65_536  # far beyond any network; so that a typing error cannot exhaust the memory
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -19,8 +20,8 @@ def channel_mult(text: str, image_size: int) -> tuple[float, ...]:
     """Multipliers per resolution; an empty text stands for the published ones of that picture size."""
     multipliers = tuple(float(part) for part in text.split(",") if part) or DEFAULT_CHANNEL_MULT.get(image_size)
     if multipliers is None:
-        known = ", ".join(map(str, sorted(DEFAULT_CHANNEL_MULT)))
-        raise ConfigError(f"image_size {image_size} has no default channel_mult (only {known} have); give the key")
+        table = ", ".join(map(str, sorted(DEFAULT_CHANNEL_MULT)))
+        raise ConfigError(f"image_size {image_size} has no default channel_mult (only {table} have); set the key")
     return multipliers
 
 
@@ -70,8 +71,8 @@ def build_classifier_config(config: SamplingConfig) -> UNetConfig:
 
 def _classifier_channel_mult(image_size: int) -> tuple[float, ...]:
     if image_size not in DEFAULT_CHANNEL_MULT:
-        known = ", ".join(map(str, sorted(DEFAULT_CHANNEL_MULT)))
-        raise ConfigError(f"image_size {image_size}: a classifier exists for pictures of {known} only")
+        table = ", ".join(map(str, sorted(DEFAULT_CHANNEL_MULT)))
+        raise ConfigError(f"image_size {image_size}: a classifier exists for pictures of {table} only")
     return DEFAULT_CHANNEL_MULT[image_size]
 
 

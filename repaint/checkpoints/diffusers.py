@@ -1,22 +1,28 @@
-"""Folders of the diffusers library: what they hold, what they tell of the process, and which are no match for us."""
+"""Checkpoint format of the diffusers library: folders of `save_pretrained`, or models of the Hugging Face hub.
+
+A folder holds a network (`UNet2DModel`), its scheduler, or a pipeline of both. Anything else is refused with a reason.
+"""
 
 import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from repaint.checkpoints.diffusers_scheduler import in_short, read_process
-from repaint.checkpoints.guided_diffusion import Flags, State
-from repaint.checkpoints.hub import fetch, is_hub_id
-from repaint.errors import CheckpointError
+from repaint.checkpoints.hub import download, is_hub_id
+from repaint.checkpoints.weights import Flags, OwnNetwork, State, Weights
+from repaint.data import storage
+from repaint.errors import CheckpointError, ConfigError
 from repaint.models.diffusers_unet import DiffusersUNet, library
 
-PREFIX = "unet."  # of the weights' names inside `DiffusersUNet`
+HAS_OWN_NETWORK = True
 
+_PREFIX = "unet."  # of the weights' names inside `DiffusersUNet`
 _INDEX, _MODEL, _SCHEDULER = "model_index.json", "config.json", "scheduler_config.json"
 _TEXTS = (_INDEX, _MODEL, _SCHEDULER, f"unet/{_MODEL}", f"scheduler/{_SCHEDULER}")
 _WEIGHTS = re.compile(r"diffusion_pytorch_model(-\d+-of-\d+)?\.(safetensors|bin)")
@@ -24,13 +30,23 @@ _WEIGHTS = re.compile(r"diffusion_pytorch_model(-\d+-of-\d+)?\.(safetensors|bin)
 
 @dataclass(frozen=True)
 class _Parts:
-    """Where the parts of a model lie; a model without a scheduler is a network alone."""
+    """Where the parts of a model are; a model without a scheduler is a bare network."""
 
     unet: Path
     scheduler: Path | None
 
 
-def read_folder(path: str) -> tuple[State, Flags, str]:
+def matches(path: str) -> bool:
+    """Whether a path is a local folder. A model of the hub is read only if `model_format` asks for it."""
+    return not storage.is_remote(path) and Path(path).is_dir()
+
+
+def is_available(path: str) -> bool:
+    """Whether the folder exists, or the path is the name of a model of the hub."""
+    return storage.exists(path) or is_hub_id(path)
+
+
+def read(path: str) -> Weights:
     """Read a model of diffusers, without ever running code from it.
 
     Args:
@@ -38,32 +54,35 @@ def read_folder(path: str) -> tuple[State, Flags, str]:
             nothing of this name, a model of the Hugging Face hub.
 
     Returns:
-        (weights of a `DiffusersUNet` by name, metadata as of `encode_checkpoint` with the architecture under "unet",
-        SHA-256 of the network's files).
+        Weights of a `DiffusersUNet`, with the metadata of network and scheduler.
 
     Raises:
-        ConfigError: a library is not installed.
+        ConfigError: a library is not installed, or the path is remote.
         CheckpointError: the model is missing, damaged, or of a kind that cannot be run.
     """
-    library()  # before anything is fetched
+    if storage.is_remote(path):
+        raise ConfigError(f"{path}: a model of diffusers must be a local folder, or owner/name on the hub")
+    library()  # before anything is downloaded
     folder = _find(path)
     parts = _find_parts(path, folder)
-    metadata = _read_facts(path, parts)
+    flags = _read_flags(path, parts.unet)
+    metadata = _read_metadata(path, flags, parts.scheduler)
     if not Path(path).exists():
-        _fetch_weights(path, folder, parts.unet)
+        _download_weights(path, folder, parts.unet)
     files = _weight_files(path, parts.unet)
-    return _load(path, parts.unet, files), metadata, _digest(parts.unet / _MODEL, *files)
+    network = OwnNetwork("diffusers", partial(DiffusersUNet, flags), 2 ** (len(flags["block_out_channels"]) - 1))
+    return Weights(path, _load(path, parts.unet, files), metadata, _digest(parts.unet / _MODEL, *files), network)
 
 
 def _find(path: str) -> Path:
-    """The folder; of a model on the hub with its small files alone, so that a wrong one costs nothing."""
+    """The folder; for a model of the hub only its small files are downloaded, so that a wrong one costs nothing."""
     if Path(path).is_dir():
         return Path(path)
     if Path(path).exists():
         raise CheckpointError(f"{path}: a file, but a model of diffusers is a folder (see model_format)")
     if not is_hub_id(path):
         raise CheckpointError(f"{path}: no such folder, nor a name owner/model of the Hugging Face hub")
-    return fetch(path, _TEXTS)
+    return download(path, _TEXTS)
 
 
 def _find_parts(path: str, folder: Path) -> _Parts:
@@ -106,20 +125,25 @@ def _read_json(path: str, file: Path) -> Flags:
     return content
 
 
-def _read_facts(path: str, parts: _Parts) -> Flags:
-    """The metadata of a model."""
-    flags = _read_json(path, parts.unet / _MODEL)
+def _read_flags(path: str, unet: Path) -> Flags:
+    """The network's architecture, as the arguments of a `UNet2DModel`."""
+    flags = _read_json(path, unet / _MODEL)
     kind = flags.get("_class_name")
     if kind != "UNet2DModel":
         raise CheckpointError(f"{path}: its network is a {kind}; only UNet2DModel can be run")
     flags = _complete(path, flags)
     _check_network(path, flags)
+    return flags
+
+
+def _read_metadata(path: str, flags: Flags, scheduler: Path | None) -> Flags:
+    """The metadata of a model, see `Weights.metadata`."""
     learned = flags["out_channels"] == 6
     network = _read_size(path, flags["sample_size"]) | {"learn_sigma": learned, "class_cond": False}
     if flags["num_class_embeds"] is not None:
         network |= {"class_cond": True, "num_classes": flags["num_class_embeds"]}
-    process = {} if parts.scheduler is None else read_process(path, _read_json(path, parts.scheduler), learned)
-    return {"network": network, "process": process, "unet": flags}
+    process = {} if scheduler is None else read_process(path, _read_json(path, scheduler), learned)
+    return {"network": network, "process": process}
 
 
 def _complete(path: str, flags: Flags) -> Flags:
@@ -127,19 +151,21 @@ def _complete(path: str, flags: Flags) -> Flags:
     try:
         with torch.device("meta"):
             network = DiffusersUNet(flags)
-            _try(network)
+            _call(network)
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(
             f"{path}: {_MODEL} makes no network of the installed diffusers ({in_short(error)})"
         ) from None
     outside = dict(network.named_buffers()).keys() - network.state_dict().keys()
     if outside:
-        raise CheckpointError(f"{path}: its blocks keep constants outside the weights ({min(outside)}); not offered")
+        raise CheckpointError(
+            f"{path}: its blocks keep constants outside the weights ({min(outside)}), which is not supported"
+        )
     return {key: value for key, value in network.unet.config.items() if not key.startswith("_")}
 
 
-def _try(network: DiffusersUNet) -> None:
-    """A call on the meta device: some flags are wrong without being noticed before."""
+def _call(network: DiffusersUNet) -> None:
+    """Call the network on the meta device: some wrong flags fail only then."""
     side = 2 ** len(network.unet.down_blocks)
     y = None if network.unet.class_embedding is None else torch.zeros(1, dtype=torch.int64)
     network(torch.empty(1, network.unet.config.in_channels, side, side), torch.zeros(1, dtype=torch.int64), y)
@@ -153,7 +179,7 @@ def _check_network(path: str, flags: Flags) -> None:
             f"or 6, can be run"
         )
     if flags["class_embed_type"] is not None:
-        raise CheckpointError(f"{path}: class_embed_type {flags['class_embed_type']} is not offered, only classes")
+        raise CheckpointError(f"{path}: class_embed_type {flags['class_embed_type']} is not supported, only classes")
     if flags["time_embedding_type"] == "fourier":
         raise CheckpointError(
             f"{path}: time_embedding_type fourier: a network of a variance-exploding process, which has no betas"
@@ -161,21 +187,21 @@ def _check_network(path: str, flags: Flags) -> None:
 
 
 def _read_size(path: str, size: object) -> Flags:
-    """`image_size`, if the model tells it."""
+    """`image_size`, if the model specifies it."""
     if size is None:
         return {}
-    sides = list(size) if isinstance(size, list | tuple) else [size]
-    if len(set(sides)) != 1:
-        raise CheckpointError(f"{path}: sample_size {sides} is not square; only square networks can be run")
-    return {"image_size": sides[0]}
+    lengths = list(size) if isinstance(size, list | tuple) else [size]
+    if len(set(lengths)) != 1:
+        raise CheckpointError(f"{path}: sample_size {lengths} is not square; only square networks can be run")
+    return {"image_size": lengths[0]}
 
 
-def _fetch_weights(name: str, folder: Path, unet: Path) -> None:
-    """Fetch a network's weights of the hub, pickled ones only if there are no others."""
+def _download_weights(name: str, folder: Path, unet: Path) -> None:
+    """Download a network's weights from the hub, pickled ones only if there are no others."""
     inside = "" if unet == folder else f"{unet.name}/"
     for suffix in ("safetensors", "bin"):
         stem = f"{inside}diffusion_pytorch_model"
-        fetch(name, [f"{stem}.{suffix}", f"{stem}-*-of-*.{suffix}", f"{stem}.{suffix}.index.json"], folder.name)
+        download(name, [f"{stem}.{suffix}", f"{stem}-*-of-*.{suffix}", f"{stem}.{suffix}.index.json"], folder.name)
         if any(_WEIGHTS.fullmatch(each.name) for each in unet.iterdir()):
             return
 
@@ -190,7 +216,7 @@ def _weight_files(path: str, unet: Path) -> list[Path]:
 
 def _load(path: str, unet: Path, files: list[Path]) -> State:
     try:
-        # The library reads pickled files with weights_only. Its defaults would try the other kind of file with noise.
+        # The library reads pickled files with weights_only. By default it would try the other kind of file and warn.
         network, report = library().UNet2DModel.from_pretrained(
             str(unet),
             use_safetensors=files[0].suffix == ".safetensors",
@@ -203,11 +229,11 @@ def _load(path: str, unet: Path, files: list[Path]) -> State:
             f"{path}: diffusers cannot load its weights ({in_short(error)}); fetch it again"
         ) from None
     _check_report(path, report)
-    return {f"{PREFIX}{key}": value for key, value in network.state_dict().items()}
+    return {f"{_PREFIX}{key}": value for key, value in network.state_dict().items()}
 
 
 def _check_report(path: str, report: dict[str, Any]) -> None:
-    """The library leaves what is missing at random values."""
+    """Refuse missing or unexpected keys: the library would leave missing weights at random values."""
     wrong = {kind.removesuffix("_keys"): keys for kind, keys in report.items() if kind.endswith("_keys") and keys}
     if wrong:
         parts = "; ".join(f"{kind}: {len(keys)}, such as {min(map(str, keys))}" for kind, keys in wrong.items())

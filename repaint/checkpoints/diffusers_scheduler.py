@@ -1,6 +1,6 @@
-"""Schedulers of the diffusers library: the process that a network was trained for, or why it cannot be run."""
+"""Schedulers of the diffusers library: read the diffusion process (betas, prediction type, variance) of a model."""
 
-from repaint.checkpoints.guided_diffusion import Flags
+from repaint.checkpoints.weights import Flags
 from repaint.errors import CheckpointError
 from repaint.models.diffusers_unet import library
 
@@ -21,15 +21,15 @@ def read_process(path: str, config: Flags, learned: bool) -> Flags:
         learned: whether the network predicts the variance.
 
     Returns:
-        Values by the keys of `repaint.config.ProcessConfig`.
+        Values by the keys of `ProcessConfig`.
 
     Raises:
         CheckpointError: the process has no betas, or is of a kind that cannot be run.
     """
     prediction = config.get("prediction_type", "epsilon" if config.get("predict_epsilon", True) else "sample")
     if prediction not in _PREDICTIONS:
-        known = ", ".join(_PREDICTIONS)
-        raise CheckpointError(f"{path}: prediction_type {prediction} is not offered, only {known}")
+        supported = ", ".join(_PREDICTIONS)
+        raise CheckpointError(f"{path}: prediction_type {prediction} is not supported, only {supported}")
     betas = _read_betas(path, config)
     process = {"diffusion_steps": len(betas), "betas": betas, "rescale_timesteps": False}
     return process | _PREDICTIONS[prediction] | _read_variance(path, config, learned)
@@ -60,7 +60,7 @@ def _read_betas(path: str, config: Flags) -> list[float]:
 def _read_variance(path: str, config: Flags, learned: bool) -> Flags:
     kind = config.get("variance_type") or ("learned_range" if learned else "fixed_small")
     if kind not in (*_SMALL, *_LARGE, "learned_range"):
-        raise CheckpointError(f"{path}: variance_type {kind} is not offered, only fixed ones and learned_range")
+        raise CheckpointError(f"{path}: variance_type {kind} is not supported, only fixed ones and learned_range")
     if (kind == "learned_range") != learned:
         channels = 6 if learned else 3
         raise CheckpointError(f"{path}: variance_type {kind} contradicts the {channels} out_channels of its network")
@@ -68,5 +68,5 @@ def _read_variance(path: str, config: Flags, learned: bool) -> Flags:
 
 
 def in_short(error: Exception) -> str:
-    """The message of an error of the library, fit for one line."""
+    """The message of an error of the library, cut to one line."""
     return " ".join(str(error).split())[:160]

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub, fetched into the hub's own cache. The only import of its client."""
+"""Download of models from the Hugging Face hub into the hub's own cache. The only import of its client."""
 
 import re
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ def is_hub_id(path: str) -> bool:
     return re.fullmatch(r"\w[\w-]*/\w[\w.-]*", path) is not None and not path.endswith((".pt", ".safetensors"))
 
 
-def fetch(name: str, patterns: Sequence[str], revision: str | None = None) -> Path:
-    """Fetch files of a model, unless the cache has them.
+def download(name: str, patterns: Sequence[str], revision: str | None = None) -> Path:
+    """Download files of a model, unless the cache has them.
 
     Args:
         name: `owner/name`.
@@ -21,7 +21,7 @@ def fetch(name: str, patterns: Sequence[str], revision: str | None = None) -> Pa
         revision: commit (default: the newest).
 
     Returns:
-        A folder with those of the files that exist, named like the commit.
+        A folder, named like the commit, with those of the files that exist.
 
     Raises:
         ConfigError: the hub's client is not installed.

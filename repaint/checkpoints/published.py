@@ -1,9 +1,12 @@
-"""What published checkpoints leave unsaid, by what their shapes say: facts of guided-diffusion's and
-improved-diffusion's documentation."""
+"""Published checkpoints of guided-diffusion and improved-diffusion, recognised by their shapes.
+
+The flags that leave no trace in the shapes (heads, attention order, noise schedule) are those of the repositories'
+READMEs.
+"""
 
 from dataclasses import dataclass
 
-from repaint.checkpoints.guided_diffusion import Flags
+from repaint.checkpoints.weights import Flags
 from repaint.models.unet import DEFAULT_CHANNEL_MULT
 
 _SIZES = {multipliers: size for size, multipliers in DEFAULT_CHANNEL_MULT.items()}
@@ -16,7 +19,7 @@ class Published:
 
     Attributes:
         name: of the file.
-        shapes: the flags by which it is known, in the words of `read_unet_flags`.
+        shapes: the flags that identify it, by the keys of `read_unet_flags`.
         facts: the flags that leave no trace in the shapes.
     """
 
@@ -34,12 +37,12 @@ def recognise(flags: Flags) -> Published | None:
     """The published checkpoint that has these shapes.
 
     Args:
-        flags: what `read_unet_flags` tells, and `image_size`.
+        flags: what `read_unet_flags` returns, and `image_size`.
     """
     if size_of(flags["channel_mult"]) != flags["image_size"]:
         return None
-    known = (each for each in _CHECKPOINTS if all(flags.get(key) == value for key, value in each.shapes.items()))
-    return next(known, None)
+    matching = (each for each in _CHECKPOINTS if all(flags.get(key) == value for key, value in each.shapes.items()))
+    return next(matching, None)
 
 
 def _guided(size: int, classes: bool, **changes: object) -> Flags:

@@ -1,130 +1,150 @@
-"""What a model tells of itself, against what the configuration says."""
+"""Resolve a configuration against a checkpoint: what metadata and shapes specify, what is assumed, what contradicts."""
 
-from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Generic, NamedTuple, TypeVar
 
 from repaint.checkpoints import published
 from repaint.checkpoints.architecture import channel_mult, sizes
-from repaint.checkpoints.formats import Weights
-from repaint.checkpoints.guided_diffusion import Flags, read_unet_flags
-from repaint.config.schema import (
-    FLAGS_OF_DIFFUSERS,
-    Config,
-    NetworkConfig,
-    ProcessConfig,
-    SamplingConfig,
-    TrainConfig,
-    describe_betas,
+from repaint.checkpoints.contradictions import (
+    SCHEDULE,
+    check_process,
+    read_network_metadata,
+    read_process_metadata,
+    refuse_contradictions,
 )
+from repaint.checkpoints.detect import read_unet_flags
+from repaint.checkpoints.weights import Flags, OwnNetwork, Weights
+from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
+from repaint.config.process import ProcessConfig
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import CheckpointError, ConfigError
 
 SamplingKind = TypeVar("SamplingKind", bound=SamplingConfig)
 
 _SHAPELESS_FLAGS = {"num_heads", "num_head_channels", "num_heads_upsample", "use_new_attention_order"}
-_TRAINING_FLAGS = {"dropout", "use_checkpoint"}  # no matter to a finished model
-_SCHEDULE = {"noise_schedule", "betas"}  # two ways to say one thing
-# In the order in which they are told to the user.
-_UNSAID = (
+# Flags that may have to be assumed, in the order of the message.
+_ASSUMABLE = (
     "image_size", "num_heads", "num_head_channels", "use_new_attention_order", "noise_schedule", "diffusion_steps",
     "rescale_timesteps",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What is known of a model beside the configuration.
+class Resolved(NamedTuple, Generic[SamplingKind]):
+    """A configuration completed from a checkpoint.
 
     Attributes:
-        facts: what the model itself tells; a key that says otherwise contradicts it.
-        assumed: what only the name of the checkpoint or custom tells; a key that says otherwise wins.
-        name: the published checkpoint that it is taken for.
+        config: with the flags of the checkpoint filled in.
+        note: message listing the assumed values, and which keys override them; None if nothing is assumed.
     """
 
-    facts: Flags
+    config: SamplingKind
+    note: str | None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Flags of a checkpoint beside those of the configuration.
+
+    Attributes:
+        specified: by the checkpoint itself; a key of the configuration with another value contradicts it.
+        assumed: from the published checkpoint that it resembles, or from the defaults; a key of the configuration wins.
+        name: of the published checkpoint that it resembles.
+    """
+
+    specified: Flags
     assumed: Flags
     name: str | None = None
 
 
-def apply_weights_to_config(config: SamplingKind, weights: Weights) -> SamplingKind:
-    """Fill in, or check, what the weights tell about the model.
+def resolve(config: SamplingKind, weights: Weights) -> Resolved[SamplingKind]:
+    """Complete a configuration from a checkpoint, or check it against the checkpoint.
 
-    With `model: auto` the architecture comes from the file: from its metadata, or else from its keys and shapes. What
-    these do not tell is assumed, see `note_assumptions`. Models of diffusers tell all of it.
+    With `model: auto` the architecture comes from the checkpoint: from its metadata, or else from its keys and shapes.
+    What these do not specify is assumed and listed in the note. Checkpoints with a network of their own specify all of
+    the architecture. Else the configuration must be complete, and only contradictions are reported.
+
+    Args:
+        config: as loaded.
+        weights: as read; their state must still be there.
 
     Raises:
-        ConfigError: a key that was given contradicts the model, or a missing one is told by nothing.
+        ConfigError: a key contradicts the checkpoint, or must be set because nothing else specifies it.
         CheckpointError: `model: auto`, but the file is not a UNet's; metadata of another program.
     """
-    if weights.unet is not None:
-        _check_for_diffusers(config, weights.path)
+    changes: Flags = {}
+    if weights.network is not None:
+        _refuse_idle_keys(config, weights.network, weights.path)
+        changes = {"model_format": weights.network.format}
     elif config.model != "auto":
         check_process(config, weights)
-        _refuse_contradiction(config, _metadata(weights, "network", NetworkConfig), _SHAPELESS_FLAGS, weights.path)
-        return config
-    told = _listen(config, weights)
-    completed = config.model_copy(update=told.assumed)
-    _refuse_contradiction(completed, told.facts, config.model_fields_set, weights.path)
-    known_format = {} if weights.unet is None else {"model_format": "diffusers"}
-    return completed.model_copy(update=told.facts | known_format)
+        refuse_contradictions(config, read_network_metadata(weights), _SHAPELESS_FLAGS, weights.path)
+        return Resolved(config, None)
+    facts = _find_facts(config, weights)
+    completed = config.model_copy(update=facts.assumed)
+    refuse_contradictions(completed, facts.specified, config.model_fields_set, weights.path)
+    return Resolved(completed.model_copy(update=facts.specified | changes), _describe_assumed(facts, weights.path))
 
 
-def note_assumptions(config: SamplingConfig, weights: Weights) -> str | None:
-    """A line about what `apply_weights_to_config` assumes, and which keys say otherwise; None if there is nothing."""
-    if config.model != "auto" and weights.unet is None:
+def _refuse_idle_keys(config: SamplingConfig, network: OwnNetwork, path: str) -> None:
+    """Refuse flags of guided-diffusion's networks, which nothing would read."""
+    idle = sorted(config.model_fields_set & NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS)
+    if idle:
+        raise ConfigError(f"{path}: a model of {network.format} has its own architecture; leave out {', '.join(idle)}")
+
+
+def _describe_assumed(facts: _Facts, path: str) -> str | None:
+    assumed = {key: facts.assumed[key] for key in _ASSUMABLE if key in facts.assumed}
+    if assumed.get("num_head_channels", -1) != -1:
+        assumed.pop("num_heads", None)  # without effect
+    if not assumed:
         return None
-    told = _listen(config, weights)
-    unsaid = [key for key in _UNSAID if key in told.assumed]
-    if told.assumed.get("num_head_channels", -1) != -1 and "num_heads" in unsaid:
-        unsaid.remove("num_heads")  # without effect
-    if not unsaid:
-        return None
-    list_of_them = ", ".join(f"{key} {told.assumed[key]}" for key in unsaid)
-    source = f"has the shapes of {told.name}, so with its" if told.name else "does not tell all, so with the usual"
-    return f"{weights.path} {source} {list_of_them}; set these keys if it was trained otherwise"
+    reason = f"has the shapes of {facts.name}" if facts.name else "does not specify all flags"
+    values = ", ".join(f"{key} {value}" for key, value in assumed.items())
+    return f"{path} {reason}; assumed: {values}; set these keys if it was trained otherwise"
 
 
-def _listen(config: SamplingConfig, weights: Weights) -> _Told:
-    process = _metadata(weights, "process", ProcessConfig)
-    network = _metadata(weights, "network", NetworkConfig)
-    if weights.unet is not None:
-        network = {"image_size": _size_for_diffusers(config, network, weights.unet, weights.path)} | network
+def _find_facts(config: SamplingConfig, weights: Weights) -> _Facts:
+    process, network = read_process_metadata(weights), read_network_metadata(weights)
+    if weights.network is not None:
+        network = {"image_size": _size_of_own_network(config, network, weights.network, weights.path)} | network
     if network:
-        return _Told(process | network, _unsaid_by(config, process, _defaults(ProcessConfig)))
-    size = _said_size(config)
-    flags = _read_shapes(weights, size)
-    checkpoint = published.recognise(flags)
-    facts = _usual(flags) if checkpoint is None else checkpoint.facts
-    assumed = _unsaid_by(config, process, facts)
-    if "num_heads" in config.model_fields_set and "num_head_channels" in assumed:
-        assumed["num_head_channels"] = -1  # two ways to say one thing, of which the width would win
+        return _Facts(process | network, _unspecified(config, process, _defaults(ProcessConfig)))
+    return _find_facts_in_shapes(config, process, weights)
+
+
+def _size_of_own_network(config: SamplingConfig, flags: Flags, network: OwnNetwork, path: str) -> int:
+    """The size that the checkpoint specifies, or else the configuration."""
+    size: int | None = flags.get("image_size", _configured_size(config))
     if size is None:
-        assumed["image_size"] = flags.pop("image_size")
-    return _Told(process | flags, assumed, None if checkpoint is None else checkpoint.name)
+        raise ConfigError(f"{path}: it does not specify the size of its pictures; set image_size")
+    if size % network.down_sampling:
+        raise ConfigError(f"{path}: image_size {size} is not divisible by its down-sampling, {network.down_sampling}")
+    return size
 
 
-def _said_size(config: SamplingConfig) -> int | None:
-    """`image_size` where the configuration says it, be it for its data set."""
+def _configured_size(config: SamplingConfig) -> int | None:
+    """`image_size` where the configuration sets it, be it for its data set."""
     if "image_size" in config.model_fields_set:
         return config.image_size
     return config.eval_data.image_size if isinstance(config, Config) else None
 
 
-def _size_for_diffusers(config: SamplingConfig, network: Flags, unet: Flags, path: str) -> int:
-    """The size that the model tells, or else the configuration."""
-    size: int | None = network.get("image_size", _said_size(config))
+def _find_facts_in_shapes(config: SamplingConfig, process: Flags, weights: Weights) -> _Facts:
+    size = _configured_size(config)
+    flags = _read_shapes(weights, size)
+    checkpoint = published.recognise(flags)
+    facts = _default_facts(flags) if checkpoint is None else checkpoint.facts
+    assumed = _unspecified(config, process, facts)
+    if "num_heads" in config.model_fields_set and "num_head_channels" in assumed:
+        assumed["num_head_channels"] = -1  # two ways to specify one thing, of which the width would win
     if size is None:
-        raise ConfigError(f"{path}: it does not tell the size of its pictures; set image_size")
-    down_sampling = 2 ** (len(unet["block_out_channels"]) - 1)
-    if size % down_sampling:
-        raise ConfigError(f"{path}: image_size {size} is not divisible by its down-sampling, {down_sampling}")
-    return size
+        assumed["image_size"] = flags.pop("image_size")
+    return _Facts(process | flags, assumed, None if checkpoint is None else checkpoint.name)
 
 
 def _read_shapes(weights: Weights, size: int | None) -> Flags:
-    """The flags that the shapes tell, and `image_size`: as said, or else as of the published models."""
+    """The flags that the shapes determine, and `image_size`: as configured, or else that of the published table."""
     flags = read_unet_flags(weights.state, size or 1)
     if not flags:
         raise CheckpointError(f"{weights.path}: model: auto finds no guided-diffusion UNet in this file")
@@ -133,17 +153,13 @@ def _read_shapes(weights: Weights, size: int | None) -> Flags:
         if size is None:
             raise ConfigError(
                 f"{weights.path}: its channel_mult {flags['channel_mult']} is that of no published size, so the size "
-                f"of its pictures must be told; set image_size"
+                f"of its pictures must be specified; set image_size"
             )
         flags = read_unet_flags(weights.state, size)
     return flags | {"image_size": size}
 
 
-def _defaults(kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
-    return {key: field.default for key, field in kind.model_fields.items() if key in _UNSAID and key != "image_size"}
-
-
-def _usual(flags: Flags) -> Flags:
+def _default_facts(flags: Flags) -> Flags:
     """What is assumed of a network that is none of the published: the defaults, where its widths allow them."""
     facts = _defaults(NetworkConfig) | _defaults(ProcessConfig)
     depths = [flags["image_size"] // size for size in sizes(flags["attention_resolutions"])]
@@ -154,75 +170,13 @@ def _usual(flags: Flags) -> Flags:
     return facts
 
 
-def _unsaid_by(config: SamplingConfig, process: Flags, facts: Flags) -> Flags:
-    """Of some facts those that neither the configuration nor the file's process says."""
-    said = config.model_fields_set | process.keys()
-    if said & _SCHEDULE:
-        said |= _SCHEDULE
-    return {key: value for key, value in facts.items() if key not in said}
+def _defaults(kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
+    return {key: field.default for key, field in kind.model_fields.items() if key in _ASSUMABLE and key != "image_size"}
 
 
-def _check_for_diffusers(config: SamplingConfig, path: str) -> None:
-    """Refuse flags of guided-diffusion's networks, which nothing would read."""
-    idle = sorted(config.model_fields_set & NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS)
-    if idle:
-        raise ConfigError(f"{path}: a model of diffusers tells its own architecture; leave out {', '.join(idle)}")
-
-
-def check_process(config: SamplingConfig | TrainConfig, weights: Weights) -> None:
-    """Raise ConfigError if the file names a diffusion process that contradicts the configuration.
-
-    Nothing else would notice: the shapes are the same, and the pictures merely bad.
-    """
-    told = _metadata(weights, "process", ProcessConfig)
-    _refuse_contradiction(config, told, told.keys(), weights.path)
-
-
-def _metadata(weights: Weights, part: str, kind: type[NetworkConfig] | type[ProcessConfig]) -> Flags:
-    told = weights.metadata.get(part, {})
-    try:
-        checked = kind.model_validate(told)
-    except ValidationError:
-        raise CheckpointError(
-            f"{weights.path}: its metadata is not understood; was it written by a newer version?"
-        ) from None
-    return checked.model_dump(include=told.keys() - _TRAINING_FLAGS)
-
-
-def _refuse_contradiction(config: SamplingConfig | TrainConfig, told: Flags, keys: Set[str], path: str) -> None:
-    keys = keys | _SCHEDULE if keys & _SCHEDULE else keys
-    wrong = [
-        f"{_say(key, vars(config))} (the file: {_say(key, told, short=True)})"
-        for key in told
-        if key in keys and _differ(config, told, key)
-    ]
-    if wrong:
-        raise ConfigError(f"{path} was trained otherwise than configured: {', '.join(sorted(wrong))}")
-
-
-def _say(key: str, values: Mapping[str, Any], short: bool = False) -> str:
-    if key in _SCHEDULE and values.get("betas") is not None:
-        return f"betas of its own, {describe_betas(values['betas'])}"
-    if key == "betas":
-        key = "noise_schedule"
-    return str(values[key]) if short else f"{key} {values[key]}"
-
-
-def _differ(config: SamplingConfig | TrainConfig, told: Flags, key: str) -> bool:
-    ours, theirs = getattr(config, key), told[key]
-    if key in _SCHEDULE:
-        return bool((config.betas or config.noise_schedule) != (told.get("betas") or told.get("noise_schedule")))
-    if key == "channel_mult":
-        size = told.get("image_size", config.image_size)
-        return channel_mult(ours, size) != channel_mult(theirs, size)
-    if key.endswith("attention_resolutions"):
-        return set(sizes(ours)) != set(sizes(theirs))
-    return bool(ours != theirs)
-
-
-def explain_misfit(config: SamplingConfig | TrainConfig, told: Flags) -> str:
-    """The part of a message about weights that do not fit that names the flags which, by the shapes, are wrong."""
-    wrong = [f"{key} is {told[key]}, not {getattr(config, key)}" for key in told if _differ(config, told, key)]
-    if not wrong:
-        return ""
-    return f": judging by its shapes, {', '.join(wrong)} (set these keys, or model: auto)"
+def _unspecified(config: SamplingConfig, process: Flags, facts: Flags) -> Flags:
+    """Those of some facts that neither the configuration nor the checkpoint's process specifies."""
+    specified = config.model_fields_set | process.keys()
+    if specified & SCHEDULE:
+        specified |= SCHEDULE
+    return {key: value for key, value in facts.items() if key not in specified}

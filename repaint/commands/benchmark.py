@@ -23,10 +23,11 @@ import torch
 
 from repaint.benchmarking.stopwatch import Measured, count_flops, machine_rates, measure
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side, names
-from repaint.checkpoints.formats import pick_format, read_weights
-from repaint.checkpoints.resolve import apply_weights_to_config
+from repaint.checkpoints.formats import has_own_network, read_weights
+from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.bundled import locate
 from repaint.data.storage import write_bytes
 from repaint.errors import ConfigError
@@ -63,11 +64,11 @@ class Timing:
 def load(model: str, overrides: list[str]) -> Config:
     """The configuration of a model, with the architecture of the bundled weights where it is theirs."""
     config = load_config(Config, locate(f"confs/{CONFS[model]}.yml"), overrides)
-    if pick_format(config.model_path, config.model_format) == "diffusers":
+    if has_own_network(config):
         raise ConfigError(f"model_path {config.model_path}: a model of diffusers; guided-diffusion's are timed here")
     if config.model != "auto":
         return config.model_copy(update={"class_cond": False})  # the labels cost nothing
-    return apply_weights_to_config(config, read_weights(locate(config.model_path)))
+    return resolve(config, read_weights(locate(config.model_path))).config
 
 
 def serve(side_name: str, config: Config, device_name: str, orders: Connection) -> None:

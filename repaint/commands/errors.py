@@ -9,6 +9,7 @@ from torch.distributed import DistError
 
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference.runner import EXIT_INTERRUPTED
+from repaint.workers.process_settings import optimize_process
 
 EXIT_USER_ERROR = 2
 GRACE_SECONDS = 10
@@ -21,6 +22,7 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
         job: the command; returns its exit code.
         debug: show the traceback of every error.
     """
+    optimize_process()  # the process is the command's own
     try:
         try:
             return job()

@@ -14,7 +14,9 @@ import torch
 
 from repaint.commands.errors import guard
 from repaint.commands.options import add_run_options
-from repaint.config.schema import ComparedConfig, ComparisonConfig, Config, load_config
+from repaint.config.comparison import ComparedConfig, ComparisonConfig
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import Evaluator, summarize

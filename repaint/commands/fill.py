@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from repaint.commands import photo
 from repaint.commands.errors import EXIT_USER_ERROR, guard, is_main_process
 from repaint.commands.options import add_run_options, default_configuration
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data.bundled import locate, locate_model
 from repaint.errors import ConfigError, RepaintError
 from repaint.inference import runner
+from repaint.inference.dry_run import dry_run
 from repaint.inference.runner import VERDICT
-from repaint.workers import devices
-from repaint.workers.worker import join_workers
+from repaint.workers.devices import pick_device
+from repaint.workers.rendezvous import join_workers
 
 DESCRIPTION = """Fill the holes in pictures with RePaint.
 
@@ -45,16 +47,18 @@ def _fill_pictures(args: argparse.Namespace) -> int:
 def _run_configuration(args: argparse.Namespace) -> int:
     photo.refuse_options(args)
     if args.dry_run:
-        return runner.dry_run(_load(args), devices.pick_device(args.device)) if is_main_process() else 0
+        if is_main_process():
+            dry_run(_load(args), pick_device(args.device))
+        return runner.EXIT_OK
     worker = join_workers(args.device)
-    verdict = worker.recall(VERDICT)
+    verdict = worker.load_persisted(VERDICT)
     if verdict is not None:  # trying again would end like it
         return int(verdict)
     try:
         return runner.run(_load(args), worker, args.overwrite)
     except RepaintError:
         if worker.is_main:
-            worker.remember(VERDICT, str(EXIT_USER_ERROR))
+            worker.persist(VERDICT, str(EXIT_USER_ERROR))
         raise
 
 

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from tqdm import tqdm
 
-from repaint.config.loading import parse_override
+from repaint.config.loading import apply_override
+from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import images, storage
 from repaint.data.bundled import locate_model
 from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
@@ -19,7 +20,9 @@ from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 from repaint.schedule import PRESETS
 
-MODEL, SCHEDULE, FIT = "faces64", "fast", "window"
+MODEL: Final = "faces64"
+SCHEDULE: Final = "fast"
+FIT: Final = "window"
 SUFFIX = "_filled"
 # The options that only pictures on the command line take; each is None unless it is given.
 _OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills", "model", "schedule", "fit", "seed")
@@ -78,7 +81,7 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace) -> Inpainter:
     settings = _settings(args.set)
-    own_schedule = SCHEDULE_KEYS & settings.keys()
+    own_schedule = set(SCHEDULE_KEYS) & settings.keys()
     return Inpainter(
         locate_model(args.model or MODEL),
         schedule=args.schedule or (None if own_schedule else SCHEDULE),
@@ -94,7 +97,7 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
     """`--set key.path=value` as settings of an `Inpainter`."""
     settings: dict[str, Any] = {}
     for text in overrides:
-        parse_override(settings, text)
+        apply_override(settings, text)
     return settings
 
 

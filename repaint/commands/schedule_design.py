@@ -21,11 +21,13 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from repaint.checkpoints.formats import read_weights, tells_architecture
-from repaint.checkpoints.resolve import apply_weights_to_config
+from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
 from repaint.commands.options import QUICKSTART, default_configuration
-from repaint.config.schema import Config, OutputPaths, files_of, load_config
+from repaint.config.data import OutputPaths
+from repaint.config.loading import files_of, load_config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.mask_generators import GENERATORS
 from repaint.diffusion.respacing import space_timesteps
@@ -115,9 +117,9 @@ def _design(args: argparse.Namespace, command: str) -> int:
 def _read_config(path: str) -> Config:
     """With what the model itself tells of its process."""
     config = load_config(Config, path)
-    if not tells_architecture(config):
+    if not holds_architecture(config):
         return config
-    return apply_weights_to_config(config, read_weights(config.model_path, config.model_format))
+    return resolve(config, read_weights(config.model_path, config.model_format)).config
 
 
 def _limits(args: argparse.Namespace, config: Config) -> Limits:
@@ -171,7 +173,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     size = config.image_size if args.size is None else args.size
     if not SIDE <= size <= LARGEST:
         raise ConfigError(f"pictures of {SIDE} to {LARGEST} pixels a side can be looked at, not of {size}; see --size")
-    levels = np.cumprod(1 - build_betas(config))
+    levels = np.cumprod(1 - build_betas(config), dtype=np.float64)
     if levels[0] >= 1 or (np.diff(levels) >= 0).any():
         raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
     if args.pictures is not None and args.spectrum is not None:

@@ -11,7 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from repaint.commands.errors import guard
-from repaint.config.schema import Config, ScheduleJumpParams, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
+from repaint.config.sampling import ScheduleJumpParams
 from repaint.data import storage
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError, suggest

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from repaint.commands.errors import guard
 from repaint.commands.options import add_run_options
-from repaint.config.schema import TrainConfig, load_config
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.training.trainer import Trainer
-from repaint.workers import devices
+from repaint.workers.rendezvous import join_workers, process_group
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
@@ -22,16 +23,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
 
 def _train(args: argparse.Namespace) -> int:
     config = load_config(TrainConfig, args.conf_path, args.set)
-    process = devices.start(args.device)
-    try:
-        trainer = Trainer(config, process)
-        if process.is_main:
+    worker = join_workers(args.device)
+    with process_group(worker):
+        trainer = Trainer(config, worker)
+        if worker.is_main:
             print(
                 f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
                 f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
-                f"{process.world_size} x {process.device}; results in {config.out}"
+                f"{worker.world_size} x {worker.device}; results in {config.out}"
             )
         trainer.run(args.stop)
-    finally:
-        devices.stop()
     return 0

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repaint.checkpoints.guided_diffusion import load_weights, read_checkpoint
+from repaint.checkpoints.fit import load_weights
+from repaint.checkpoints.safe_files import read_checkpoint
 from repaint.data.images import to_tensor, to_unit
 from repaint.errors import CheckpointError, ConfigError, DataError, missing_extra
 

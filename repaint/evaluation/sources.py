@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.config.schema import ComparedConfig, Config, load_config
+from repaint.config.comparison import ComparedConfig
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import Reading, read_pair
 from repaint.data.images import decode, to_rgb
@@ -18,7 +20,7 @@ from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
 from repaint.errors import ConfigError, DataError
 from repaint.evaluation.baselines import BASELINES
 from repaint.inference.inputs import build_folders, build_pairs, build_reading, result_names
-from repaint.inference.results import MANIFEST, manifest_path, read_manifest
+from repaint.inference.manifest import MANIFEST, manifest_path, read_manifest
 from repaint.pipeline.process import describe_schedule
 
 Pixels = NDArray[np.uint8]
@@ -140,7 +142,7 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
     folders = build_folders(config)
     finished = set(storage.list_files(folders.inpainted)) if storage.exists(folders.inpainted) else set()
     fills = _Found({pair: [] for pair in pairs})
-    costs = _read_costs([manifest_path(folders)])
+    costs = _read_costs([manifest_path(folders.log)])
     for pair in pairs:
         for name in result_names(config, pair):
             fills.add(pair, storage.join(folders.inpainted, name), name in finished, costs.get(name, {}))

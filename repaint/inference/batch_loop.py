@@ -1,280 +1,131 @@
-"""BatchLoop pictures: windows of many pictures and samples go through the sampler together."""
+"""Batched inpainting: windows of many pictures and samples go through the sampler together (continuous batching)."""
 
-import json
-import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import groupby
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from repaint.config.schema import Config
-from repaint.data import storage
-from repaint.data.examples import load_example
-from repaint.data.fill_state import FillState
-from repaint.data.images import encode_png, to_uint8
-from repaint.data.pairing import Pair
-from repaint.data.prefetch import Prefetcher
-from repaint.errors import ConfigError, DataError, is_out_of_memory
+from repaint.data.images import to_uint8
+from repaint.errors import is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck
-from repaint.inference.inputs import build_reading
-from repaint.inference.progress import Progress
-from repaint.inference.results import Results
+from repaint.inference.state import FillState
 from repaint.pipeline.pipeline import Pipeline
-from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
-from repaint.visual.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
-from repaint.workers.worker import Worker
 
 
-@dataclass(frozen=True)
-class Target:
-    """One picture to make: fill number `sample` of a pair, under a name of its own."""
+class BatchObserver(ABC):
+    """What the caller of a `BatchLoop` does with its progress, its results and its failures.
 
-    name: str
-    pair: Pair
-    sample: int
-
-
-@dataclass
-class Tally:
-    """How a run fared.
-
-    Attributes:
-        done: targets filled.
-        failed: paths of the pictures of which a target could not be filled.
-        flattened: paths of the pictures whose transparency the files of their fills cannot hold.
+    Windows of a batch are numbered as in the states that `started` receives. An exception ends the loop.
     """
 
-    done: int = 0
-    failed: set[str] = field(default_factory=set)
-    flattened: set[str] = field(default_factory=set)
+    def started(self, batch: Sequence[FillState]) -> None:  # noqa: B027 - an observer may ignore it
+        """A batch with the next window of each of these states goes to the sampler."""
 
-    def to_json(self) -> str:
-        """For another process."""
-        return json.dumps([self.done, sorted(self.failed), sorted(self.flattened)])
+    def stepped(self, step: Step) -> None:  # noqa: B027
+        """The sampler made a transition; the step holds one entry per window of the batch."""
 
-    @classmethod
-    def merge(cls, texts: Sequence[str]) -> "Tally":
-        """How all processes fared, from what each of them told."""
-        merged = cls()
-        for done, failed, flattened in map(json.loads, texts):
-            merged.done += done
-            merged.failed |= set(failed)
-            merged.flattened |= set(flattened)
-        return merged
+    def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:  # noqa: B027
+        """Window `number` of the batch is filled, uint8 [size, size, 3], and is about to be pasted."""
 
+    def finished(self, state: FillState) -> None:  # noqa: B027
+        """All windows of a picture are filled, or it has no hole."""
 
-def counted(config: Config) -> str:
-    """What the targets of a run are called: pictures, or fills if each picture has several."""
-    return "pictures" if config.num_samples_per_image == 1 else "fills"
+    @abstractmethod
+    def failed(self, state: FillState, reason: str) -> None:
+        """The fill of a window is not finite; the loop drops the state."""
+
+    @abstractmethod
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
+        """A batch did not fit into memory and has to be done again; returns a smaller batch size, or raises."""
 
 
 class BatchLoop:
-    """One process's share of a run: canvases come in one by one, are filled together window by window, and go out.
+    """Fills pictures window by window, with windows of several pictures and samples in each batch.
 
-    A batch takes windows of any pictures and samples, so it is full as long as there is enough to do.
+    A state leaves its batch as soon as all its windows are filled, and the next one takes its place, so batches are
+    full as long as there is enough to do.
 
     Args:
-        config: of the run.
-        pipeline: fills batches.
-        targets: of the whole run; the processes take the next one whenever they have room.
-        results: takes what is done.
-        record: what all manifest lines tell.
-        batch_size: most windows at a time, and the size of every batch.
-        team: of the run.
+        pipeline: fills batches of crops.
+        states: fills to make; the next one is taken when there is room for it.
+        batch_size: most windows at a time, and the size of every batch that the network sees.
+        observer: receives progress, results and failures.
     """
 
     def __init__(
-        self,
-        config: Config,
-        pipeline: Pipeline,
-        targets: Sequence[Target],
-        results: Results,
-        record: Mapping[str, object],
-        batch_size: int,
-        team: Worker,
+        self, pipeline: Pipeline, states: Iterable[FillState], batch_size: int, observer: BatchObserver
     ) -> None:
-        self.config, self.pipeline, self.results = config, pipeline, results
-        self.record, self.batch_size = record, batch_size
-        self.tally = Tally()
-        skipped = len(results.finished)
-        calls = pipeline.nfe * (len(targets) - skipped)
-        pictures = f"{len(targets)} {counted(config)}"
-        self.progress = Progress(team, calls, pictures, skipped, config.show_progress)
-        skip = frozenset(results.finished)
-        claimed = (targets[number] for number in team.claim(len(targets)))
-        self.queue = self._open(target for target in claimed if target.name not in skip)
-        reading = build_reading(config)
-        expected = (target.pair for target in targets if target.name not in skip)
-        self.reader = Prefetcher(expected, lambda pair: load_example(pair, reading), batch_size)
-        self.writer = ThreadPoolExecutor(1, "writer")  # one: a picture's line in the manifest comes after its files
-        self.writing: deque[Future[None]] = deque()
-        self.active: list[tuple[Target, FillState]] = []
-        self.postponed: list[tuple[Target, FillState]] = []
+        self.pipeline, self.batch_size, self.observer = pipeline, batch_size, observer
+        self._states = iter(states)
+        self._active: list[FillState] = []
+        self._postponed: list[FillState] = []
 
     def run(self) -> None:
-        """Fill until there is nothing left to take; what is finished is written even if an error ends the run."""
-        try:
-            while self._refill():
-                self._fill_batch()
-        finally:
-            self.reader.close()
-            self._settle(0)
-            self.writer.shutdown()
-
-    def _open(self, targets: Iterator[Target]) -> Iterator[tuple[Target, FillState]]:
-        """Canvases of the readable pictures; each picture is read once for all its samples."""
-        for pair, group in groupby(targets, key=lambda target: target.pair):
-            try:
-                example = self.reader(pair)
-            except DataError as error:
-                for _ in group:
-                    self._fail(pair, str(error), 1)
-                continue
-            for target in group:
-                self.progress.plan((len(example.windows) - 1) * self.pipeline.nfe)
-                yield target, FillState(example, target.sample)
+        """Fill until no state is left."""
+        while self._refill():
+            self._fill_batch()
 
     def _refill(self) -> bool:
-        """Top the batch up; False when nothing is left. A picture without a hole is written as it is."""
-        while len(self.active) < self.batch_size:
-            entry = self.postponed.pop(0) if self.postponed else next(self.queue, None)
-            if entry is None:
+        """Fill up the batch; False when nothing is left to do. A picture without a hole is finished at once."""
+        while len(self._active) < self.batch_size:
+            state = self._postponed.pop(0) if self._postponed else next(self._states, None)
+            if state is None:
                 break
-            if not self.pipeline.has_to_fill(entry[1].example):
-                self.progress.plan(-len(entry[1].example.windows) * self.pipeline.nfe)
-                self._write(*entry)
+            if self.pipeline.has_to_fill(state.example.known):
+                self._active.append(state)
             else:
-                self.active.append(entry)
-        return bool(self.active)
+                self.observer.finished(state)
+        return bool(self._active)
 
     def _fill_batch(self) -> None:
+        """Fill the next window of each active state."""
         started = time.perf_counter()
-        recorder, watch = self._recorder(), FiniteCheck()
-        filled = self._sample(recorder, watch)
-        if filled is None:
+        finite_check = FiniteCheck()
+        self.observer.started(self._active)
+        samples = self._sample(finite_check)
+        if samples is None:
             return
-        share = (time.perf_counter() - started) / len(self.active)
+        seconds = (time.perf_counter() - started) / len(self._active)
         unfinished = []
-        for number, ((target, canvas), x) in enumerate(zip(self.active, filled, strict=True)):
-            trouble = watch.report(number)
-            if trouble is not None:
-                narrow = pick_precision(self.config, self.pipeline.device) == "fp16"
-                hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
-                windows_left = len(canvas.example.windows) - canvas.position - 1
-                self._fail(target.pair, f"{target.pair.picture}: {trouble}{hint}", windows_left)
+        for number, (state, sample) in enumerate(zip(self._active, samples, strict=True)):
+            reason = finite_check.report(number)
+            if reason is not None:
+                self.observer.failed(state, reason)
                 continue
-            pixels = to_uint8(x)
-            if recorder is not None:
-                self._write_animation(recorder.frames, number, pixels)
-            canvas.take(pixels)
-            canvas.nfe += self.pipeline.nfe
-            canvas.seconds += share
-            if canvas.finished:
-                self._write(target, canvas)
+            pixels = to_uint8(sample)
+            self.observer.filled(number, pixels)
+            state.paste(pixels)
+            state.nfe += self.pipeline.nfe
+            state.seconds += seconds
+            if state.finished:
+                self.observer.finished(state)
             else:
-                unfinished.append((target, canvas))
-        self.active = unfinished
+                unfinished.append(state)
+        self._active = unfinished
 
-    def _sample(self, recorder: Recorder | None, watch: FiniteCheck) -> Tensor | None:
-        """The fills of the active windows; None if memory was too small, and the batch has become smaller."""
-        labels = [self.results.wanted[target.name].get("y") for target, _ in self.active]
-        calls = 0
+    def _sample(self, finite_check: FiniteCheck) -> Tensor | None:
+        """Samples for the active windows; None if memory was too small and the batch has become smaller."""
+        count = len(self._active)
+        crops = [state.crop(self.pipeline.config) for state in self._active]
 
         def callback(step: Step) -> None:
-            nonlocal calls
-            if step.s < step.t:
-                calls += 1
-                self.progress.called(len(self.active))
-            watch(step)
-            if recorder is not None:
-                recorder(step)
+            step = replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count])  # without the padding
+            finite_check(step)
+            self.observer.stepped(step)
 
         try:
-            return self.pipeline.fill([canvas for _, canvas in self.active], labels, self.batch_size, callback)
+            return self.pipeline.fill(crops, self.batch_size, callback)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             reason = str(error).partition("\n")[0] or type(error).__name__
-        # Only here, when the error no longer holds the batch's tensors, can their memory be given back.
-        self.progress.called(-calls * len(self.active))
-        self._halve(reason)
+        # Only here, when the error no longer holds the batch's tensors, can their memory be freed.
+        self.batch_size = self.observer.ran_out_of_memory(self.batch_size, reason)
+        self._postponed = self._active[self.batch_size :] + self._postponed
+        self._active = self._active[: self.batch_size]
         return None
-
-    def _halve(self, reason: str) -> None:
-        """Go on with half as many pictures at a time; the others of the batch wait."""
-        if self.batch_size == 1:
-            raise ConfigError(
-                f"out of memory with one picture at a time ({reason}); it takes a smaller network, precision: bf16, or "
-                f"a device with more memory"
-            )
-        smaller = -(-self.batch_size // 2)
-        tqdm.write(
-            f"out of memory with batches of {self.batch_size}: going on with {smaller} (pictures may differ by a grey "
-            f"level from those of other sizes; batch_size: {smaller} starts so)",
-            file=sys.stderr,
-        )
-        if self.pipeline.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self.batch_size = smaller
-        self.postponed = self.active[smaller:] + self.postponed
-        self.active = self.active[:smaller]
-
-    def _recorder(self) -> Recorder | None:
-        config = self.config
-        frames = config.animation_frames if config.animation else 0
-        if not frames and not config.snapshot_interval:
-            return None
-        return Recorder(self.pipeline.times, frames, config.snapshot_interval, self._write_snapshots)
-
-    def _write_snapshots(self, frame: Frame) -> None:
-        for number in range(len(self.active)):
-            path = storage.join(self.results.folders.log, f"snapshots/{self._film_name(number)}/{frame.nfe:06d}.png")
-            storage.write_bytes(path, encode_png(draw_pair(frame, number)))
-
-    def _write_animation(self, frames: Sequence[Frame], number: int, pixels: NDArray[np.uint8]) -> None:
-        """Animation of window `number` of the batch, ending with its fill."""
-        kind = self.config.animation
-        if kind is not None:
-            pages = draw_frames(frames, number, self.pipeline.times, pixels)
-            path = storage.join(self.results.folders.log, f"animations/{self._film_name(number)}.{kind}")
-            storage.write_bytes(path, encode_animation(pages, kind))
-
-    def _film_name(self, number: int) -> str:
-        """Name without ending of what shows window `number` of the batch come about.
-
-        Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
-        """
-        target, canvas = self.active[number]
-        stem = target.name.rpartition(".")[0]
-        return f"{stem}/window{canvas.position}" if self.config.eval_data.fit == "window" else stem
-
-    def _write(self, target: Target, canvas: FillState) -> None:
-        record = {**self.record, "batch_size": self.batch_size, "nfe": canvas.nfe, "seconds": round(canvas.seconds, 3)}
-        self._settle(self.batch_size)  # a slow disk must not let finished pictures pile up
-        self.writing.append(self.writer.submit(self.results.write, target.name, canvas, record))
-        alpha = canvas.example.photo.alpha
-        if target.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
-            self.tally.flattened.add(target.pair.picture)
-
-    def _settle(self, most: int) -> None:
-        """Wait until at most so many pictures are still to be written; raises what went wrong with the others."""
-        while len(self.writing) > most:
-            self.writing.popleft().result()
-            self.tally.done += 1
-            self.progress.done()
-
-    def _fail(self, pair: Pair, message: str, windows_left: int) -> None:
-        """Note that a fill cannot be made, which saves some windows; tell it once for all fills of the picture."""
-        self.progress.plan(-windows_left * self.pipeline.nfe)
-        if pair.picture not in self.tally.failed:
-            self.tally.failed.add(pair.picture)
-            tqdm.write(f"skipped: {message}", file=sys.stderr)

@@ -1,13 +1,15 @@
-"""How many pictures fit into a batch."""
+"""Batch size: the largest that fits into memory, and a smaller one after running out of memory."""
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
-from repaint.errors import is_out_of_memory
+from repaint.errors import ConfigError, is_out_of_memory
 from repaint.pipeline.network import estimate_memory
 from repaint.pipeline.pipeline import Pipeline
 
@@ -16,12 +18,39 @@ HOST_SHARE = 0.6  # of the host's free memory; the rest is for pictures, the all
 
 
 def largest_batch(pipeline: Pipeline, most: int) -> int:
-    """The largest power of two of pictures, at most `most`, whose batch fits into the memory of the pipeline's device.
+    """Largest batch size, a power of two up to `most`, that fits into the memory of the pipeline's device.
 
-    On a GPU found by trying one step; on the host, where trying too much could end other programs, by estimating.
+    On a GPU it is found by trying one step; on the host, where trying too much could end other programs, by estimating.
     """
     fits = _fits_device if pipeline.device.type == "cuda" else _fits_host
     return _last_doubling(lambda batch: fits(pipeline, batch), most)
+
+
+def halve_batch_size(batch_size: int, reason: str, device: torch.device) -> int:
+    """Half of a batch size that did not fit into memory, after freeing the device's cached memory and a message.
+
+    Args:
+        batch_size: that of the failed batch.
+        reason: of the failure, for the message.
+        device: of the batch.
+
+    Raises:
+        ConfigError: the batch was a single picture.
+    """
+    if batch_size == 1:
+        raise ConfigError(
+            f"out of memory with one picture at a time ({reason}); it takes a smaller network, precision: bf16, or "
+            f"a device with more memory"
+        )
+    smaller = -(-batch_size // 2)
+    tqdm.write(
+        f"out of memory with batches of {batch_size}: going on with {smaller} (pictures may differ by a grey "
+        f"level from those of other sizes; batch_size: {smaller} starts so)",
+        file=sys.stderr,
+    )
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return smaller
 
 
 def _last_doubling(fits: Callable[[int], bool], most: int) -> int:

@@ -1,4 +1,4 @@
-"""Checks of a configuration, before anything is read or written."""
+"""Checks of a configuration and its result paths, before anything is written."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -6,21 +6,33 @@ from pathlib import PurePosixPath
 import torch
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
-from repaint.checkpoints.formats import pick_format
-from repaint.config.schema import Config, SamplingConfig
+from repaint.checkpoints.formats import has_own_network
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.pairing import Pair
 from repaint.errors import ConfigError
 from repaint.inference.inputs import build_folders, build_reading
-from repaint.inference.results import CONTACT_SHEET, PARTS
+from repaint.inference.manifest import PARTS
+from repaint.inference.results import CONTACT_SHEET
+from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_times
+from repaint.visual.animation import require_codec
+
+
+def check_run(config: Config, device: torch.device) -> None:
+    """Raise ConfigError for anything in the configuration, on this device, or not installed that prevents the run."""
+    check_config(config)
+    pick_precision(config, device)
+    if config.animation:
+        require_codec(config.animation)
 
 
 def check_sampling(config: SamplingConfig) -> None:
     """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
     build_times(config)
     with torch.device("meta"):
-        if pick_format(config.model_path, config.model_format) != "diffusers":  # whose networks tell their own flags
+        if not has_own_network(config):
             build_unet(build_unet_config(config))
         if config.guided:
             build_classifier(build_classifier_config(config))
@@ -94,7 +106,7 @@ def _extras(config: Config) -> list[str]:
 
 
 def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -> None:
-    """Raise ConfigError if a result would replace a picture or mask of the run, which folders alone do not tell.
+    """Raise ConfigError if a result would replace a picture or mask of the run, which folders alone do not show.
 
     A single file lies in a folder that may well receive results, and names can lead into sub-folders.
 

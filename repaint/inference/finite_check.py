@@ -1,4 +1,4 @@
-"""Noticing that a picture's state is no longer finite, and where it began."""
+"""Detecting NaN and infinite values in the sampler's state, and where they began."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class _Record:
 
 
 class FiniteCheck:
-    """A sampler callback that remembers each picture's first bad transition, without waiting for the device."""
+    """A sampler callback that records each picture's first bad transition, without waiting for the device."""
 
     def __init__(self) -> None:
         self._transitions = 0
         self._record: _Record | None = None
 
     def __call__(self, step: Step) -> None:
-        """Look at the state after a transition."""
+        """Check the state after a transition."""
         self._transitions += 1
         flat = step.x.flatten(1)
         finite = flat.isfinite()

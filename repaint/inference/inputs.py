@@ -1,7 +1,5 @@
-"""What a run works on: pictures, labels, results."""
+"""Inputs of a run from its configuration: pictures with masks, class labels, result names and folders."""
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +7,10 @@ from dataclasses import replace
 import torch
 
 from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
-from repaint.checkpoints.formats import Weights
-from repaint.config.schema import Config, NetworkConfig, ProcessConfig, SamplingConfig
+from repaint.checkpoints.weights import Weights
+from repaint.config.fingerprint import fingerprint
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.examples import Reading
 from repaint.data.labels import read_labels
@@ -118,35 +118,11 @@ def build_folders(config: Config) -> ResultFolders:
 
 
 def config_digest(config: Config, weights: Weights, classifier: Weights | None, device: torch.device) -> str:
-    """Fingerprint of what all pictures of a run share: two runs of equal digest may share a folder.
-
-    What is each picture's own (its files, seed and class) stands in its manifest line. Of the device only the kind of
-    its random numbers counts.
-    """
-    values = config.model_dump(include=_deciding_keys(config))
-    values |= config.eval_data.model_dump(include=_DECIDING_DATA_KEYS)
-    values |= {
+    """Resume fingerprint of a run, see `repaint.config.fingerprint`. Of the device only its random numbers count."""
+    resolved = {
         "weights": weights.digest,
         "classifier": classifier and classifier.digest,
         "random_numbers": config.noise_device or device.type,
         "precision": pick_precision(config, device),
     }
-    text = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-_DECIDING_DATA_KEYS = {
-    "mask_polarity", "mask", "mask_channel", "mask_color", "fit", "window_context", "format",
-}  # fmt: skip
-
-
-def _deciding_keys(config: Config) -> set[str]:
-    sampling = {
-        "merge_forward", "timestep_respacing", "schedule_jump_params", "clip_denoised", "use_ddim", "ddim_eta",
-        "inpa_inj_sched_prev", "paste_known", "seed",
-    }  # fmt: skip
-    if config.has_own_passes:
-        sampling = sampling - {"schedule_jump_params"} | {"resample", "times"}
-    classifier = {key for key in type(config).model_fields if key.startswith("classifier_")} if config.guided else set()
-    process = ProcessConfig.model_fields.keys() - ({"betas"} if config.betas is None else {"noise_schedule"})
-    return sampling | classifier | NetworkConfig.model_fields.keys() | process
+    return fingerprint(config, resolved)

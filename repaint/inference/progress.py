@@ -1,4 +1,4 @@
-"""One progress bar for all processes of a run."""
+"""Progress bar of a run, for all its workers together."""
 
 import time
 
@@ -10,21 +10,21 @@ FLUSH_SECONDS = 0.5
 
 
 class Progress:
-    """Counts network calls, one for each picture or window in a batch, over all processes; the main one shows a bar.
+    """Counts network calls, one for each picture or window in a batch, over all workers; the main one shows a bar.
 
     Args:
-        team: of the run.
+        worker: this worker.
         calls: planned, as far as is known before the pictures are read.
         pictures: of the run, and what they are called.
         skipped: how many of them are done already.
         shown: whether there is a bar at all.
     """
 
-    def __init__(self, team: Worker, calls: int, pictures: str, skipped: int, shown: bool) -> None:
-        self._team, self._planned, self._pictures, self._skipped = team, calls, pictures, skipped
+    def __init__(self, worker: Worker, calls: int, pictures: str, skipped: int, shown: bool) -> None:
+        self._worker, self._planned, self._pictures, self._skipped = worker, calls, pictures, skipped
         self._pending = {"calls": 0, "extra": 0, "done": 0}
         self._flushed = time.perf_counter()
-        self._bar = tqdm(total=calls, unit="call", disable=not (shown and team.is_main))
+        self._bar = tqdm(total=calls, unit="call", disable=not (shown and worker.is_main))
 
     def called(self, windows: int) -> None:
         """A network call for so many pictures is over; negative if a batch has to be done again."""
@@ -54,7 +54,7 @@ class Progress:
         self._bar.close()
 
     def _share(self) -> None:
-        sums = {name: self._team.add(name, amount) for name, amount in self._pending.items()}
+        sums = {name: self._worker.add(name, amount) for name, amount in self._pending.items()}
         self._pending = dict.fromkeys(self._pending, 0)
         self._flushed = time.perf_counter()
         self._bar.total = max(self._planned + sums["extra"], sums["calls"])

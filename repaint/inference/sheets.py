@@ -1,4 +1,4 @@
-"""Sheets of a run's results: all fills of a picture, and a contact sheet of the first pictures."""
+"""Contact sheets of a run's results: its first pictures on one, and all fills of a picture on one each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from repaint.data.images import encode_png
 from repaint.data.masks import Mask
 from repaint.data.pairing import Pair
 from repaint.errors import DataError
-from repaint.inference.batch_loop import Target
 from repaint.inference.results import CONTACT_SHEET, Results
+from repaint.inference.targets import Target
 from repaint.visual.contact_sheets import contact_sheet, masked_pixels, picture_sheet, shrink, spread, spread_map
 
 Pixels = NDArray[np.uint8]
@@ -39,7 +39,7 @@ def write_sheets(reading: Reading, targets: Sequence[Target], results: Results) 
 
     Args:
         reading: of the pictures.
-        targets: of the run, those of one picture beside each other.
+        targets: of the run, those of one picture next to each other.
         results: what of them is finished; a picture that is not, or was changed since, is left out.
 
     Returns:

@@ -1,1 +1,1 @@
-"""Networks and their weights files. Knows no diffusion process, no picture, no configuration."""
+"""Networks, and how to run them fast. Independent of diffusion process, pictures and configuration."""

@@ -190,7 +190,7 @@ def attention(qkv: Tensor, heads: int, new_order: bool) -> Tensor:
         q, k, v = qkv.reshape(batch, 3, heads, head_width, positions).transpose(3, 4).unbind(1)
     else:
         q, k, v = qkv.reshape(batch, heads, 3, head_width, positions).transpose(3, 4).unbind(2)
-    # The fused kernels ask for heads whose channels lie side by side, as they do in channels-last maps.
+    # The fused kernels need heads whose channels are adjacent in memory, as in channels-last maps.
     q, k, v = (part if part.stride(-1) == 1 else part.contiguous() for part in (q, k, v))
     out = F.scaled_dot_product_attention(q, k, v)  # [B, heads, N, head_width]
     return out.transpose(1, 2).reshape(batch, positions, -1).transpose(1, 2)
@@ -252,7 +252,7 @@ class AttentionPool2d(nn.Module):
 
 
 class TimestepSequential(nn.Sequential):
-    """A sequence that hands the embedding to the layers that take one."""
+    """A sequence that passes the embedding to the layers that take one."""
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:

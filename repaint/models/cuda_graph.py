@@ -1,4 +1,4 @@
-"""CUDA graphs: the launches of a network call, recorded once and replayed."""
+"""CUDA graphs: the kernel launches of a network call, recorded once and replayed."""
 
 from collections.abc import Callable
 from typing import cast
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Replay:
-    """Calls a network by replaying a recording: one launch by the host instead of hundreds.
+    """A network as a CUDA graph: each call replays a recording, one launch by the host instead of hundreds.
 
     A recording fits one shape, and is made at the second call in a row that has it. The sampler pads its last batch,
     so a run has one shape; when another comes, the old recording is dropped with its memory.
@@ -23,7 +23,7 @@ class Replay:
         self._recorded: Callable[..., Tensor] | None = None
 
     def __call__(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
-        """The network's answer, in memory of its own."""
+        """The network's output, in newly allocated memory."""
         shared = timesteps.stride() == (0,)  # the whole batch at one timestep, see `Encoder.embed`
         tensors = (x, timesteps[:1] if shared else timesteps, *(() if y is None else (y,)))
         kind = (shared, *((tensor.shape, tensor.dtype) for tensor in tensors))

@@ -1,4 +1,4 @@
-"""Networks of the diffusers library behind the call that the sampler makes. The only import of that library."""
+"""Adapter of the diffusers library's UNets to the call of the sampler. The only import of that library."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def library() -> Any:
 
 
 class DiffusersUNet(nn.Module):
-    """A `UNet2DModel` as (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
+    """diffusers' `UNet2DModel` as (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
 
     Args:
         flags: its configuration, as in its `config.json`.
@@ -32,7 +32,7 @@ class DiffusersUNet(nn.Module):
 
     @property
     def input_blocks(self) -> list[nn.Module]:
-        """The parts whose outputs wait for the decoder."""
+        """The parts whose outputs are skip connections to the decoder."""
         return [self.unet.conv_in, *self.unet.down_blocks]
 
     @property
@@ -41,7 +41,7 @@ class DiffusersUNet(nn.Module):
         return [self]
 
     def convert(self, dtype: torch.dtype) -> None:
-        """Give all weights another type, but those of the last layers."""
+        """Convert all weights to another type, but those of the last layers."""
         nn.Module.to(self.unet, dtype)  # the library's own `to` warns of layers to be kept, of which there are none
         self.unet.conv_norm_out.float().register_forward_pre_hook(_to_float)
         self.unet.conv_out.float()

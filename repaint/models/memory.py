@@ -1,4 +1,4 @@
-"""Rough memory needs of a network, found by running it on PyTorch's meta device (shapes only, no arithmetic)."""
+"""Memory estimate of a network from a run on PyTorch's meta device (shapes only, no arithmetic)."""
 
 from collections.abc import Callable, Iterator
 
@@ -30,7 +30,7 @@ def activation_bytes(network: Encoder | DiffusersUNet, run: Callable[[], object]
         run()
     for hook in hooks:
         hook.remove()
-    # Forward only: what waits for the decoder, and around the widest layer its input, its result, the residual branch
+    # Forward only: the skip connections, and around the widest layer its input, its result, the residual branch
     # and the float32 copy for the normalisation.
     return sum(every) if keep_all else sum(skips) + 4 * max(every)
 

@@ -152,7 +152,7 @@ class Encoder(nn.Module):
         return self.middle_block(h, emb), skips
 
     def convert(self, dtype: torch.dtype) -> None:
-        """Give all convolutions but the last weights of another type; normalisation and embeddings stay float32."""
+        """Convert the weights of all convolutions but the last; normalisation and embeddings stay float32."""
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv1d | nn.Conv2d) and not name.startswith("out."):
                 module.to(dtype)

@@ -1,23 +1,18 @@
-"""Weights to networks that the sampler can call, and the memory that these take."""
+"""From weights to networks that the sampler can call, and an estimate of the memory they need."""
 
 import torch
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
-from repaint.checkpoints.formats import Weights
-from repaint.checkpoints.guided_diffusion import (
-    check_fit,
-    load_weights,
-    move_weights,
-    read_classifier_flags,
-    read_unet_flags,
-)
-from repaint.checkpoints.resolve import explain_misfit
-from repaint.config.schema import SamplingConfig, TrainConfig
+from repaint.checkpoints.contradictions import explain_misfit
+from repaint.checkpoints.detect import read_classifier_flags, read_unet_flags
+from repaint.checkpoints.fit import check_fit, load_weights, move_weights
+from repaint.checkpoints.weights import Weights
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
-from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.memory import activation_bytes, parameter_bytes
-from repaint.models.optimize import HALF_TYPES, Network, place, prepare
+from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
 from repaint.models.unet import UNet
 from repaint.pipeline.precision import pick_compiled, pick_precision
 
@@ -33,10 +28,10 @@ def check_weights(config: SamplingConfig, weights: Weights) -> None:
 
 
 def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
-    """The network on the meta device, by the flags of the configuration, or of the model where it has its own."""
+    """The network on the meta device: that of the configuration, or the checkpoint's own."""
     with torch.device("meta"):
-        if weights is not None and weights.unet is not None:
-            return DiffusersUNet(weights.unet)
+        if weights is not None and weights.network is not None:
+            return weights.network.build()
         return build_unet(build_unet_config(config))
 
 
@@ -48,10 +43,10 @@ def load_network(config: SamplingConfig, weights: Weights, device: torch.device,
     """The trained network, ready to be called by the sampler.
 
     Args:
-        config: tells the architecture and how to run it.
+        config: architecture, precision and compilation.
         weights: are moved into the network: `weights.state` is empty afterwards.
         device: where to run it.
-        calls: about how many network calls are to come, see `pick_compiled`.
+        calls: expected number of network calls, see `pick_compiled`.
 
     Raises:
         CheckpointError: the file has another architecture.
@@ -66,26 +61,31 @@ def load_network(config: SamplingConfig, weights: Weights, device: torch.device,
 
 
 def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.device) -> CondFn | None:
-    """Classifier guidance from the weights at `classifier_path`; raises CheckpointError like `load_network`."""
+    """Classifier guidance from the weights at `classifier_path`; None without them.
+
+    Raises:
+        CheckpointError: the file has another architecture.
+    """
     if weights is None:
         return None
     with torch.device("meta"):
         classifier = build_classifier(build_classifier_config(config))
     move_weights(classifier, weights.state, weights.path, explain_misfit(config, read_classifier_flags(weights.state)))
     place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
-    return classifier_guidance(classifier, config.classifier_scale)
+    guidance = classifier_guidance(classifier, config.classifier_scale)
+    return with_settings(guidance, device, pick_precision(config, device))
 
 
 def estimate_memory(
     config: SamplingConfig, batch: int, device: torch.device, weights: Weights | None = None
 ) -> tuple[int, int]:
-    """Bytes of (weights, activations) that batches of this size need on their device, without the framework's own.
+    """Estimate the memory of a batch: bytes of (weights, activations) on its device, without the framework's own.
 
     Args:
-        config: tells the architecture.
+        config: architecture and precision.
         batch: pictures at a time.
         device: where to run.
-        weights: tell the architecture of models that have their own; their tensors may be gone.
+        weights: needed for checkpoints with a network of their own; the tensors in them are not used.
     """
     network = _empty_network(config, weights)
     with torch.device("meta"):

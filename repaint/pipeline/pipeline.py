@@ -1,19 +1,20 @@
-"""A model ready to fill: a batch of canvases in, their next windows filled."""
+"""Inpainting pipeline: network, diffusion process and schedule on a device; fills a batch of crops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from repaint.checkpoints.formats import Weights
-from repaint.config.schema import SamplingConfig
-from repaint.data.examples import Example
-from repaint.data.fill_state import FillState
+from repaint.checkpoints.weights import Weights
+from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
+from repaint.data.masks import Mask
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
-from repaint.noise import PictureNoise, picture_seed
+from repaint.noise import PictureNoise
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.process import build_diffusion, build_times
 from repaint.sampler import Callback, p_sample_loop
@@ -21,11 +22,34 @@ from repaint.schedule import count_network_calls
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """All that turns a batch of examples into filled pictures.
+class Crop:
+    """A square crop to fill, at the network's size.
 
     Attributes:
-        weights: what they tell of the network; their tensors have been moved into `model`.
+        pixels: uint8 [size, size, 3]; their values in the hole do not matter.
+        known: bool [size, size], True = known.
+        seed: of its noise.
+        y: class label, None for an unconditional model without guidance.
+    """
+
+    pixels: NDArray[np.uint8]
+    known: Mask
+    seed: int
+    y: int | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Network, diffusion process and schedule on a device: all that fills a batch of crops.
+
+    Attributes:
+        config: resolved, see `repaint.checkpoints.resolve`.
+        weights: metadata of the network; its tensors have been moved into `model`.
+        model: the network as the sampler calls it.
+        diffusion: the respaced process.
+        cond_fn: classifier guidance, None without.
+        times: the jump schedule.
+        device: where all of it runs.
     """
 
     config: SamplingConfig
@@ -47,47 +71,39 @@ class Pipeline:
             return DDIMStep(self.diffusion, self.model, y, self.config.ddim_eta)
         return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
 
-    def has_to_fill(self, example: Example) -> bool:
-        """Whether there is anything to do: a picture that is known all over stays as it is."""
-        return not (self.config.inpa_inj_sched_prev and example.known.all())
+    def has_to_fill(self, known: Mask) -> bool:
+        """Whether a picture with this mask has to be sampled; one that is known everywhere stays as it is."""
+        return not (self.config.inpa_inj_sched_prev and known.all())
 
-    def fill(
-        self, canvases: Sequence[FillState], labels: Sequence[int | None], size: int, callback: Callback
-    ) -> Tensor:
-        """Fill the next window of each canvas.
+    def fill(self, crops: Sequence[Crop], batch_size: int, callback: Callback | None = None) -> Tensor:
+        """Fill crops with the sampler.
 
         Args:
-            canvases: at least one and at most `size`.
-            labels: a class for each, or None.
-            size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen for
-                another shape gives other last bits; what is missing is filled up with the last canvas.
-            callback: sees the whole batch.
+            crops: at least one and at most `batch_size`; all have a class label, or none has.
+            batch_size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen
+                for another shape gives other last bits; copies of the last crop pad the batch.
+            callback: receives the steps of the whole batch, padding included.
 
         Returns:
-            float32 [len(canvases), 3, image_size, image_size].
+            float32 [len(crops), 3, image_size, image_size] in [-1, 1].
         """
         config = self.config
-        missing = size - len(canvases)
-        views = [canvas.look(config.image_size) for canvas in canvases]
-        seeds = [
-            picture_seed(config.seed, canvas.example.pair.index, canvas.sample, canvas.position) for canvas in canvases
-        ]
-        views, seeds = views + views[-1:] * missing, seeds + seeds[-1:] * missing
-        classes = None if None in labels else [*labels, *[labels[-1]] * missing]
-        x0 = torch.stack([to_unit(to_tensor(pixels)) for pixels, _ in views]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(known)[None].float() for _, known in views]).to(self.device)
+        padded = [*crops, *[crops[-1]] * (batch_size - len(crops))]
+        labels = [crop.y for crop in padded]
+        x0 = torch.stack([to_unit(to_tensor(crop.pixels)) for crop in padded]).to(self.device)
+        keep_mask = torch.stack([torch.tensor(crop.known)[None].float() for crop in padded]).to(self.device)
         filled = p_sample_loop(
-            self.reverse_step(None if classes is None else torch.tensor(classes, device=self.device)),
+            self.reverse_step(None if None in labels else torch.tensor(labels, device=self.device)),
             self.diffusion,
             x0,
             keep_mask,
             self.times,
-            PictureNoise(seeds, x0.shape[1:], self.device, config.noise_device),
+            PictureNoise([crop.seed for crop in padded], x0.shape[1:], self.device, config.noise_device),
             inject=config.inpa_inj_sched_prev,
             paste_known=config.paste_known,
             callback=callback,
         )
-        return filled[: len(canvases)]
+        return filled[: len(crops)]
 
 
 def build_pipeline(
@@ -97,14 +113,14 @@ def build_pipeline(
     device: torch.device,
     batches: int = 1,
 ) -> Pipeline:
-    """Put a model on its device.
+    """Build the pipeline of a configuration on a device.
 
     Args:
-        config: checked, and filled in by `apply_weights_to_config`.
+        config: checked and resolved, see `repaint.checkpoints.resolve`.
         weights: are moved into the network: `weights.state` is empty afterwards; so are the classifier's.
         classifier: None without guidance.
         device: where to run.
-        batches: about how many are to come, see `pick_compiled`.
+        batches: expected number of batches, see `pick_compiled`.
 
     Raises:
         CheckpointError: the weights have another architecture.
@@ -117,7 +133,7 @@ def build_pipeline(
 
 
 def reschedule(pipeline: Pipeline, config: SamplingConfig) -> Pipeline:
-    """An pipeline of the same model with the schedule of another configuration; raises ConfigError."""
+    """The pipeline of the same model with the schedule of another configuration; raises ConfigError."""
     diffusion, times = _process(config, pipeline.device)
     return replace(pipeline, config=config, diffusion=diffusion, times=times)
 

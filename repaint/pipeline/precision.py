@@ -1,8 +1,8 @@
-"""Which of the ways to run a network faster a configuration takes on a device."""
+"""Precision and compilation that a configuration selects on a device."""
 
 import torch
 
-from repaint.config.schema import SamplingConfig
+from repaint.config.sampling import SamplingConfig
 from repaint.errors import ConfigError
 from repaint.models.optimize import Precision, fastest_precision
 
@@ -23,8 +23,8 @@ def pick_precision(config: SamplingConfig, device: torch.device) -> Precision | 
 def pick_compiled(config: SamplingConfig, device: torch.device, calls: int) -> bool:
     """Whether to compile the network for a run of this many network calls.
 
-    By itself only on a GPU, where a precision was chosen and the calls repay it: on CPUs compiled blocks measured at
-    most a tenth faster, and a run that asks for no speed shall be the published computation.
+    With `compile: auto` only on a GPU, with a precision set, and for enough calls to repay it: on CPUs compiled blocks
+    measured at most a tenth faster, and without any setting for speed a run is the published computation.
     """
     if config.compile != "auto":
         return config.compile

@@ -1,22 +1,21 @@
-"""Diffusion process and schedule."""
+"""Diffusion process (betas, respacing) and jump schedule of a configuration."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.config.schema import BellPasses, SamplingConfig, TrainConfig
+from repaint.config.sampling import SamplingConfig
+from repaint.config.training import TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.schedule import (
-    bell_passes,
     check_times,
     describe_passes,
     get_schedule_jump,
     get_schedule_passes,
-    merge_forward,
 )
 
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
@@ -83,11 +82,6 @@ def build_times(config: SamplingConfig) -> list[int]:
             f"schedule_jump_params.t_T is {params.t_T}, but timestep_respacing {config.timestep_respacing!r} of "
             f"{config.diffusion_steps} diffusion steps gives {steps}; make them equal"
         )
-    times = _times(config, steps)
-    return merge_forward(times) if config.merge_forward else times
-
-
-def _times(config: SamplingConfig, steps: int) -> list[int]:
     if config.times is not None:
         try:
             check_times(config.times, steps)
@@ -110,15 +104,13 @@ def _check_length(what: str, calls: int) -> None:
 
 
 def build_passes(config: SamplingConfig, steps: int) -> list[int] | None:
-    """Passes over each level of a process of `steps` steps, if `resample` says them.
+    """Passes over each level of a process of `steps` steps, if `resample` specifies them.
 
     Raises:
         ConfigError: it lists more levels than there are.
     """
     if config.resample is None:
         return None
-    if isinstance(config.resample, BellPasses):
-        return bell_passes(steps, **config.resample.model_dump())
     if len(config.resample) >= steps:
         raise ConfigError(
             f"resample lists {len(config.resample)} levels, but of {steps} steps {steps - 1} can be resampled: all but "

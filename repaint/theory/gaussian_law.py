@@ -104,7 +104,7 @@ def repaint_law(
     Args:
         covariance: [D, D] of the pictures.
         known: bool [D].
-        times: schedule, see `repaint.schedule.get_schedule_jump`; may be climbed in strides (`merge_forward`).
+        times: schedule, see `repaint.schedule.get_schedule_jump`; steps up may be longer than one.
         abar: [T] levels of the visited timesteps, falling.
         inject: False is sampling without known pixels: the mean is then 0.
         step: kind of the reverse step; the default is DDPM's with the posterior's variance.

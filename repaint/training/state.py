@@ -11,8 +11,10 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
-from repaint.config.schema import NetworkConfig, ProcessConfig, TrainConfig, describe_betas
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.config.network import NetworkConfig
+from repaint.config.process import ProcessConfig, describe_betas
+from repaint.config.training import TrainConfig
 from repaint.data import storage
 from repaint.errors import CheckpointError, ConfigError
 

@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
-from repaint.checkpoints.resolve import check_process
-from repaint.config.schema import TrainConfig
+from repaint.config.training import TrainConfig
 from repaint.data import images, storage
 from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
@@ -44,7 +44,7 @@ from repaint.training.state import (
     truncate_log,
 )
 from repaint.visual.contact_sheets import tile
-from repaint.workers.devices import Process
+from repaint.workers.worker import Worker
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -59,29 +59,29 @@ class Trainer:
 
     Args:
         config: what to train, on what, for how long.
-        process: rank, number of processes, device.
+        worker: this worker; with several of them inside a process group, see `repaint.workers.rendezvous`.
 
     Raises:
         RepaintError: contradictory configuration, unreadable folder or checkpoint.
     """
 
-    def __init__(self, config: TrainConfig, process: Process) -> None:
-        if config.batch_size % process.world_size:
-            raise ConfigError(f"batch_size {config.batch_size} is not divisible by {process.world_size} processes")
+    def __init__(self, config: TrainConfig, worker: Worker) -> None:
+        if config.batch_size % worker.world_size:
+            raise ConfigError(f"batch_size {config.batch_size} is not divisible by {worker.world_size} processes")
         if config.class_cond:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
         self.config = config
-        self.process = process
+        self.worker = worker
         self.dataset = TrainingPictures(config.data_path, config.image_size)
-        self.diffusion = build_diffusion(config).to(process.device)
+        self.diffusion = build_diffusion(config).to(worker.device)
         torch.manual_seed(config.seed)
         self.network = build_unet(build_unet_config(config))
-        self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(process.device)
+        self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
             weights = read_weights_to_train(config.init_path)
             check_process(config, weights)
             fill_unet(self.network, config, weights)
-        self.network.to(process.device)
+        self.network.to(worker.device)
         if config.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
@@ -89,7 +89,7 @@ class Trainer:
         self.step = 0
         self._resume()
         self.parallel: nn.Module = self.network
-        if process.world_size > 1:
+        if worker.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
 
     def last_step(self, stop: int | None) -> int:
@@ -105,13 +105,13 @@ class Trainer:
         ends the run too (DataError), with all steps before it saved.
         """
         stop = self.last_step(stop)
-        if self.process.is_main:
+        if self.worker.is_main:
             storage.check_writable(self.config.out)
-        rank, world_size = self.process.rank, self.process.world_size
+        rank, world_size = self.worker.rank, self.worker.world_size
         order = StepBatches(
             len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size
         )
-        bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.process.is_main)
+        bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.worker.is_main)
         with _ctrl_c_flag() as interrupted:
             try:
                 for batch in DataLoader(self.dataset, batch_sampler=order):
@@ -130,7 +130,7 @@ class Trainer:
         config = self.config
         started = time.perf_counter()
         self.parallel.train()
-        torch.manual_seed(step_seed(config.seed, self.step, 2 + self.process.rank))  # of dropout
+        torch.manual_seed(step_seed(config.seed, self.step, 2 + self.worker.rank))  # of dropout
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
         loss = self._loss(batch)
@@ -153,12 +153,12 @@ class Trainer:
             self._log(line)
         if saving:
             self.save()
-        if self.process.is_main and (at_end or self.step % config.sample_interval == 0):
+        if self.worker.is_main and (at_end or self.step % config.sample_interval == 0):
             self.save_samples()
 
     def _loss(self, batch: Tensor) -> TrainingLoss:
-        device = self.process.device
-        generator = step_generator(self.config.seed, self.step, 2 + self.process.rank, device)
+        device = self.worker.device
+        generator = step_generator(self.config.seed, self.step, 2 + self.worker.rank, device)
         x0 = images.to_unit(batch.to(device))
         if self.config.random_flip:
             flip = torch.rand(len(x0), 1, 1, 1, generator=generator, device=device) < 0.5
@@ -170,7 +170,7 @@ class Trainer:
         return training_losses(self.diffusion, self._model, x0, t, noise)
 
     def _model(self, x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
-        with torch.autocast(self.process.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with torch.autocast(self.worker.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
             output: Tensor = self.parallel(x, timesteps, y)
         return output
 
@@ -183,38 +183,38 @@ class Trainer:
 
     def save(self) -> None:
         """Write the resume state and the exported model (main process only)."""
-        if not self.process.is_main:
+        if not self.worker.is_main:
             return
         state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
-        save_state(self.config, state, len(self.dataset), self.process.world_size)
+        save_state(self.config, state, len(self.dataset), self.worker.world_size)
         export_model(self.config, self.ema, self.step, len(self.dataset))
 
     def _resume(self) -> None:
-        state = load_state(self.config, len(self.dataset), self.process.world_size, self.process.device)
+        state = load_state(self.config, len(self.dataset), self.worker.world_size, self.worker.device)
         if state is None:
             return
         self.network.load_state_dict(state.network)
         self.ema = state.ema
         self.optimiser.load_state_dict(state.optimiser)
         self.step = state.step
-        if self.process.is_main:
+        if self.worker.is_main:
             truncate_log(self.config, self.step)
 
     def save_samples(self) -> None:
         """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
         config = self.config
-        network = build_unet(self.network.config).to(self.process.device)
+        network = build_unet(self.network.config).to(self.worker.device)
         network.load_state_dict(self.ema)
         shape = (3, config.image_size, config.image_size)
         seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
-        empty = torch.zeros(config.sample_count, *shape, device=self.process.device)
+        empty = torch.zeros(config.sample_count, *shape, device=self.worker.device)
         samples = p_sample_loop(
             DDPMStep(self.sample_diffusion, network.eval()),
             self.sample_diffusion,
             empty,
             empty[:, :1],
             get_schedule_jump(config.sample_steps),
-            PictureNoise(seeds, shape, self.process.device),
+            PictureNoise(seeds, shape, self.worker.device),
             inject=False,
         )
         sheet = tile([images.to_uint8(x) for x in samples], columns=math.ceil(config.sample_count**0.5))
@@ -222,7 +222,7 @@ class Trainer:
         storage.write_bytes(path, images.encode_png(sheet))
 
     def _log(self, line: dict[str, float]) -> None:
-        if self.process.is_main:
+        if self.worker.is_main:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
 
 

@@ -1,1 +1,1 @@
-"""Devices, and the processes of one run."""
+"""Devices, process settings, and the workers that `torchrun` starts for one run."""

@@ -11,7 +11,8 @@ from repaint.benchmarking import variants
 from repaint.benchmarking.stopwatch import measure
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PLAIN, PUBLISHED, make_side, names
 from repaint.checkpoints.architecture import build_unet_config
-from repaint.config.schema import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from tests.helpers.tiny import SIZE, write_config
 
 CPU = torch.device("cpu")

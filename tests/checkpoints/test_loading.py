@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.models.unet import UNet, UNetConfig
 from tests.helpers.tiny import write_config
 
@@ -17,15 +17,19 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
+from repaint.checkpoints.formats import read_weights
+from repaint.config.schema import Config, load_config
+from repaint.pipeline.network import load_network
 from repaint import build
-from repaint.config import Config, load_config
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 
 def most():
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 
 config, before = load_config(Config, Path(sys.argv[1])), most()
 torch.randn(8, 8) @ torch.randn(8, 8)
-model = build.load_network(config, build.read_weights(config.model_path), torch.device("cpu"))
+model = load_network(config, read_weights(config.model_path), torch.device("cpu"))
 print(most() - before)
 """
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from repaint.checkpoints.guided_diffusion import read_unet_flags
+from repaint.checkpoints.detect import read_unet_flags
 from repaint.checkpoints.published import recognise, size_of
 from repaint.models.unet import UNet, UNetConfig
 

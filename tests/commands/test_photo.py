@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
 from tests.helpers.tiny import read_pixels, tiny_unet
 

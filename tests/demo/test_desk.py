@@ -13,7 +13,7 @@ from PIL import Image
 
 gr = pytest.importorskip("gradio")
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint  # noqa: E402
+from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
 from repaint.demo import page  # noqa: E402
 from repaint.demo.page import Desk, read_editor  # noqa: E402
 from repaint.errors import DataError, RepaintError  # noqa: E402

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from repaint import Inpainter
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.demo import jobs
 from repaint.demo.jobs import Job
 from repaint.errors import DataError
 from tests.helpers.tiny import SIZE, tiny_unet
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell all:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
 KNOWN = np.arange(SIZE)[None] < np.full((SIZE, 1), SIZE // 2)
 
 

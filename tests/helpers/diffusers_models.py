@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from torch import Tensor
 
-from tests.helpers.tiny import FLAGS, SIZE, write_config, write_masks, write_pictures
+from tests.helpers.tiny import FLAGS, SIZE, read_pixels, write_config, write_masks, write_pictures
 
 UNET: dict[str, Any] = {
     "sample_size": SIZE,
@@ -57,6 +58,14 @@ def write_plain_config(folder: Path, model_path: object, count: int = 2, **chang
 
 @torch.no_grad()
 def answer(folder: Path, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-    """What the library's own network answers."""
+    """Output of the library's own network."""
     out: Tensor = UNet2DModel.from_pretrained(folder)(x, t, class_labels=y).sample
     return out
+
+
+def check_filled(folder: Path, count: int = 2) -> None:
+    """The right half of each picture was filled, the left half is unchanged."""
+    for i in range(count):
+        truth, filled = (read_pixels(folder / place / f"{i:02d}.png") for place in ("gt", "out/inpainted"))
+        np.testing.assert_array_equal(filled[:, : SIZE // 2], truth[:, : SIZE // 2])
+        assert (filled[:, SIZE // 2 :] != truth[:, SIZE // 2 :]).mean() > 0.5

@@ -8,7 +8,7 @@ import torch
 import yaml
 from PIL import Image
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.models.unet import UNet, UNetConfig
 
 SIZE = 16

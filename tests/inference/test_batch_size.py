@@ -6,8 +6,8 @@ import torch
 
 from repaint.inference import batch_size
 from repaint.inference.batch_size import largest_batch
+from tests.helpers.command import manifest, run
 from tests.helpers.tiny import make_run, read_pixels
-from tests.test_command import manifest, run
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-import json
+"""Files of results: folders, formats, leftovers of killed workers."""
+
 import os
 from pathlib import Path
 
@@ -6,54 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint.data.examples import Example
-from repaint.data.fill_state import FillState
-from repaint.data.images import Photo
-from repaint.data.pairing import Pair
-from repaint.data.windows import whole
-from repaint.errors import ConfigError, DataError
-from repaint.inference.results import (
-    MANIFEST,
-    PARTS,
-    ResultFolders,
-    Results,
-    check_writable,
-    collect,
-    manifest_path,
-    remove_leftovers,
-)
+from repaint.errors import DataError
+from repaint.inference.manifest import MANIFEST
+from repaint.inference.results import ResultFolders, remove_leftovers
+from repaint.inference.state import FillState
+from tests.helpers.results import WANTED, begin, example, folders, manifest, write
 from tests.helpers.tiny import read_pixels
-
-
-def example(name: str = "a/b.png") -> Example:
-    pixels = np.random.default_rng(0).integers(1, 256, (8, 8, 3), np.uint8)
-    known = np.eye(8, dtype=bool)
-    return Example(Pair(0, name, "gt/x.jpg", "masks/x.png"), Photo(pixels), known, (whole(8, 8),))
-
-
-def write(results: Results, name: str, filled: np.ndarray | None = None, sample: int = 0, **record: object) -> None:
-    canvas = FillState(example(name), sample)
-    canvas.take(example().pixels if filled is None else filled)
-    results.write(name, canvas, record)
-
-
-WANTED = {name: {"seed": 1} for name in ("a/b.png", "a.png", "b.png", "c.png")}
-
-
-def folders(tmp_path: Path) -> ResultFolders:
-    return ResultFolders(*(str(tmp_path / name) for name in ("inpainted", "log", "masked", "gt", "mask")))
-
-
-def begin(
-    places: ResultFolders, digest: str, wanted: dict, rank: int | None = None, overwrite: bool = False
-) -> Results:
-    check_writable(places)
-    finished = collect(places, digest, wanted, overwrite)
-    return Results(places, digest, wanted, finished, manifest_path(places, rank))
-
-
-def manifest(tmp_path: Path) -> list[dict]:
-    return [json.loads(line) for line in (tmp_path / "log" / MANIFEST).read_text().splitlines()]
 
 
 def test_a_picture_is_written_to_all_folders(tmp_path: Path) -> None:
@@ -70,52 +29,6 @@ def test_only_the_results_folder_is_needed(tmp_path: Path) -> None:
     results = begin(ResultFolders(str(tmp_path / "out"), str(tmp_path)), "d", WANTED)
     write(results, "a/b.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == [MANIFEST, "out"]
-
-
-def test_finished_pictures_are_known_again_unless_file_or_line_is_gone(tmp_path: Path) -> None:
-    results = begin(folders(tmp_path), "d1", WANTED)
-    for name in ("a.png", "b.png", "c.png"):
-        write(results, name)
-    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png", "b.png", "c.png"}
-    (tmp_path / "inpainted/b.png").unlink()
-    path = tmp_path / "log" / MANIFEST
-    path.write_text(path.read_text()[:-30])  # a crash while the last line was written
-    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png"}
-    assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
-
-
-def test_other_configuration_is_refused_or_overwritten(tmp_path: Path) -> None:
-    write(begin(folders(tmp_path), "d1", WANTED), "a/b.png")
-    with pytest.raises(ConfigError, match="another configuration, seed or checkpoint; give other paths"):
-        begin(folders(tmp_path), "d2", WANTED)
-    assert begin(folders(tmp_path), "d2", WANTED, overwrite=True).finished == set()
-    assert manifest(tmp_path) == []
-
-
-def test_a_line_that_tells_of_another_seed_is_done_again(tmp_path: Path) -> None:
-    results = begin(folders(tmp_path), "d", WANTED)
-    for name in ("a.png", "b.png"):
-        write(results, name)
-    assert begin(folders(tmp_path), "d", WANTED | {"b.png": {"seed": 2}}).finished == {"a.png"}
-    assert [line["name"] for line in manifest(tmp_path)] == ["a.png"]
-
-
-def test_overwriting_some_keeps_the_lines_of_others(tmp_path: Path) -> None:
-    results = begin(folders(tmp_path), "d", WANTED)
-    for name in ("a.png", "b.png"):
-        write(results, name)
-    assert begin(folders(tmp_path), "d", {"a.png": {"seed": 1}}, overwrite=True).finished == set()
-    assert [line["name"] for line in manifest(tmp_path)] == ["b.png"]
-
-
-@pytest.mark.parametrize(
-    "line", ["[]", "3", '{"name": 1, "config_digest": "d"}', '{"name": "a.png"}', "\udcff", "{", "[" * 200_000]
-)
-def test_lines_of_another_hand_are_dropped(tmp_path: Path, line: str) -> None:
-    (tmp_path / "log").mkdir()
-    (tmp_path / "log" / MANIFEST).write_bytes(line.encode(errors="surrogateescape") + b"\n")
-    assert begin(folders(tmp_path), "d", WANTED).finished == set()
-    assert manifest(tmp_path) == []
 
 
 def test_results_changed_by_others_are_not_shown(tmp_path: Path) -> None:
@@ -138,23 +51,13 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> None:
     results = begin(folders(tmp_path), "d", {"a_0.png": {}, "a_1.png": {}})
     for sample in (1, 0):  # 0 may come later, or never
-        canvas = FillState(example("a.png"), sample)
-        canvas.take(example().pixels)
-        results.write(f"a_{sample}.png", canvas, {})
+        state = FillState(example("a.png"), sample, name=f"a_{sample}.png")
+        state.paste(example().pixels)
+        results.write(state, {})
         for folder in ("gt", "mask", "masked"):
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
             (tmp_path / folder / "a.png").unlink(missing_ok=True)
     assert sorted(path.name for path in (tmp_path / "inpainted").iterdir()) == ["a_0.png", "a_1.png"]
-
-
-def test_files_of_others_among_the_parts_stay(tmp_path: Path) -> None:
-    picture, deep = tmp_path / "log" / PARTS / "00.png", tmp_path / "log" / PARTS / "a/00000.jsonl"
-    for path in (picture, deep):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"mine")
-    begin(folders(tmp_path), "d", WANTED)
-    assert picture.exists()
-    assert deep.exists()
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
@@ -168,24 +71,3 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
         os.utime(path, (0, 0))
     remove_leftovers(folders(tmp_path), names)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == {young, foreign}
-
-
-def test_lines_of_processes_are_taken_into_the_manifest(tmp_path: Path) -> None:
-    results = [begin(folders(tmp_path), "d", WANTED, rank) for rank in (0, 1)]
-    write(results[0], "b.png")
-    write(results[1], "a.png")
-    parts = tmp_path / "log" / PARTS
-    assert manifest(tmp_path) == []
-    assert sorted(path.name for path in parts.iterdir()) == ["00000.jsonl", "00001.jsonl"]
-    assert begin(folders(tmp_path), "d", WANTED).finished == {"a.png", "b.png"}
-    assert sorted(line["name"] for line in manifest(tmp_path)) == ["a.png", "b.png"]
-    assert not parts.exists()
-    write(begin(folders(tmp_path), "d", WANTED, 1), "c.png")
-    assert begin(folders(tmp_path), "d", WANTED).finished == {"a.png", "b.png", "c.png"}
-
-
-def test_parts_of_another_configuration_are_refused_and_kept(tmp_path: Path) -> None:
-    write(begin(folders(tmp_path), "d1", WANTED, 3), "a.png")
-    with pytest.raises(ConfigError, match=f"{PARTS}/00003.jsonl: tells of results of another configuration"):
-        begin(folders(tmp_path), "d2", WANTED)
-    assert begin(folders(tmp_path), "d1", WANTED).finished == {"a.png"}

@@ -1,34 +1,11 @@
-"""The bookkeeping around CUDA graphs, with a recorder that needs no GPU: it keeps inputs and output as a graph does."""
-
-from collections.abc import Callable
+"""The bookkeeping around CUDA graphs, with a recorder that keeps inputs and output as a graph does."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from repaint.models.cuda_graph import Replay
-from tests.models.test_unet import pictures, unet
-
-
-@pytest.fixture
-def recordings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, ...]]:
-    """Stands for `torch.cuda.make_graphed_callables`; the inputs of all recordings."""
-    made = []
-
-    def record(function: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Callable[..., Tensor]:
-        made.append(inputs)
-        out = function(*inputs)
-
-        def replay(*tensors: Tensor) -> Tensor:
-            assert len(tensors) == len(inputs)
-            for own, given in zip(inputs, tensors, strict=True):
-                own.copy_(given)
-            return out.copy_(function(*inputs))
-
-        return replay
-
-    monkeypatch.setattr(torch.cuda, "make_graphed_callables", record)
-    return made
+from tests.helpers.networks import pictures, unet
 
 
 @pytest.mark.parametrize("classes", [None, 5])

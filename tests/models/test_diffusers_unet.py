@@ -11,8 +11,8 @@ from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.memory import activation_bytes
 from repaint.models.optimize import Precision, prepare
 from tests.helpers.diffusers_models import UNET, make_unet
+from tests.helpers.networks import compiler_that_counts
 from tests.helpers.tiny import SIZE
-from tests.models.test_optimize import compiler_that_counts
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor(300).expand(2)

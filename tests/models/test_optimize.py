@@ -1,6 +1,5 @@
 import copy
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from repaint.errors import ConfigError
 from repaint.models import optimize
 from repaint.models.blocks import ResBlock
 from repaint.models.cuda_graph import Replay
-from repaint.models.optimize import Precision, fastest_precision, keep_host_memory, limit_threads, prepare
+from repaint.models.optimize import Precision, fastest_precision, prepare
+from repaint.models.torch_settings import ScopedCall
 from repaint.models.unet import UNet
+from tests.helpers.networks import compiler_that_counts, pictures, unet
 from tests.helpers.tiny import SIZE, tiny_unet
-from tests.models.test_unet import pictures, unet
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -71,37 +71,6 @@ def test_a_shared_timestep_is_embedded_once() -> None:
     torch.testing.assert_close(shared, each, rtol=1e-5, atol=1e-5)
 
 
-def test_libraries_without_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keep_host_memory() in (True, False)
-
-    class Other:
-        pass
-
-    monkeypatch.setattr(optimize.ctypes, "CDLL", lambda _name: Other())
-    assert keep_host_memory() is False
-
-
-@pytest.mark.parametrize(
-    ("quota", "environment", "threads"),
-    [("150000 100000", None, 2), ("max 100000", None, 4), ("100000 100000", "4", 4), ("900000 100000", None, 4)],
-)
-def test_no_more_threads_than_the_container_has_processors(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, environment: str | None, threads: int
-) -> None:
-    taken = [4]
-    monkeypatch.setattr(optimize, "_PROCESSOR_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(torch, "get_num_threads", lambda: taken[-1])
-    monkeypatch.setattr(torch, "set_num_threads", taken.append)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if environment is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", environment)
-    limit_threads()  # no such file
-    assert taken[-1] == 4
-    (tmp_path / "cpu.max").write_text(quota)
-    limit_threads()
-    assert taken[-1] == threads
-
-
 # Precision
 
 
@@ -150,40 +119,29 @@ def test_fastest_precision_elsewhere() -> None:
     assert fastest_precision(torch.device("mps")) == "fp32"
 
 
-@pytest.fixture
-def gpu_settings() -> Iterator[None]:
-    """Restores what `place` sets for the whole process."""
-    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    yield
-    torch.backends.cudnn.allow_tf32 = before[0]
-    torch.set_float32_matmul_precision(before[1])
-
-
 @pytest.mark.parametrize(("precision", "rounds"), [("fp32", False), ("tf32", True)])
-@pytest.mark.usefixtures("gpu_settings")
 def test_float32_on_a_gpu_is_tf32_only_if_asked(
     monkeypatch: pytest.MonkeyPatch, precision: Precision, rounds: bool
 ) -> None:
+    seen = []
+
+    def forward(_network: UNet, x: Tensor, _timesteps: Tensor) -> Tensor:
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        return x
+
     monkeypatch.setattr(UNet, "to", lambda network, *_args, **_options: network)
-    prepare(unet(), CUDA, precision)
-    assert torch.backends.cudnn.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is rounds
+    monkeypatch.setattr(UNet, "forward", forward)
+    before = settings()
+    prepare(unet(), CUDA, precision)(pictures(), torch.zeros(3))
+    assert seen == [(rounds, rounds)]
+    assert settings() == before
+
+
+def settings() -> tuple[object, ...]:
+    return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision(), torch._dynamo.config.recompile_limit
 
 
 # Compilation
-
-
-def compiler_that_counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """In place of PyTorch's compiler, which takes long: runs what it is given, and notes each piece of code."""
-    pieces = []
-
-    def backend(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Any:
-        pieces.append(len(graph.graph.nodes))
-        return graph.forward
-
-    compile_module = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **kw: compile_module(self, backend=backend, **kw))
-    monkeypatch.setattr(optimize, "_require_compiler", lambda _device: None)
-    return pieces
 
 
 @torch.no_grad()
@@ -191,15 +149,16 @@ def test_a_compiled_network_means_the_same_and_equal_blocks_share_code(monkeypat
     torch._dynamo.reset()
     pieces = compiler_that_counts(monkeypatch)
     network = unet(resblock_updown=True, num_res_blocks=3)
-    fast = prepared(network, compiled=True)
+    fast = prepare(copy.deepcopy(network), CPU, compiled=True)
     x, t = pictures()[:2], torch.tensor(300).expand(2)
     expected = network(x, t)
     torch.testing.assert_close(fast(x, t), expected, rtol=1e-5, atol=1e-5)
     first = len(pieces)
-    blocks = sum(isinstance(module, ResBlock) for module in fast.modules())
+    blocks = sum(isinstance(module, ResBlock) for module in network.modules())
     assert 0 < first < blocks
     torch.testing.assert_close(fast(x, t), expected, rtol=1e-5, atol=1e-5)
     assert len(pieces) == first  # nothing is compiled twice
+    assert settings()[-1] < blocks  # PyTorch's limit for shapes of equal code is its own again
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch compiles with g++")
@@ -226,5 +185,7 @@ def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_a_gpu_compiled_networks_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler_that_counts(monkeypatch)
     monkeypatch.setattr(UNet, "to", lambda network, *_args, **_options: network)
-    assert isinstance(prepare(unet(), CUDA, compiled=True), Replay)
+    fast = prepare(unet(), CUDA, compiled=True)
+    assert isinstance(fast, ScopedCall)
+    assert isinstance(fast.call, Replay)
     assert isinstance(prepare(unet(), CUDA), UNet)

@@ -6,30 +6,11 @@ from torch import Tensor, nn
 
 from repaint.models.blocks import AttentionBlock, GroupNorm32
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
-from tests.helpers.golden_inputs import fill_by_rule, relative_error
+from tests.helpers.golden_inputs import relative_error
+from tests.helpers.networks import pictures, unet, unet_config
+from tests.helpers.tiny import SIZE
 
-SIZE = 16
 TIMESTEPS = torch.tensor([3, 700])
-
-
-def unet_config(**changes: Any) -> UNetConfig:
-    """Three resolutions, attention at the two smaller ones."""
-    flags: dict[str, Any] = {
-        "image_size": SIZE,
-        "num_channels": 32,
-        "num_res_blocks": 1,
-        "channel_mult": (1, 1, 2),
-        "attention_resolutions": (8, 4),
-    }
-    return UNetConfig(**(flags | changes))
-
-
-def unet(**changes: Any) -> UNet:
-    return fill_by_rule(UNet(unet_config(**changes)))
-
-
-def pictures(size: int = SIZE) -> Tensor:
-    return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(

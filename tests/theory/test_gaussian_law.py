@@ -14,7 +14,7 @@ from repaint.diffusion.gaussian import GaussianDiffusion, MeanType
 from repaint.diffusion.respacing import space_timesteps
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep
 from repaint.sampler import p_sample_loop
-from repaint.schedule import get_schedule_jump, get_schedule_passes, merge_forward
+from repaint.schedule import get_schedule_jump, get_schedule_passes
 from repaint.theory.gaussian_law import (
     Law,
     Mixture,
@@ -126,6 +126,8 @@ def disagreement(law: Law, known: Array, filled: Array) -> dict[str, float]:
 # ---------------------------------------------------------------- the sampler has the law
 
 SHORT = get_schedule_jump(20, jump_length=4, jump_n_sample=3)
+INNER = [b for a, b, c in zip(SHORT, SHORT[1:], SHORT[2:], strict=False) if not a < b < c]
+STRIDES = [SHORT[0], *INNER, SHORT[-1]]  # SHORT with each climb as one step up
 DESIGNED = get_schedule_passes([12, 9, 6, 3, 2, *[1] * 8])
 VARIANCES: dict[str, Any] = {"fixed_small": "small", "fixed_large": "large", "learned_range": "learned"}
 NESTED = get_schedule_jump(18, jump_length=6, jump_n_sample=2, jump2_length=2, jump2_n_sample=2)
@@ -138,7 +140,7 @@ NESTED = get_schedule_jump(18, jump_length=6, jump_n_sample=2, jump2_length=2, j
         (SHORT, {}),
         (SHORT, {"mean_type": "xstart"}),
         (SHORT, {"variance_type": "fixed_large"}),
-        (merge_forward(SHORT), {}),
+        (STRIDES, {}),
         (NESTED, {}),
         (get_schedule_jump(20, n_sample=2), {}),
         (SHORT, {"inject": False}),

@@ -3,22 +3,25 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from repaint.checkpoints.guided_diffusion import encode_checkpoint, read_checkpoint
-from repaint.cli import inpaint_main, train_main
-from repaint.config.schema import TrainConfig, load_config
+from repaint.checkpoints.safe_files import encode_checkpoint, read_checkpoint
+from repaint.commands.fill import main as fill_command
+from repaint.commands.train import main as train_command
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.training.data_order import StepBatches
 from repaint.training.trainer import Trainer, learning_rate
-from repaint.workers.devices import Process
+from repaint.workers.worker import single_worker
 from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
 
 ROOT = Path(__file__).parents[2]
-CPU = Process(0, 1, torch.device("cpu"))
+CPU = single_worker(torch.device("cpu"))
 
 
 def write_training(folder: Path, **changes: object) -> Path:
@@ -43,7 +46,7 @@ def write_training(folder: Path, **changes: object) -> Path:
 
 
 def train(conf: Path, *arguments: str) -> int:
-    return train_main(["--conf_path", str(conf), "--device", "cpu", *arguments])
+    return train_command(["--conf_path", str(conf), "--device", "cpu", *arguments])
 
 
 def log(folder: Path) -> list[dict]:
@@ -90,7 +93,7 @@ def test_training_learns(tmp_path: Path) -> None:
 
 
 def test_the_exported_model_inpaints_without_any_flag(tmp_path: Path) -> None:
-    from repaint.cli import inpaint_main
+    from repaint.commands.fill import main as fill_command
 
     assert train(write_training(tmp_path, export_precision="fp16", noise_schedule="cosine")) == 0
     assert {value.dtype for value in weights(tmp_path).values()} == {torch.float16}
@@ -102,7 +105,7 @@ def test_the_exported_model_inpaints_without_any_flag(tmp_path: Path) -> None:
         del tree[key]
     tree["model_path"] = str(tmp_path / "run/model.safetensors")
     (tmp_path / "conf.yml").write_text(yaml.safe_dump(tree))
-    assert inpaint_main(["--conf_path", str(tmp_path / "conf.yml"), "--device", "cpu"]) == 0
+    assert fill_command(["--conf_path", str(tmp_path / "conf.yml"), "--device", "cpu"]) == 0
     assert read_pixels(tmp_path / "run/samples/0000006.png").shape == (16 + 4, 2 * 18 + 2, 3)
 
 
@@ -233,7 +236,7 @@ def test_resuming_another_training_is_refused(tmp_path: Path, capsys: pytest.Cap
 def test_batch_size_must_be_shared_evenly(tmp_path: Path) -> None:
     config = load_config(TrainConfig, write_training(tmp_path))
     with pytest.raises(Exception, match="batch_size 4 is not divisible by 3 processes"):
-        Trainer(config, Process(0, 3, torch.device("cpu")))
+        Trainer(config, replace(CPU, world_size=3))
 
 
 def test_step_batches() -> None:
@@ -279,10 +282,10 @@ def test_betas_train_resume_and_sample(tmp_path: Path, capsys: pytest.CaptureFix
     paths = {"srs": str(tmp_path / "filled")}
     data = {"gt_path": str(tmp_path / "data"), "mask_path": str(tmp_path / "masks"), "paths": paths, "max_len": 1}
     filling = write_config(tmp_path, model="auto", model_path=model, data={"eval": {"tiny": data}})
-    assert inpaint_main(["--conf_path", str(filling), "--device", "cpu"]) == 0
+    assert fill_command(["--conf_path", str(filling), "--device", "cpu"]) == 0
 
 
 def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(write_training(tmp_path, init_path=str(tmp_path))) == 2
     err = capsys.readouterr().err
-    assert err == f"error: init_path {tmp_path}: a folder; models of diffusers can be run, but not trained further\n"
+    assert err == f"error: init_path {tmp_path}: a model of diffusers; it can be run, but not trained further\n"

@@ -2,37 +2,46 @@ import pytest
 import torch
 
 from repaint.errors import ConfigError
-from repaint.workers import devices
-
-
-def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
-    process = devices.start("cpu")
-    assert process == devices.Process(0, 1, torch.device("cpu"))
-    assert process.is_main
-    devices.stop()
-
-
-def test_one_process_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    try:
-        assert devices.start("cpu") == devices.Process(0, 1, torch.device("cpu"))
-        assert torch.distributed.get_backend() == "gloo"
-    finally:
-        devices.stop()
-    assert not torch.distributed.is_initialized()
+from repaint.workers.devices import pick_device, pick_worker_device
 
 
 @pytest.mark.parametrize(("cuda", "mps", "best"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
 def test_best_device(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, best: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert devices.pick_device(None) == torch.device(best)
+    assert pick_device(None) == torch.device(best)
 
 
 @pytest.mark.parametrize("name", ["quantum", "cuda:99", "meta", ""])
 def test_unknown_devices(name: str) -> None:
     with pytest.raises(ConfigError, match="not available here"):
-        devices.pick_device(name)
+        pick_device(name)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """A machine with two GPUs; the devices that PyTorch is told to use."""
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    return chosen
+
+
+def test_each_worker_takes_the_gpu_of_its_local_rank(
+    monkeypatch: pytest.MonkeyPatch, two_gpus: list[torch.device]
+) -> None:
+    monkeypatch.setenv("RANK", "5")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert pick_worker_device(None) == torch.device("cuda", 1)
+    assert pick_worker_device("cuda:0") == torch.device("cuda", 0)  # named by the user
+    assert two_gpus == [torch.device("cuda", 1)]
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="process 2 of this machine has no GPU of its own; start 2"):
+        pick_worker_device(None)
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_single_worker_leaves_the_choice_of_the_gpu_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert pick_worker_device(None) == torch.device("cuda")

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from repaint.cli import inpaint_main
-from repaint.config.schema import Config, load_config
+from repaint.commands.fill import main as fill_command
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from repaint.pipeline.process import build_times
 from repaint.schedule import count_network_calls
 from tests.helpers.scripts import Call, script_in
@@ -63,7 +64,7 @@ def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) ->
     for key in ("timestep_respacing", "schedule_jump_params"):
         del settings[key]
     base.write_text(yaml.safe_dump(settings))
-    assert inpaint_main(["--conf_path", str(base), "--device", "cpu"]) == 0
+    assert fill_command(["--conf_path", str(base), "--device", "cpu"]) == 0
     before = read_pixels(tmp_path / "out/inpainted/00.png")
     Path("designs").mkdir()
     options = ("--pictures", "gt", "--mask", "masks", "half", "--calls", "20", *QUICK, "--out", "designs/mine.yml")

@@ -1,0 +1,157 @@
+"""Field types of the configuration: value ranges, conversions from YAML, and marks that other modules read.
+
+The description of a field is the string literal below it; `repaint.config.reference` renders them.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from PIL import ImageColor
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class StrictModel(BaseModel):
+    """Base of all parts of a configuration: immutable, no unknown keys, no conversion between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class NotFingerprinted:
+    """Mark of a field that the resume fingerprint leaves out, see `repaint.config.fingerprint`.
+
+    Attributes:
+        reason: why two runs that differ in this field may share a results folder.
+    """
+
+    reason: str
+
+
+NO_EFFECT = NotFingerprinted("nothing reads it")
+
+
+def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
+    """A model and all models that its fields contain, at any depth."""
+    yield model
+    for field in model.model_fields.values():
+        for part in _models_in(field.annotation):
+            yield from nested_models(part)
+
+
+def _models_in(annotation: object) -> Iterator[type[StrictModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, StrictModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _to_text(value: object) -> object:
+    """YAML reads `32` and `[32, 16]` as numbers; guided-diffusion's flags are texts such as '32,16'."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _to_number(value: object) -> object:
+    """YAML 1.1 reads `1e-4` as a text."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _check_multipliers(text: str) -> str:
+    """'1,2,4' or '0.5,1,2': positive numbers; '' stands for the default."""
+    try:
+        good = all(0 < float(part) < math.inf for part in text.split(",") if text)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"{text!r} is not a list of positive numbers such as '1,2,4'")
+    return text
+
+
+def _check_sizes(text: str) -> str:
+    """'32,16,8': positive whole numbers; '' for none."""
+    if not all(part.strip().isdecimal() and len(part) < 10 and int(part) > 0 for part in text.split(",") if text):
+        raise ValueError(f"{text!r} is not a list of sizes such as '32,16,8'")
+    return text
+
+
+def _check_batch_size(value: object) -> object:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65_536):
+        raise ValueError(f"should be a number from 1 to 65536, or auto, not {value!r}")
+    return value
+
+
+def _check_compile(value: object) -> object:
+    if not isinstance(value, bool) and value != "auto":
+        raise ValueError(f"should be true, false or auto, not {value!r}")
+    return value
+
+
+def _check_heads(value: int) -> int:
+    if value == 0:
+        raise ValueError("0 heads or channels make no attention; -1 leaves the choice to num_heads")
+    return value
+
+
+def _check_labels(value: object) -> object:
+    numbers = value if isinstance(value, list) else [value]
+    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+    if not (value is None or isinstance(value, str) or whole):
+        raise ValueError(f"a class number, a list of them, a file with lines name,label, or random; not {value!r}")
+    return value
+
+
+def _check_color(text: str) -> str:
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise ValueError(f"a colour such as '#00f', '#0000ff' or 'blue', not {text!r}") from None
+    return text
+
+
+def refuse_true(reason: str) -> AfterValidator:
+    """Validator of a published switch that a file may contain but not switch on."""
+
+    def check(value: bool) -> bool:
+        if value:
+            raise ValueError(reason)
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, BeforeValidator(_to_text)]
+Multipliers = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_multipliers)]
+Sizes = Annotated[str, BeforeValidator(_to_text), AfterValidator(_check_sizes)]
+# Bounds come before the conversion: after it the JSON schema, which the reference renders, would lack them.
+_FROM_TEXT = BeforeValidator(_to_number)
+PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False), _FROM_TEXT]
+NonNegativeReal = Annotated[float, Field(ge=0, allow_inf_nan=False), _FROM_TEXT]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _FROM_TEXT]
+PositiveShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), _FROM_TEXT]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _FROM_TEXT]
+Context = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), _FROM_TEXT]
+Beta = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), _FROM_TEXT]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+NonNegative = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Steps = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Depth = Annotated[int, Field(ge=1, le=100)]
+Seed = Annotated[int, Field(ge=0, le=2**62)]
+Size = Annotated[int, Field(ge=8, le=65_536)]
+Heads = Annotated[int, Field(ge=-1, le=65_536), AfterValidator(_check_heads)]
+BatchSize = Annotated[Width | Literal["auto"], BeforeValidator(_check_batch_size)]
+Compile = Annotated[bool | Literal["auto"], BeforeValidator(_check_compile)]
+Betas = Annotated[list[Beta], Field(min_length=1, max_length=1_000_000)]
+Passes = Annotated[list[Positive], Field(min_length=1)]
+Times = Annotated[list[int], Field(min_length=2)]
+Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_labels)]
+Color = Annotated[str, AfterValidator(_check_color)]
+Ignored = Annotated[Any, NO_EFFECT]

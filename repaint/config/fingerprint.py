@@ -1,0 +1,57 @@
+"""Resume fingerprint: a digest of every setting that decides a picture, so that runs never mix in one results folder.
+
+Every field of the configuration counts unless its type is marked `NotFingerprinted` in the schema.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from repaint.config.fields import NotFingerprinted, StrictModel
+from repaint.config.run import Config
+from repaint.config.sampling import SamplingConfig
+
+# Deciding keys that no longer exist, at the only value that is left: folders of earlier versions can still be resumed.
+_FORMER_KEYS = {"merge_forward": False}
+
+
+def fingerprint(config: Config, resolved: Mapping[str, Any]) -> str:
+    """Digest of all that decides the pictures of a run: two runs of equal digest may share a results folder.
+
+    What is each picture's own (its files, seed and class) stands in its line of the manifest instead.
+
+    Args:
+        config: of the run, completed by what the checkpoint's metadata specifies.
+        resolved: values outside the configuration that decide pictures too, by name, ready for JSON: digests of
+            weights, number format, kind of random numbers.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    run, data = deciding_values(config), deciding_values(config.eval_data)
+    values = {**run, **data, **_FORMER_KEYS, **resolved}
+    assert len(values) == len(run) + len(data) + len(_FORMER_KEYS) + len(resolved), "two values of one name"
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def deciding_values(part: StrictModel) -> dict[str, Any]:
+    """Values of the fields that count, nested like the configuration."""
+    unused = _unused_keys(part) if isinstance(part, SamplingConfig) else set()
+    return {
+        key: deciding_values(value) if isinstance(value := getattr(part, key), StrictModel) else value
+        for key, field in type(part).model_fields.items()
+        if key not in unused and not any(isinstance(mark, NotFingerprinted) for mark in field.metadata)
+    }
+
+
+def _unused_keys(config: SamplingConfig) -> set[str]:
+    """Keys that other keys keep from having an effect: what they are set to must not tell two runs apart."""
+    # `resample` and `times` replace the jump schedule. (They are left out while unset, as before they existed.)
+    unused = {"schedule_jump_params"} if config.has_own_passes else {"resample", "times"}
+    # The betas are either listed or named.
+    unused.add("betas" if config.betas is None else "noise_schedule")
+    # Without guidance nothing loads the classifier.
+    if not config.guided:
+        unused |= {key for key in type(config).model_fields if key.startswith("classifier_")}
+    return unused

@@ -1,0 +1,84 @@
+"""A training run."""
+
+from typing import Literal
+
+from repaint.config.fields import (
+    NonNegative,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+    Seed,
+    ShareBelowOne,
+    Steps,
+    Width,
+)
+from repaint.config.network import NetworkConfig
+from repaint.config.process import ProcessConfig
+
+
+class TrainConfig(NetworkConfig, ProcessConfig):
+    """A training run: `python scripts/train.py --conf_path X.yml`. The keys of the network and of the diffusion process
+    stand beside these."""
+
+    data_path: str
+    """Folder of pictures, searched with its sub-folders."""
+
+    out: str
+    """Folder of the results: resume state, exported model, sample sheets and log."""
+
+    init_path: str | None = None
+    """Checkpoint to fine-tune; its weights are loaded at step 0."""
+
+    random_flip: bool = True
+    """Mirror half of the pictures, chosen at random, left to right."""
+
+    steps: Positive
+    """Optimiser steps."""
+
+    batch_size: Width = 32
+    """Pictures per optimiser step over all processes; it must be divisible by their number."""
+
+    lr: PositiveReal = 1e-4
+    """Peak learning rate of AdamW."""
+
+    lr_decay: Literal["constant", "cosine"] = "constant"
+    """Course of the learning rate after the warm-up: `constant`, or half a `cosine` down to 0 at `steps`."""
+
+    warmup_steps: NonNegative = 0
+    """Steps over which the learning rate rises linearly to its peak."""
+
+    weight_decay: NonNegativeReal = 0.0
+    """Weight decay of AdamW."""
+
+    grad_clip: PositiveReal | None = None
+    """Largest norm of the gradient, to which larger ones are scaled down; without the key there is no limit."""
+
+    ema_rate: ShareBelowOne = 0.9999
+    """Decay per step of the moving average of the weights, which is what is exported."""
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16` runs the network under autocast; weights stay float32."""
+
+    channels_last: bool = True
+    """Memory layout of the feature maps with a pixel's channels side by side, which is faster on most devices."""
+
+    export_precision: Literal["fp32", "fp16"] = "fp32"
+    """Number format of the weights in the exported model file."""
+
+    sample_steps: Steps = 50
+    """Steps of the sampling process for a sample sheet, at most `diffusion_steps`."""
+
+    sample_count: Width = 16
+    """Pictures on a sample sheet."""
+
+    log_interval: Positive = 50
+    """Steps between lines of the log."""
+
+    sample_interval: Positive = 1000
+    """Steps between sample sheets."""
+
+    save_interval: Positive = 500
+    """Steps between saves of resume state and exported model."""
+
+    seed: Seed = 0
+    """Seed of the order of the pictures, flips, times and noise: steps repeat exactly after an interruption."""

@@ -1,0 +1,56 @@
+"""Dry run: check a configuration and print what its run would do."""
+
+import torch
+import yaml
+
+from repaint.checkpoints.formats import is_available
+from repaint.config.run import Config, describe
+from repaint.data import storage
+from repaint.inference.inputs import describe_mask
+from repaint.inference.plan import Plan, prepare, print_notes, summarize
+from repaint.pipeline.network import check_weights, estimate_memory
+from repaint.pipeline.process import build_times
+
+
+def dry_run(config: Config, device: torch.device) -> None:
+    """Print the resolved configuration, files, network calls and memory of a run, and the inputs that are missing.
+
+    Raises:
+        RepaintError: the run could not work, for any other reason than a missing file.
+    """
+    missing = _find_missing(config)
+    plan = prepare(config, device, missing)
+    if plan.weights is not None:
+        check_weights(plan.config, plan.weights)
+    print(yaml.safe_dump(describe(plan.config), sort_keys=False, allow_unicode=True).rstrip())
+    _print_files(plan)
+    print_notes(plan)
+    wanted, count = plan.config.eval_data.batch_size, len(plan.targets)
+    batch_size = wanted if wanted == "auto" else max(1, min(wanted, count))
+    print(summarize(plan, build_times(plan.config), str(device), batch_size))
+    _print_memory(plan, 1 if batch_size == "auto" else batch_size, device)
+    for path in missing:
+        print(f"missing: {path}")
+
+
+def _find_missing(config: Config) -> list[str]:
+    data = config.eval_data
+    inputs = [config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
+    missing = [path for path in inputs if path and not storage.exists(path)]
+    if not is_available(config.model_path, config.model_format):
+        missing.insert(0, config.model_path)
+    return missing
+
+
+def _print_files(plan: Plan) -> None:
+    for target in plan.targets:
+        mask = target.pair.mask or describe_mask(plan.config)
+        print(f"{target.pair.picture} + {mask} -> {storage.join(plan.config.eval_data.paths.srs, target.name)}")
+
+
+def _print_memory(plan: Plan, batch_size: int, device: torch.device) -> None:
+    """Print an estimate, but for a diffusers model that is missing: it brings its own architecture."""
+    if plan.weights is None and plan.config.model_format == "diffusers":
+        return
+    parameters, activations = estimate_memory(plan.config, batch_size, device, plan.weights)
+    print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")

@@ -1,0 +1,67 @@
+"""A prepared run with its model on the device: everything that each worker derives by itself."""
+
+from dataclasses import dataclass
+
+import torch
+
+from repaint import __version__
+from repaint.checkpoints.formats import read_classifier_weights
+from repaint.config.run import Config
+from repaint.inference.inputs import config_digest
+from repaint.inference.manifest import Expected
+from repaint.inference.plan import Plan
+from repaint.inference.targets import Target, describe_targets
+from repaint.pipeline.pipeline import Pipeline, build_pipeline
+from repaint.pipeline.precision import pick_precision
+from repaint.workers.process_settings import release_freed_memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to start.
+
+    Attributes:
+        config: of the run.
+        pipeline: its model, process and schedule.
+        targets: fills to make.
+        expected: what manifest lines of this run hold.
+        record: entries that all its manifest lines share.
+    """
+
+    config: Config
+    pipeline: Pipeline
+    targets: list[Target]
+    expected: Expected
+    record: dict[str, object]
+
+
+def load_job(plan: Plan, device: torch.device) -> Job:
+    """Build the model of a plan on a device; the plan's weights are moved into it.
+
+    Raises:
+        RepaintError: the classifier is missing or damaged, weights have another architecture, or the device lacks
+            the precision.
+    """
+    config, weights, size = plan.config, plan.weights, plan.config.eval_data.batch_size
+    assert weights is not None, "only a dry run does without weights"
+    classifier = read_classifier_weights(config)
+    batches = 1 if size == "auto" else -(-len(plan.targets) // size)
+    pipeline = build_pipeline(config, weights, classifier, device, batches)
+    release_freed_memory()  # that of the files
+    digest = config_digest(config, weights, classifier, device)
+    expected = Expected(digest, describe_targets(config, plan.targets))
+    return Job(config, pipeline, plan.targets, expected, _build_record(config, pipeline))
+
+
+def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
+    passes = config.model_dump(include={"resample", "times"}, exclude_none=True)
+    schedule = passes or config.schedule_jump_params.model_dump()
+    steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": config.timestep_respacing}
+    return {
+        "schedule": schedule | steps,
+        "checkpoint": config.model_path,
+        "checkpoint_sha256": pipeline.weights.digest,
+        "device": str(pipeline.device),
+        "precision": pick_precision(config, pipeline.device) or "default",
+        "versions": {"repaint": __version__, "torch": torch.__version__},
+    }

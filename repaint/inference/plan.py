@@ -1,0 +1,119 @@
+"""Preparing a run: resolved configuration, checkpoint, pictures with masks and result names, all of it checked.
+
+`run` and `dry_run` start from the same plan; only a dry run goes on without files that are missing.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.resolve import resolve
+from repaint.checkpoints.weights import Weights
+from repaint.config.run import Config, no_effect_keys
+from repaint.data.pairing import Pair
+from repaint.inference.checks import check_results, check_run
+from repaint.inference.inputs import build_labels, build_pairs
+from repaint.inference.targets import Target, build_targets
+from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.process import describe_schedule
+from repaint.schedule import count_network_calls
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to do, as far as it is known before its model is built.
+
+    Attributes:
+        config: checked, and resolved with the checkpoint's metadata.
+        weights: the checkpoint; None in a dry run that misses it.
+        targets: fills to make; empty in a dry run that misses pictures or masks.
+        notes: messages for the user: assumed values, pairing, classes, precision.
+    """
+
+    config: Config
+    weights: Weights | None
+    targets: list[Target]
+    notes: list[str]
+
+    @property
+    def pictures(self) -> int:
+        """Number of pictures; each has one or several targets."""
+        return len(self.targets) // self.config.num_samples_per_image
+
+
+def prepare(config: Config, device: torch.device, missing: Collection[str] = ()) -> Plan:
+    """Read and check everything that a run starts from; nothing is written, no network is called.
+
+    Args:
+        config: as loaded from its file.
+        device: where to run.
+        missing: paths of inputs to do without, for a dry run.
+
+    Raises:
+        RepaintError: the configuration cannot work, or an input is missing, damaged or does not fit.
+    """
+    architecture_from_weights = holds_architecture(config) and config.model_path not in missing
+    if not architecture_from_weights:
+        check_run(config, device)  # before gigabytes are read
+    pairs, pairing_note = _find_pairs(config, missing)
+    weights, assumptions = None, None
+    if config.model_path not in missing:
+        weights = read_weights(config.model_path, config.model_format)
+        config, assumptions = resolve(config, weights)
+    if architecture_from_weights:
+        check_run(config, device)
+    labels, labels_note = build_labels(config, pairs) if pairs else (None, None)
+    targets = build_targets(config, pairs, labels)
+    check_results(config, pairs, [target.name for target in targets])
+    notes = [assumptions, pairing_note, labels_note, _precision_note(config, device)]
+    return Plan(config, weights, targets, [note for note in notes if note is not None])
+
+
+def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], str | None]:
+    data = config.eval_data
+    return ([], None) if {data.gt_path, data.mask_path} & set(missing) else build_pairs(config)
+
+
+def _precision_note(config: Config, device: torch.device) -> str | None:
+    if config.precision != "auto":
+        return None
+    return f"precision: auto is {pick_precision(config, device)} on this device"
+
+
+def print_notes(plan: Plan) -> None:
+    """Print the keys without effect and the notes of a plan."""
+    idle = no_effect_keys(plan.config)
+    if idle:
+        print(f"keys without effect: {', '.join(idle)}")
+    for note in plan.notes:
+        print(note)
+
+
+def summarize(plan: Plan, times: Sequence[int], where: str, batch_size: int | Literal["auto"]) -> str:
+    """One line about the work of a run: pictures, schedule, network calls.
+
+    Args:
+        plan: of the run.
+        times: its jump schedule.
+        where: its device or devices.
+        batch_size: of all batches, "auto" if it is not chosen yet.
+    """
+    config, pictures, calls = plan.config, plan.pictures, count_network_calls(times)
+    fills = config.num_samples_per_image
+    size = f"{config.image_size}x{config.image_size}"
+    each = f", {fills} fills each" if fills > 1 else ""
+    total = ""
+    if batch_size == "auto" or config.eval_data.fit == "window":  # windows are counted only when the masks are read
+        through = " through windows" if config.eval_data.fit == "window" else ""
+        work = f"pictures{through} of {size}{each}, {batch_size} at a time"
+        if batch_size != "auto":
+            total = f" ({calls * -(-pictures * fills // batch_size)} or more)"
+    else:
+        batches = -(-pictures * fills // batch_size)
+        work = f"pictures of {size}{each}{',' if each else ''} in {batches} batches"
+        total = f" ({calls * batches} in all)"
+    name = config.name or "inpainting"
+    return f"{name}: {pictures} {work}, {describe_schedule(config)}, {calls} network calls a batch{total}, on {where}"

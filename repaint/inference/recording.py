@@ -1,0 +1,63 @@
+"""Animations and snapshots of a run: how each window of a batch is denoised."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repaint.config.run import Config
+from repaint.data import storage
+from repaint.data.images import encode_png
+from repaint.inference.state import FillState
+from repaint.sampler import Step
+from repaint.visual.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
+
+
+class BatchRecorder:
+    """Writes the animations and snapshots that a configuration asks for, one batch after the other.
+
+    Args:
+        config: of the run.
+        times: its schedule.
+        log: folder for `animations` and `snapshots`.
+    """
+
+    def __init__(self, config: Config, times: Sequence[int], log: str) -> None:
+        self._config, self._times, self._log = config, times, log
+        self._recorder: Recorder | None = None
+        self._names: list[str] = []
+
+    def start(self, batch: Sequence[FillState]) -> None:
+        """Begin to record the next window of each state."""
+        config = self._config
+        frames = config.animation_frames if config.animation else 0
+        if not frames and not config.snapshot_interval:
+            return
+        self._names = [self._record_name(state) for state in batch]
+        self._recorder = Recorder(self._times, frames, config.snapshot_interval, self._write_snapshots)
+
+    def step(self, step: Step) -> None:
+        """Record a transition of the sampler."""
+        if self._recorder is not None:
+            self._recorder(step)
+
+    def finish(self, number: int, pixels: NDArray[np.uint8]) -> None:
+        """Write the animation of window `number` of the batch, which ends with its fill uint8 [size, size, 3]."""
+        kind = self._config.animation
+        if self._recorder is not None and kind is not None:
+            pages = draw_frames(self._recorder.frames, number, self._times, pixels)
+            path = storage.join(self._log, f"animations/{self._names[number]}.{kind}")
+            storage.write_bytes(path, encode_animation(pages, kind))
+
+    def _write_snapshots(self, frame: Frame) -> None:
+        for number, name in enumerate(self._names):
+            path = storage.join(self._log, f"snapshots/{name}/{frame.nfe:06d}.png")
+            storage.write_bytes(path, encode_png(draw_pair(frame, number)))
+
+    def _record_name(self, state: FillState) -> str:
+        """Name without ending for the records of a state's next window.
+
+        Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
+        """
+        stem = state.name.rpartition(".")[0]
+        return f"{stem}/window{state.position}" if self._config.eval_data.fit == "window" else stem

@@ -1,0 +1,137 @@
+"""One worker's share of a run: claims pictures, fills them in batches, writes the results, counts the failures."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from repaint.data.examples import load_example
+from repaint.data.pairing import Pair
+from repaint.data.prefetch import Prefetcher
+from repaint.errors import DataError
+from repaint.inference.batch_loop import BatchLoop, BatchObserver
+from repaint.inference.batch_size import halve_batch_size
+from repaint.inference.inputs import build_reading
+from repaint.inference.job import Job
+from repaint.inference.progress import Progress
+from repaint.inference.recording import BatchRecorder
+from repaint.inference.result_writer import ResultWriter
+from repaint.inference.results import Results
+from repaint.inference.state import FillState
+from repaint.inference.targets import Tally, Target, target_noun
+from repaint.pipeline.precision import pick_precision
+from repaint.sampler import Step
+from repaint.workers.worker import Worker
+
+
+class TargetFiller(BatchObserver):
+    """Fills targets of a run until none is left to claim; observes its own `BatchLoop`.
+
+    Args:
+        job: the run.
+        results: receives what is done.
+        batch_size: most windows at a time, and the size of every batch.
+        worker: this worker.
+
+    Attributes:
+        tally: counts of this worker.
+        progress: of all workers.
+    """
+
+    def __init__(self, job: Job, results: Results, batch_size: int, worker: Worker) -> None:
+        self._job, self._results, self._worker = job, results, worker
+        self._nfe = job.pipeline.nfe
+        finished = frozenset(results.finished)
+        remaining = [target.pair for target in job.targets if target.name not in finished]
+        reading = build_reading(job.config)
+        self.tally = Tally()
+        self.progress = Progress(
+            worker,
+            self._nfe * (len(job.targets) - len(finished)),
+            f"{len(job.targets)} {target_noun(job.config)}",
+            len(finished),
+            job.config.show_progress,
+        )
+        self._reader = Prefetcher(remaining, lambda pair: load_example(pair, reading), batch_size)
+        self._recorder = BatchRecorder(job.config, job.pipeline.times, results.folders.log)
+        self._writer = ResultWriter(results, self._count_written)
+        self._loop = BatchLoop(job.pipeline, self._open_states(finished), batch_size, self)
+        self._calls = self._windows = 0  # network calls of the batch so far, and its windows
+
+    def run(self) -> None:
+        """Fill until nothing is left to claim; what is finished is written even if an error ends the run."""
+        try:
+            self._loop.run()
+        finally:
+            self._reader.close()
+            self._writer.close()
+
+    def _open_states(self, finished: frozenset[str]) -> Iterator[FillState]:
+        """Claim targets, and give the states of the readable ones; each picture is read once for all its samples."""
+        targets = self._job.targets
+        claimed = (targets[number] for number in self._worker.claim(len(targets)))
+        for pair, group in groupby((t for t in claimed if t.name not in finished), key=lambda target: target.pair):
+            yield from self._open_pair(pair, group)
+
+    def _open_pair(self, pair: Pair, targets: Iterator[Target]) -> Iterator[FillState]:
+        try:
+            example = self._reader(pair)
+        except DataError as error:
+            for _ in targets:
+                self._count_failure(pair, str(error), 1)
+            return
+        for target in targets:
+            self.progress.plan((len(example.windows) - 1) * self._nfe)
+            yield FillState(example, target.sample, target.label, target.name)
+
+    def started(self, batch: Sequence[FillState]) -> None:
+        """Start to record the batch."""
+        self._calls, self._windows = 0, len(batch)
+        self._recorder.start(batch)
+
+    def stepped(self, step: Step) -> None:
+        """Count network calls, and record the step."""
+        if step.s < step.t:
+            self._calls += 1
+            self.progress.called(self._windows)
+        self._recorder.step(step)
+
+    def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:
+        """Write the animation of a window."""
+        self._recorder.finish(number, pixels)
+
+    def finished(self, state: FillState) -> None:
+        """Write a picture; the windows of one without a hole were planned in vain."""
+        self.progress.plan(-state.windows_left * self._nfe)
+        batch_size = self._loop.batch_size
+        figures = {"batch_size": batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
+        self._writer.write(state, self._job.record | figures, batch_size)
+        alpha = state.example.photo.alpha
+        if state.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
+            self.tally.flattened.add(state.example.pair.picture)
+
+    def failed(self, state: FillState, reason: str) -> None:
+        """Report a picture whose fill is not finite."""
+        pair = state.example.pair
+        narrow = pick_precision(self._job.config, self._job.pipeline.device) == "fp16"
+        hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
+        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", state.windows_left - 1)
+
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
+        """Do the batch again in two halves."""
+        self.progress.called(-self._calls * self._windows)
+        return halve_batch_size(batch_size, reason, self._job.pipeline.device)
+
+    def _count_written(self) -> None:
+        self.tally.done += 1
+        self.progress.done()
+
+    def _count_failure(self, pair: Pair, message: str, windows_left: int) -> None:
+        """Count a fill that cannot be made, which saves some windows; report it once for all fills of the picture."""
+        self.progress.plan(-windows_left * self._nfe)
+        if pair.picture not in self.tally.failed:
+            self.tally.failed.add(pair.picture)
+            tqdm.write(f"skipped: {message}", file=sys.stderr)

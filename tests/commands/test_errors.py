@@ -1,0 +1,44 @@
+"""The command line around a run: errors as one line, exit codes, devices."""
+
+from pathlib import Path
+
+import pytest
+
+from repaint.commands import errors
+from repaint.commands.fill import main as fill_command
+from repaint.errors import ConfigError
+from tests.helpers.command import run, user_error
+from tests.helpers.tiny import make_run
+
+
+def test_ctrl_c_while_a_process_waits_for_the_main_one_to_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise ConfigError("wrong")
+
+    def ring(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(errors.time, "sleep", ring)
+    assert errors.guard(fail) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_job_whose_other_processes_cannot_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    user_error(capsys, run(make_run(tmp_path)), "RANK is set, but the job's other processes cannot be found")
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(errors.RepaintError):
+        run(tmp_path / "nowhere.yml", "--debug")
+
+
+def test_unknown_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    code = fill_command(["--conf_path", str(conf), "--device", "quantum"])
+    user_error(capsys, code, "--device quantum: not available here")

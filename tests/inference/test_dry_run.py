@@ -1,0 +1,68 @@
+"""Dry runs: what they print, for all configurations of the repository."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.helpers.command import run, user_error
+from tests.helpers.tiny import make_run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    assert run(conf, "--dry_run", "--set", "seed=3") == 0
+    out = capsys.readouterr().out
+    resolved = yaml.safe_load(out[: out.index(f"{tmp_path}/gt/00.png +")])
+    assert resolved["seed"] == 3
+    assert resolved["schedule_jump_params"]["jump_n_sample"] == 2
+    assert f"{tmp_path}/gt/02.png + {tmp_path}/masks/02.png -> {tmp_path}/out/inpainted/02.png" in out
+    assert "7 network calls a batch (14 in all)" in out
+    assert "memory: about" in out
+    assert "missing" not in out
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_shows_betas_in_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, betas=[0.001, 0.5] * 100)
+    assert run(conf, "--dry_run") == 0
+    out = capsys.readouterr().out
+    assert "betas: 200 numbers from 0.001 to 0.5\n" in out
+    assert "diffusion_steps: 200\n" in out
+    assert "noise_schedule" not in out
+
+
+ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith(("train", "eval")))
+
+
+@pytest.mark.parametrize("conf", ALL_CONFS, ids=lambda path: path.stem)
+def test_dry_run_resolves_every_configuration(
+    conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run(conf, "--dry_run") == 0
+    out = capsys.readouterr().out
+    if conf.stem == "quickstart" or conf.stem.startswith("faces64_"):
+        assert "missing" not in out
+        assert "8 pictures of 64x64" in out
+    elif conf.stem == "wall":
+        assert "1 pictures through windows of 64x64" in out
+    elif conf.stem == "held_out":
+        assert "T=20 j=1 r=4, 77 network calls a batch" in out
+        assert "missing: data/held_out" in out or "100 pictures of 64x64" in out
+    else:
+        assert "T=250 j=10 r=10, 2410 network calls a batch" in out
+
+
+def test_all_masks_of_the_paper_have_their_configurations() -> None:
+    kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
+    families = {"test_c256", "test_inet256", "test_p256", "faces64"}
+    names = {f"{family}_{kind}" for family in families for kind in kinds}
+    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example", "wall", "held_out"}
+
+
+def test_dry_run_finds_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path)
+    user_error(capsys, run(conf, "--dry_run", "--set", "num_channels=64"), "num_channels is 32, not 64")
