@@ -73,7 +73,7 @@ def _curve(name: str, labels: Sequence[str], schedules: Sequence[tuple[int, int,
     calls, distances = [], []
     for steps, length, passes in schedules:
         times = get_schedule_jump(steps, jump_length=length, jump_n_sample=passes)
-        law = repaint_law(covariance, known, times, levels[space_timesteps(TRAINED_STEPS, str(steps))]).of(~known)
+        law = repaint_law(covariance, known, times, levels[space_timesteps(TRAINED_STEPS, str(steps))]).marginal(~known)
         calls.append(count_network_calls(times))
         distances.append(relative_distance(law, truth, known_covariance))
         print(f"T={steps}, j={length}, r={passes}: {calls[-1]} network calls, distance {distances[-1]:.4f}")

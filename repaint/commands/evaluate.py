@@ -19,8 +19,9 @@ from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError
-from repaint.evaluation.comparison import EXTRAS, Meter, summarize
+from repaint.evaluation.comparison import Evaluator, summarize
 from repaint.evaluation.figures import cost_panels, share_panels
+from repaint.evaluation.metrics import EXTRAS
 from repaint.evaluation.perceptual import WEIGHTS
 from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
 from repaint.evaluation.sources import find_sources
@@ -57,10 +58,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> i
     parser.add_argument("--results", **several, metavar="[NAME=]DIR", help="pictures filled by any methods")
     parser.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="of --masks")
     parser.add_argument("--mask", metavar="NAME", help="name of the masks in the tables")
-    parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="more measures; most need weights")
-    parser.add_argument(
-        "--reference", metavar="DIR", help="real pictures, for the kernel distance of the fills to them"
-    )
+    parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="more metrics; most need weights")
+    parser.add_argument("--reference", metavar="DIR", help="real pictures, for kernel and Frechet distance to them")
     parser.add_argument("--weights", default="data/pretrained", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
     parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
@@ -72,14 +71,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> i
 
 def _evaluate(args: argparse.Namespace) -> int:
     device, entries = pick_device(args.device), _entries(args)
-    meter = Meter(args.extra, args.weights, device, args.reference)
+    evaluator = Evaluator(args.extra, args.weights, device, args.reference)
     if args.run:
         _run(entries, args.set, device)
     rows, summaries = [], []
     for source in find_sources(entries, args.set, args.allow_missing):
-        measured, distances = meter.measure(source)
+        measured, of_set = evaluator.evaluate(source)
         rows += measured
-        summaries.append(summarize(measured, distances))
+        summaries.append(summarize(measured, of_set))
         missing = f", {len(source.missing)} results missing" if source.missing else ""
         print(f"{source.method} under {source.mask}: {summaries[-1].pictures} pictures, {len(measured)} fills{missing}")
     tables = markdown_tables(summaries)

@@ -35,11 +35,11 @@ from repaint.errors import ConfigError
 from repaint.inference.inputs import build_reading
 from repaint.pipeline.process import build_betas
 from repaint.schedule import PRESETS, count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
+from repaint.theory.design_data import SHORT_NAMES, read_greys, read_masks
 from repaint.theory.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
-from repaint.theory.gaussian_law import ReverseStep, Variance
-from repaint.theory.inputs import SHORT_NAMES, read_greys, read_masks
+from repaint.theory.gaussian_law import StepLaw, Variance
 from repaint.theory.objective import Objective
-from repaint.theory.schedule_search import Design, Limits, make_judge, search
+from repaint.theory.schedule_search import Design, Limits, make_loss, search
 from repaint.visual.figures import new_figure
 from repaint.visual.schedule_figure import Schedule, plot_schedules
 
@@ -96,17 +96,17 @@ def _design(args: argparse.Namespace, command: str) -> int:
     figure = _check_out(args)
     objective = _objective(args, config)
     storage.check_writable(str(Path(args.out).parent))
-    judge = make_judge(objective, variance)
+    loss = make_loss(objective, variance)
     with tqdm(desc="searching", unit=" designs", disable=None) as bar:
 
-        def report(judged: int, best: float) -> None:
+        def report(evaluated: int, best: float) -> None:
             bar.set_postfix(best=f"{best:.4f}", refresh=False)
-            bar.update(judged - bar.n)
+            bar.update(evaluated - bar.n)
 
-        design = search(judge, limits, trials=args.trials, rounds=args.rounds, seed=args.seed, report=report)
+        design = search(loss, limits, trials=args.trials, rounds=args.rounds, seed=args.seed, report=report)
     even = _even(args.calls, config.diffusion_steps)
     rows = [_row(objective, variance, *shape) for shape in (*KNOWN, even) if shape[0] <= config.diffusion_steps]
-    table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, judge(design))])
+    table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, loss(design))])
     picture = _draw(design, even, config.diffusion_steps)
     storage.write_bytes(args.out, _configuration(args, config, design, [command, *table]))
     storage.write_bytes(figure, picture)
@@ -197,7 +197,7 @@ def _row(objective: Objective, variance: Variance, steps: int, length: int, samp
     name, times, timesteps = _lay_out(len(objective.levels), steps, length, samples)
     if (steps, length, samples) == PRESETS["paper"]:
         name += ", the paper"
-    return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, ReverseStep(variance)))
+    return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, StepLaw(variance)))
 
 
 def _lay_out(process: int, steps: int, length: int, samples: int) -> tuple[str, list[int], list[int]]:

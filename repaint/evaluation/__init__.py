@@ -1,1 +1,1 @@
-"""Judging results: measures against the truth, classical methods beside them, distances between sets of pictures."""
+"""Evaluation: metrics against the truth, classical baselines, distances between sets of pictures, reports."""

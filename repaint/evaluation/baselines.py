@@ -1,7 +1,10 @@
-"""Classical methods to compare with, on pictures uint8 [H, W, 3] with masks bool [H, W], True = known.
+"""Classical inpainting as baselines: Telea's fast marching, biharmonic, bicubic interpolation.
 
-All return uint8 [H, W, 3] with the known pixels as they were.
+All take a picture uint8 [H, W, 3] and a mask bool [H, W], True = known, and return uint8 [H, W, 3] with unchanged known
+pixels.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ Picture = NDArray[np.uint8]
 
 
 def telea(pixels: Picture, known: Mask, radius: float = 3) -> Picture:
-    """Fast marching (Telea 2004), as OpenCV has it; `radius` in pixels.
+    """Fast marching inpainting (Telea 2004) of OpenCV; `radius` in pixels.
 
     Raises:
         ConfigError: OpenCV is not installed.
@@ -27,7 +30,7 @@ def telea(pixels: Picture, known: Mask, radius: float = 3) -> Picture:
 
 
 def biharmonic(pixels: Picture, known: Mask) -> Picture:
-    """The smooth surface whose bilaplacian vanishes in the hole (Damelin and Hoang 2018), as scikit-image has it.
+    """Biharmonic inpainting of scikit-image: the bilaplacian vanishes in the hole (Damelin and Hoang 2018).
 
     Raises:
         ConfigError: scikit-image is not installed.
@@ -41,7 +44,7 @@ def biharmonic(pixels: Picture, known: Mask) -> Picture:
 
 
 def bicubic(pixels: Picture, known: Mask) -> Picture:
-    """Cubic splines through known pixels on a regular grid, such as every second row.
+    """Bicubic interpolation: cubic splines through known pixels on a regular grid, such as every second row.
 
     Raises:
         ValueError: the known pixels are not all crossings of evenly spaced rows and columns.
@@ -64,3 +67,10 @@ def bicubic(pixels: Picture, known: Mask) -> Picture:
 
 def _keep_known(filled: NDArray[np.float64], pixels: Picture, known: Mask) -> Picture:
     return np.where(known[..., None], pixels, filled.round().clip(0, 255)).astype(np.uint8)
+
+
+BASELINES: dict[str, Callable[[Picture, Mask], Picture]] = {
+    "telea": telea,
+    "biharmonic": biharmonic,
+    "bicubic": bicubic,
+}

@@ -1,4 +1,4 @@
-"""Confidence intervals of means by resampling (Efron 1979): what other sets of such pictures would have given."""
+"""Bootstrap confidence intervals of means over pictures (Efron 1979)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 RESAMPLES = 2000
 LEVEL = 0.95
 SEED = 0
-CHUNK = 2**22  # drawn indices that are held at once
+CHUNK = 2**22  # drawn indices in memory together
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over pictures with its interval, which one picture does not give."""
+    """A mean over pictures with its interval; None for a single picture."""
 
     mean: float
     low: float | None = None
@@ -24,7 +24,7 @@ class Estimate:
 def estimate(values: Sequence[float]) -> Estimate:
     """The mean of at least one value, and its percentile interval of LEVEL; the same for the same values.
 
-    The interval takes values that occurred, so that infinite ones (PSNR of equal pictures) do no harm.
+    The interval takes values that occurred, so infinite ones (PSNR of equal pictures) are allowed.
     """
     array = np.asarray(values, np.float64)
     if len(array) == 1:

@@ -1,28 +1,28 @@
-"""Measuring whole sets of fills: one row of numbers for each fill, and what they say of each method and mask."""
+"""Evaluation of sets of fills: a row of metrics for each fill, and a summary for each method and kind of mask."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from repaint.data.masks import Mask
 from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.evaluation.bootstrapping import Estimate, estimate
-from repaint.evaluation.distances import (
-    Features,
-    RealPictures,
-    estimate_kernel_distance,
-    frechet_distance,
-    kernel_distance,
+from repaint.evaluation.feature_space import ReferencePictures
+from repaint.evaluation.metrics import (
+    METRICS,
+    Fills,
+    Sample,
+    SetFeatures,
+    load_networks,
+    measure_picture,
+    measure_sample,
+    measure_set,
+    select_metrics,
 )
-from repaint.evaluation.metrics import METRICS, measure, mirrored_half_difference
-from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
-from repaint.evaluation.sources import AnyFill, Pixels, Source
-from repaint.visual.contact_sheets import spread
+from repaint.evaluation.sources import AnyFill, Source
 
-EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid", "mirrored")
 BINS = 10  # of the hole's share of a picture
 FEWEST_FOR_DISTANCES = 2
 
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Bin:
-    """Pictures whose hole has a share from `low` to `high` (not included, but for 1)."""
+    """Pictures whose hole has a share from `low` to `high` (exclusive, except for 1)."""
 
     low: float
     high: float
@@ -63,17 +63,17 @@ class Summary:
 
 
 @dataclass
-class Meter:
-    """What measures fills.
+class Evaluator:
+    """Computes the selected metrics of fills.
 
     Args:
-        extras: of EXTRAS, what to measure beside what needs no weights.
+        extras: keys of `metrics.EXTRAS`, to compute beside the metrics that always are.
         weights: folder of the files of `perceptual.WEIGHTS`.
         device: for the networks.
-        reference: folder of real pictures, all of one size, to compare the sets of fills with (`kernel`).
+        reference: folder of real pictures, all of one size, to compare the sets of fills with (`kernel`, `frechet`).
 
     Raises:
-        ConfigError, CheckpointError: weights or a library are missing, or not what they should be.
+        ConfigError, CheckpointError: weights or a library are missing, or not the expected ones.
         DataError: the reference has too few pictures, or they are not of one size.
     """
 
@@ -83,76 +83,58 @@ class Meter:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        nets = [name.removeprefix("lpips_") for name in self.extras if name.startswith("lpips_")]
-        self._lpips = {net: load_lpips(net, self.weights, self.device) for net in nets}
-        wanted = {"fid", "kid"} & set(self.extras)
-        self._inception = InceptionFeatures(self.weights, self.device) if wanted else None
-        self._real = None if self.reference is None else RealPictures(self.reference)
+        self._metrics = select_metrics(self.extras, with_reference=self.reference is not None)
+        self._networks = load_networks(self._metrics, self.weights, self.device)
+        self._reference = None if self.reference is None else ReferencePictures(self.reference)
 
-    def measure(self, source: Source) -> tuple[list[Row], dict[str, Estimate]]:
-        """Rows of all fills, and the distances of the set of fills: `fid` and `kid` to the true pictures, `kernel`.
-
-        Pictures without a hole are left out.
+    def evaluate(self, source: Source) -> tuple[list[Row], dict[str, Estimate]]:
+        """Rows of all fills, and the metrics of the whole set; pictures without a hole are left out.
 
         Raises:
             DataError: a file is unreadable or does not fit, or no picture has a hole.
         """
-        rows, features, described = [], _FeatureSets(), []
+        rows: list[Row] = []
+        features = SetFeatures(reference=None if self._reference is None else self._reference.features)
+        pictures = 0
         for pair, fills in source.cases:
             truth, known = source.read(pair)
             if known.all():
                 continue
-            pictures = [fill.read(truth, known) for fill in fills]
-            for number, values in enumerate(self._measure_fills(truth, known, fills, pictures, pair)):
-                rows.append(Row(source.method, source.mask, pair.name, number, float((~known).mean()), values))
-            if self._inception is not None:
-                features.truth.append(self._inception([truth]))
-                features.fills += [self._inception([pixels]) for pixels in pictures]
-            if self._real is not None:
-                described.append(self._real.describe(pictures, pair.name))
+            picture = Fills(truth, [fill.read(truth, known) for fill in fills], known)
+            hole_share = float((~known).mean())
+            for number, values in enumerate(self._measure(picture, fills, pair)):
+                rows.append(Row(source.method, source.mask, pair.name, number, hole_share, values))
+            self._collect(features, picture, pair)
+            pictures += 1
         if not rows:
             raise DataError(f"{source.origin}: no picture has a hole, there is nothing to measure")
-        distances = {key: Estimate(value) for key, value in features.distances(self.extras).items()}
-        if self._real is not None and len(described) >= FEWEST_FOR_DISTANCES:
-            distances["kernel"] = estimate_kernel_distance(described, self._real.features)
-        return rows, distances
+        return rows, measure_set(features, self._metrics) if pictures >= FEWEST_FOR_DISTANCES else {}
 
-    def _measure_fills(
-        self, truth: Pixels, known: Mask, fills: Sequence[AnyFill], pictures: Sequence[Pixels], pair: Pair
-    ) -> Iterator[dict[str, float]]:
-        several = len(pictures) > 1
-        diversity = float(spread([pixels[~known] for pixels in pictures]).mean()) if several else None
-        for fill, pixels in zip(fills, pictures, strict=True):
-            try:
-                values: dict[str, float | None] = {**measure(truth, pixels, known)}
-                values |= {f"lpips_{net}": lpips_distance(lpips, truth, pixels) for net, lpips in self._lpips.items()}
-            except DataError as error:
-                raise DataError(f"{pair.picture}: {error}") from None
-            if "mirrored" in self.extras:
-                values["mirrored"] = mirrored_half_difference(pixels)
-            values |= {"diversity": diversity, "calls": fill.calls, "seconds": fill.seconds}
-            yield {metric.key: value for metric in METRICS if (value := values.get(metric.key)) is not None}
+    def _measure(self, picture: Fills, fills: Sequence[AnyFill], pair: Pair) -> Iterator[dict[str, float]]:
+        """The values of each fill, those of the picture included."""
+        try:
+            shared = measure_picture(picture, self._metrics)
+            for fill, pixels in zip(fills, picture.fills, strict=True):
+                sample = Sample(picture.truth, pixels, picture.known, fill.calls, fill.seconds, self._networks)
+                yield shared | measure_sample(sample, self._metrics)
+        except DataError as error:
+            raise DataError(f"{pair.picture}: {error}") from None
 
-
-@dataclass
-class _FeatureSets:
-    truth: list[Features] = field(default_factory=list)
-    fills: list[Features] = field(default_factory=list)
-
-    def distances(self, extras: Sequence[str]) -> dict[str, float]:
-        if len(self.truth) < FEWEST_FOR_DISTANCES:
-            return {}
-        sets = np.concatenate(self.fills), np.concatenate(self.truth)
-        kinds = {"fid": frechet_distance, "kid": kernel_distance}
-        return {name: distance(*sets) for name, distance in kinds.items() if name in extras}
+    def _collect(self, features: SetFeatures, picture: Fills, pair: Pair) -> None:
+        inception = self._networks.get("inception")
+        if inception is not None:
+            features.inception_truth.append(inception([picture.truth]))
+            features.inception_fills.append(np.concatenate([inception([pixels]) for pixels in picture.fills]))
+        if self._reference is not None:
+            features.in_space.append(self._reference.describe(picture.fills, pair.name))
 
 
-def summarize(rows: Sequence[Row], distances: dict[str, Estimate]) -> Summary:
-    """What the rows of one method and mask say.
+def summarize(rows: Sequence[Row], of_set: dict[str, Estimate]) -> Summary:
+    """Means over pictures for one method and mask.
 
     Args:
         rows: at least one.
-        distances: between sets.
+        of_set: metrics of the whole set.
     """
     first = rows[0]
     pictures = _by_picture(rows)
@@ -167,7 +149,7 @@ def summarize(rows: Sequence[Row], distances: dict[str, Estimate]) -> Summary:
         len(pictures),
         len(rows),
         float(np.mean([group[0].hole_share for group in pictures])),
-        _estimates(pictures) | distances,
+        _estimates(pictures) | of_set,
         bins,
     )
 
@@ -184,6 +166,6 @@ def _by_picture(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _estimates(pictures: Sequence[Sequence[Row]]) -> dict[str, Estimate]:
-    """Of each measure that every fill has."""
+    """Of each metric that every fill has."""
     common = [m.key for m in METRICS if all(m.key in row.values for group in pictures for row in group)]
     return {key: estimate([float(np.mean([row.values[key] for row in g])) for g in pictures]) for key in common}

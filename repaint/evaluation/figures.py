@@ -1,4 +1,4 @@
-"""Which numbers of a comparison stand in which panel of its figures; `repaint.visual` draws them."""
+"""Panels of the comparison figures: quality against network calls and hole size; `repaint.visual` draws them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from repaint.evaluation.comparison import Summary
 from repaint.evaluation.metrics import METRICS, Metric
 from repaint.visual.comparison_figure import Mark, Panel
 
-SHOWN = ("lpips_alex", "psnr_hole", "ssim_hole", "kernel")  # a line of panels each, as far as they were measured
+SHOWN = ("lpips_alex", "psnr_hole", "ssim_hole", "kernel")  # a line of panels each, if measured
 Rows = list[list[Panel]]
-Marks = dict[str, list[tuple[str, float, Mapping[str, Estimate]]]]  # by mask: method, x, measures
+Marks = dict[str, list[tuple[str, float, Mapping[str, Estimate]]]]  # by mask: method, x, metrics
 
 
 def cost_panels(summaries: Sequence[Summary]) -> Rows:
-    """Quality against network calls: a line for each measure, a column for each mask under which calls differ.
+    """Quality against network calls: a line for each metric, a column for each mask under which calls differ.
 
-    If there is one mask only, its measures stand side by side. Empty if there is none.
+    If there is one mask only, its metrics are side by side. Empty if there is none.
     """
     marks: Marks = {}
     for summary in summaries:
@@ -49,7 +49,7 @@ def _panel(mask: str, metric: Metric, group: Sequence[tuple[str, float, Mapping[
 
 
 def _mark(name: str, x: float, estimate: Estimate | None) -> Mark | None:
-    """None for what has no place in a figure."""
+    """None for a value that is missing or infinite."""
     if estimate is None or not math.isfinite(estimate.mean):
         return None
     low, high = (

@@ -1,8 +1,7 @@
-"""Measures by networks trained on photographs: LPIPS, and the features of FID and KID.
+"""Perceptual metrics by networks trained on photographs: LPIPS, and the Inception features of FID and KID.
 
-Their weights are read from files of a folder and never downloaded. Libraries give what they can give without a
-download: torchmetrics the calibrated heads of LPIPS (its own LPIPS fetches the backbone), torch-fidelity the Inception
-network as FID defines it.
+Weights are read from a folder and never downloaded. Libraries contribute what needs no download: torchmetrics the
+calibrated heads of LPIPS (its own LPIPS downloads the backbone), torch-fidelity the Inception network of FID.
 """
 
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ WEIGHTS = {  # file names, and where the files come from
     ),
 }
 
-# Of ImageNet on the scale -1..1, as LPIPS has them.
+# Of ImageNet on the scale -1..1, with the digits of LPIPS.
 _MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
@@ -57,7 +56,7 @@ def alexnet_features() -> nn.Sequential:
 
 
 def vgg16_features() -> nn.Sequential:
-    """The convolutions of VGG16 (Simonyan and Zisserman 2015) up to the last that LPIPS sees, numbered likewise."""
+    """The convolutions of VGG16 (Simonyan and Zisserman 2015) up to the last layer of LPIPS, numbered likewise."""
     layers: list[nn.Module] = []
     inputs = 3
     for outputs, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
@@ -68,7 +67,7 @@ def vgg16_features() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-_BACKBONES = {  # the layers that LPIPS sees, and the side of the smallest picture of which something reaches the last
+_BACKBONES = {  # the layers that LPIPS compares, and the side of the smallest picture with an output at the last
     "alex": (alexnet_features, (1, 4, 7, 9, 11), 31),
     "vgg": (vgg16_features, (3, 8, 15, 22, 29), 16),
 }
@@ -77,8 +76,8 @@ _BACKBONES = {  # the layers that LPIPS sees, and the side of the smallest pictu
 class LPIPS(nn.Module):
     """Learned perceptual distance of two pictures (Zhang et al. 2018), version 0.1.
 
-    The features after five layers of a classifier, scaled to unit length at each place; their squared differences,
-    weighted per channel by what people find different, are averaged over places and summed over layers.
+    Equation 1: the features after five layers of a classifier, scaled to unit length at each place; their squared
+    differences, with channel weights fitted to human judgements, are averaged over places and summed over layers.
 
     Args:
         net: "alex" or "vgg".
@@ -116,7 +115,7 @@ def _to_unit_length(x: Tensor) -> Tensor:
 
 
 def load_lpips(net: str, folder: str, device: torch.device) -> LPIPS:
-    """LPIPS with the backbone of torchvision's file in a folder (see WEIGHTS) and the heads that torchmetrics brings.
+    """LPIPS with the backbone of torchvision's file in a folder (see WEIGHTS) and the heads in torchmetrics.
 
     Raises:
         ConfigError: the file is not there, or torchmetrics is not installed.
@@ -161,7 +160,7 @@ def lpips_distance(network: LPIPS, first: NDArray[np.uint8], second: NDArray[np.
 
 
 class InceptionFeatures:
-    """Features float64 [N, 2048] for FID and KID, from pictures uint8 [H, W, 3].
+    """Inception features float64 [N, 2048] of pictures uint8 [H, W, 3], for FID and KID.
 
     Args:
         folder: of the weights file (see WEIGHTS).
@@ -180,7 +179,7 @@ class InceptionFeatures:
             raise missing_extra(
                 "FID", "torch-fidelity, and a torchvision that was built for the installed torch,", "perceptual"
             ) from None
-        read_checkpoint(path)  # the library would run whatever code a file holds; only plain weights get past this
+        read_checkpoint(path)  # the library would run any code in the file; this lets only plain weights pass
         try:
             network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=path)
         except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Files and tables of measures for the methods that are compared."""
+"""Report of a comparison: CSV, JSON, Markdown and LaTeX tables of metrics, methods by masks."""
 
 import csv
 import io
@@ -8,45 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from repaint.data.masks import Mask
 from repaint.evaluation.bootstrapping import LEVEL, RESAMPLES, SEED, Estimate
 from repaint.evaluation.comparison import Row, Summary
-from repaint.evaluation.metrics import METRICS, Metric, Pixels, hole_psnr, hole_ssim
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Means over a set of pictures: PSNR in dB and SSIM, both over the hole."""
-
-    psnr: float
-    ssim: float
-
-
-def score(truths: Sequence[Pixels], fills: Sequence[Pixels], masks: Sequence[Mask]) -> Scores:
-    """Measure fills against their truths; see `hole_psnr` and `hole_ssim`."""
-    triples = list(zip(truths, fills, masks, strict=True))
-    psnr = np.mean([hole_psnr(*triple) for triple in triples])
-    ssim = np.mean([hole_ssim(*triple) for triple in triples])
-    return Scores(float(psnr), float(ssim))
-
-
-def mean_fill(fills: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Mean of several fills of one picture, the estimate that PSNR rewards: float64, not rounded."""
-    mean: NDArray[np.float64] = np.mean([pixels.astype(np.float64) for pixels in fills], axis=0)
-    return mean
+from repaint.evaluation.metrics import METRICS, Metric
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; its text ends with a line break."""
+    """Markdown table that ends with a line break."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """One line for each fill, with a column for each measure that any has."""
+    """CSV with a line for each fill, and a column for each metric that any fill has."""
     keys = [metric.key for metric in METRICS if any(metric.key in row.values for row in rows)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -58,7 +32,7 @@ def csv_table(rows: Sequence[Row]) -> str:
 
 
 def summary_json(summaries: Sequence[Summary]) -> str:
-    """All means with their intervals; what is infinite (PSNR of equal pictures) or unknown is null."""
+    """JSON of all means with their intervals; null for infinite (PSNR of equal pictures) and unknown values."""
     tree = {
         "intervals": {"kind": "bootstrap over pictures", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
         "metrics": {metric.key: {"title": metric.title, "better": metric.better} for metric in METRICS},
@@ -77,14 +51,14 @@ def _finite(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Table:
-    """One measure: methods (rows) by masks (columns)."""
+    """One metric: methods (rows) by masks (columns)."""
 
     metric: Metric
     masks: list[str]
     rows: list[tuple[str, list[Estimate | None]]]
 
     def is_best(self, estimate: Estimate, column: int) -> bool:
-        """Whether a value is the best of several in its column, as far as the digits tell."""
+        """Whether a value is the best of several in its column, in the digits shown."""
         values = [cells[column].mean for _, cells in self.rows if cells[column] is not None]  # type: ignore[union-attr]
         if self.metric.better is None or len(values) < 2:
             return False
@@ -95,7 +69,7 @@ class _Table:
         return f"{value:.{self.metric.digits}f}"
 
     def cells(self, form: Callable[["_Table", Estimate], str], bold: str) -> Iterator[list[str]]:
-        """Lines of texts: the method, then a cell for each mask."""
+        """Rows of texts: the method, then a cell for each mask."""
         for method, estimates in self.rows:
             texts = []
             for column, estimate in enumerate(estimates):
@@ -123,7 +97,7 @@ def _with_interval(table: _Table, estimate: Estimate) -> str:
 
 
 def markdown_tables(summaries: Sequence[Summary]) -> str:
-    """A table for each measure, methods by masks as in the paper, with intervals; the best of a column is bold."""
+    """Markdown tables with intervals, one for each metric, methods by masks as in the paper; the best are bold."""
     parts = [_counts(summaries)]
     for table in _tables(summaries):
         better = f" ({table.metric.better} is better)" if table.metric.better else ""
@@ -146,7 +120,7 @@ def _range(numbers: Sequence[int]) -> str:
 
 
 def latex_table(summaries: Sequence[Summary]) -> str:
-    """One booktabs tabular, methods by masks as in the paper, a group of lines for each measure; the best is bold."""
+    """LaTeX table (booktabs), methods by masks as in the paper, a group of lines for each metric; the best is bold."""
     tables = list(_tables(summaries))
     masks = tables[0].masks
     arrows = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", None: ""}

@@ -1,4 +1,4 @@
-"""What is compared: pictures, their masks and fills, found by a run's configuration or in folders of any method."""
+"""Pictures, masks and fills to evaluate, from the configuration of a run or from folders of any method."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,28 +18,27 @@ from repaint.data.images import decode, to_rgb
 from repaint.data.masks import Mask, MaskRule
 from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
 from repaint.errors import ConfigError, DataError
-from repaint.evaluation.baselines import bicubic, biharmonic, telea
+from repaint.evaluation.baselines import BASELINES
 from repaint.inference.inputs import build_folders, build_pairs, build_reading, result_names
 from repaint.inference.manifest import MANIFEST, manifest_path, read_manifest
 from repaint.pipeline.process import describe_schedule
 
 Pixels = NDArray[np.uint8]
-BASELINES: dict[str, Callable[[Pixels, Mask], Pixels]] = {"telea": telea, "biharmonic": biharmonic, "bicubic": bicubic}
 
 
 @dataclass(frozen=True)
 class Fill:
-    """A filled picture in a file, with what it cost, if that is known."""
+    """A filled picture in a file, with its cost in network calls and seconds, None if unknown."""
 
     path: str
     calls: float | None = None
     seconds: float | None = None
 
     def read(self, truth: Pixels, _known: Mask) -> Pixels:
-        """uint8 [H, W, 3], as the truth.
+        """The picture, uint8 [H, W, 3].
 
         Raises:
-            DataError: it is unreadable, or of another shape.
+            DataError: it is unreadable, or its shape is not that of the truth.
         """
         shape = truth.shape
         pixels = np.asarray(to_rgb(decode(self.path)))
@@ -51,14 +50,18 @@ class Fill:
 
 @dataclass(frozen=True)
 class ClassicalFill:
-    """A fill made by a classical method when it is asked for."""
+    """A fill by a classical method, computed on reading."""
 
     method: Callable[[Pixels, Mask], Pixels]
     calls: None = None
     seconds: None = None
 
     def read(self, truth: Pixels, known: Mask) -> Pixels:
-        """See `Fill.read`; ConfigError if the method's library is missing, or it cannot fill such a hole."""
+        """The fill, uint8 [H, W, 3].
+
+        Raises:
+            ConfigError: the method's library is missing, or it cannot fill such a hole.
+        """
         try:
             return self.method(truth, known)
         except ValueError as error:
@@ -70,14 +73,14 @@ AnyFill = Fill | ClassicalFill
 
 @dataclass(frozen=True)
 class Source:
-    """The fills of a set of pictures by one method under one kind of mask.
+    """Fills of a set of pictures by one method under one kind of mask.
 
     Attributes:
         method, mask: row and column of the tables.
-        origin: what the user named, for messages.
-        reading: how truth and masks are read.
+        origin: the path in the comparison, for messages.
+        reading: how true pictures and masks are read.
         cases: pictures with their fills.
-        missing: files of fills that are not there.
+        missing: expected files of fills that do not exist.
     """
 
     method: str
@@ -88,21 +91,21 @@ class Source:
     missing: list[str]
 
     def read(self, pair: Pair) -> tuple[Pixels, Mask]:
-        """Truth uint8 [H, W, 3] and mask bool [H, W], True = known, as the method got them."""
+        """Truth uint8 [H, W, 3] and mask bool [H, W], True = known, as the method received them."""
         photo, known = read_pair(pair, self.reading)
         return photo.pixels, known
 
 
 def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], allow_missing: bool) -> list[Source]:
-    """The sources of all entries.
+    """Find the sources of all entries of a comparison.
 
     Args:
-        entries: of a comparison.
+        entries: what to compare.
         overrides: of all configurations, before those of an entry.
         allow_missing: leave out pictures without all their fills.
 
     Raises:
-        RepaintError: files are missing, or two entries would stand in one place of the tables.
+        RepaintError: files are missing, or two entries have the same place in the tables.
     """
     sources: dict[tuple[str, str], Source] = {}
     for entry in entries:
@@ -110,8 +113,8 @@ def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], al
         twin = sources.setdefault((source.method, source.mask), source)
         if twin is not source:
             raise ConfigError(
-                f"{twin.origin} and {source.origin} are both called {source.method} under {source.mask}; "
-                f"give one a name of its own: NAME={source.origin}"
+                f"{twin.origin} and {source.origin} are both named {source.method} under {source.mask}; "
+                f"give one another name: NAME={source.origin}"
             )
         _check_found(source, allow_missing)
     return list(sources.values())
@@ -125,7 +128,7 @@ def _check_found(source: Source, allow_missing: bool) -> None:
         raise DataError(f"{source.origin}: nothing is finished yet (looked for {first}{' ...' if more else ''})")
     if not allow_missing:
         others = f" and {more} more" if more else ""
-        raise DataError(f"{first}{others}: no such result; finish the run, or --allow_missing to leave pictures out")
+        raise DataError(f"{first}{others}: no such result; finish the run, or leave pictures out with --allow_missing")
 
 
 def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
@@ -148,7 +151,7 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
 
 
 def _describe_method(config: Config) -> str:
-    """The schedule, in the paper's symbols."""
+    """Name of the schedule, in the paper's symbols."""
     preset = None if config.has_own_passes else config.schedule
     name = preset or ("DDIM" if config.use_ddim else "RePaint")
     return f"{name} ({describe_schedule(config)})"
@@ -179,7 +182,7 @@ def _from_folders(entry: ComparedConfig) -> Source:
 
 
 def _names_of(pair: Pair, names: Mapping[str, str]) -> list[str]:
-    """Of the fills of a picture, among the files of a folder by their stems."""
+    """Names of the fills of a picture: `photo`, or `photo_0`, `photo_1` ... among the names by their stems."""
     stem = stem_of(pair.name)
     if stem in names:
         return [names[stem]]
@@ -188,14 +191,14 @@ def _names_of(pair: Pair, names: Mapping[str, str]) -> list[str]:
 
 @dataclass
 class _Found:
-    """Fills of pictures while they are looked for."""
+    """Fills of pictures, and the expected files that do not exist."""
 
     fills: dict[Pair, list[Fill]]
     missing: list[str] = field(default_factory=list)
     _incomplete: set[Pair] = field(default_factory=set)
 
     def add(self, pair: Pair, path: str, exists: bool, cost: Mapping[str, Any]) -> None:
-        """Take in a fill that should be at `path`."""
+        """Register a fill that is expected at `path`."""
         if exists:
             self.fills[pair].append(Fill(path, cost.get("nfe"), cost.get("seconds")))
         else:
@@ -209,7 +212,7 @@ class _Found:
 
 
 def _read_costs(manifests: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """Network calls and seconds by the name of the result, as far as manifests tell."""
+    """Network calls and seconds by the name of the result, where manifests specify them."""
     return {
         line["name"]: {key: line[key] for key in ("nfe", "seconds") if isinstance(line.get(key), int | float)}
         for manifest in manifests

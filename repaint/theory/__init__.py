@@ -1,1 +1,1 @@
-"""Exact laws of the sampler for normal data, and the search for schedules by them."""
+"""Theory: exact laws of the sampler for Gaussian data, and the search for schedules based on them."""

@@ -1,9 +1,9 @@
-"""Pictures and masks as a schedule meets them: covariances of small fields at several scales, and pieces of masks.
+"""Multi-scale Gaussian model of pictures and masks: covariances of small fields at scales 1, 2, 4 ..., pieces of masks.
 
-The noise of a diffusion process has the same variance in each pixel. What is s pixels wide is therefore seen with s^2
-times the signal-to-noise ratio of one pixel, and settles at higher noise the larger the pictures are: a small picture
-cannot stand for a large one. So a picture is taken apart into fields of SIDE x SIDE block means at scales 1, 2, 4 ...
-as long as they fit into it. Means of s x s pixels, times s, have the noise of a single pixel.
+The noise of a diffusion process has the same variance in each pixel. A structure s pixels wide therefore has s^2 times
+the signal-to-noise ratio of one pixel, and is determined at higher noise the larger the pictures are: a small picture
+is no model of a large one. So a picture is split into fields of SIDE x SIDE block means at scales 1, 2, 4 ... as long
+as they fit into it. Means of s x s pixels, times s, have the noise of a single pixel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from repaint.data.masks import Mask
 from repaint.theory.gaussian_law import Array, Flags, frequencies, power_law, stationary_covariance
 
 SIDE = 8
-OPEN_SHARE = (1 / 16, 15 / 16)  # of known pixels in a piece of a mask that is worth filling
-RIDGE = 1e-4  # variance of the rounding to 8 bits and of what else no network can know
-STEEPEST = 5.0  # exponent of a spectrum whose covariances are still far from singular
-VARIANCE = 0.25  # of pictures known by their spectrum alone
+KNOWN_SHARE = (1 / 16, 15 / 16)  # least and most of a piece of a mask
+RIDGE = 1e-4  # variance of the rounding to 8 bits and of other unpredictable detail
+STEEPEST = 5.0  # largest exponent of a spectrum, with covariances still far from singular
+VARIANCE = 0.25  # of a pixel, where only the spectrum is specified
 Covariances = dict[int, Array]
 
 
 @dataclass(frozen=True)
 class Field:
-    """Small pictures to design for.
+    """Gaussian random field at one scale, with the masks to design a schedule for.
 
     Attributes:
         covariance: [D, D].
@@ -36,7 +36,7 @@ class Field:
 
 
 def scales_of(size: int) -> list[int]:
-    """Scales at which a picture of `size` x `size` pixels is looked at: 1, 2, 4 ... as long as a field fits in."""
+    """Scales of the fields of a picture of `size` x `size` pixels: 1, 2, 4 ... as long as a field fits in."""
     return [2**power for power in range((size // SIDE).bit_length())]
 
 
@@ -45,7 +45,7 @@ def spectral_covariances(size: int, exponent: float, variance: float = VARIANCE)
 
     Args:
         size: height and width of the pictures.
-        exponent: from 0 to STEEPEST; natural pictures have about 2, smooth ones 3 and more.
+        exponent: from 0 to STEEPEST; natural images have about 2, smooth ones 3 and more.
         variance: of a pixel.
     """
     power = power_law(size, exponent, variance)
@@ -53,7 +53,7 @@ def spectral_covariances(size: int, exponent: float, variance: float = VARIANCE)
 
 
 def _pass_band(size: int, scale: int) -> Array:
-    """What means of blocks, times the scale, leave of a power spectrum [size, size]."""
+    """Transfer function [size, size] of block means times the scale, for power spectra."""
     block = np.zeros(size)
     block[:scale] = scale**-0.5
     across = np.abs(np.fft.fft(block)) ** 2
@@ -61,10 +61,10 @@ def _pass_band(size: int, scale: int) -> Array:
 
 
 def picture_covariances(pictures: Array) -> Covariances:
-    """Covariances [D, D] by scale of pictures [N, size, size] with values in [-1, 1].
+    """Covariances [D, D] by scale, estimated from pictures [N, size, size] with values in [-1, 1].
 
-    Few pictures tell little of the largest scale. So the covariance of pictures with the same variance and slope of the
-    spectrum is counted in, with the weight of D windows (the mean of an inverse Wishart posterior).
+    Few pictures determine little at the largest scale. So the estimate is shrunk to the covariance of pictures with the
+    same variance and spectral slope, with the weight of D windows (the mean of an inverse Wishart posterior).
     """
     prior = spectral_covariances(pictures.shape[1], spectral_exponent(pictures), float(pictures.var()))
     found = {}
@@ -77,11 +77,11 @@ def picture_covariances(pictures: Array) -> Covariances:
 
 
 def spectral_exponent(pictures: Array) -> float:
-    """Exponent p of the law 1 / f^p nearest to the power spectrum of pictures [N, size, size]; from 0 to STEEPEST."""
+    """Spectral slope: exponent p of the law 1 / f^p fitted to the power of pictures [N, size, size], 0 to STEEPEST."""
     size = pictures.shape[1]
-    fade = np.hanning(size + 2)[1:-1]  # pictures do not go on at their edges
+    fade = np.hanning(size + 2)[1:-1]  # pictures are not periodic
     power = np.zeros((size, size))
-    for picture in pictures:  # one at a time, as the transforms of all would fill the memory
+    for picture in pictures:  # one at a time: the transforms of all would fill the memory
         power += np.abs(np.fft.fft2((picture - picture.mean()) * fade[:, None] * fade)) ** 2
     frequency = frequencies(size)
     used = (frequency >= 2) & (frequency < size / 2) & (power > 0)
@@ -92,7 +92,7 @@ def spectral_exponent(pictures: Array) -> float:
 
 
 def _block_means(pictures: Array, scale: int) -> Array:
-    """[N, size // scale, size // scale]; what does not fill a block at the lower and right edge is left out."""
+    """[N, size // scale, size // scale]; incomplete blocks at the lower and right edge are left out."""
     count, size = len(pictures), pictures.shape[1] // scale
     blocks = pictures[:, : size * scale, : size * scale].reshape(count, size, scale, size, scale)
     return np.asarray(blocks.mean(axis=(2, 4)))
@@ -105,9 +105,9 @@ def _windows(pictures: Array, stride: int) -> Array:
 
 
 def make_fields(covariances: Mapping[int, Array], masks: Sequence[Mask]) -> list[Field]:
-    """The fields that masks [size, size], True = known, leave something to fill in.
+    """Fields in which masks [size, size], True = known, have both known and unknown pixels.
 
-    Of each mask and scale, the piece counts whose known share is nearest to a half.
+    Each mask contributes at each scale the piece whose known share is nearest to a half.
     """
     fields = []
     for scale, covariance in covariances.items():
@@ -119,9 +119,9 @@ def make_fields(covariances: Mapping[int, Array], masks: Sequence[Mask]) -> list
 
 
 def _piece(mask: Mask, scale: int) -> Flags | None:
-    """A window of the mask at a scale; a block of which half is known is known. None if nothing is open there."""
+    """A window of the mask at a scale; a block of which half is known is known. None if all or none of it is known."""
     windows = _windows(_block_means(mask[None].astype(np.float64), scale), SIDE // 2) >= 0.5
     shares = windows.mean(axis=1)
     best = int(np.abs(shares - 0.5).argmin())
-    least, most = OPEN_SHARE
+    least, most = KNOWN_SHARE
     return windows[best] if least <= shares[best] <= most else None

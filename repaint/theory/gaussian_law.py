@@ -1,14 +1,13 @@
-"""What RePaint does to data whose law is known: exact results, without a network and without sampling.
+"""Exact distribution of RePaint's output for Gaussian data: no network, no sampling.
 
-If pictures are normal, x0 ~ N(0, S), the perfect denoiser E[x0 | x_t] is a matrix. Then every operation of RePaint's
-Algorithm 1 is an affine map plus normal noise, and its output is normal too: given the known pixels k, the picture
-has mean `mean_map @ k` and a covariance that does not depend on k. Both follow from the list of times (`repaint_law`),
-and so does the truth (`conditional_law`). Where pictures are a mixture of normals, the perfect denoiser and the truth
-are known as well (`Mixture`), but RePaint's law is not.
+If pictures are normal, x0 ~ N(0, S), the optimal denoiser E[x0 | x_t] is a matrix (Wiener filter). Then every operation
+of RePaint's Algorithm 1 is an affine map plus normal noise, and its output is normal too: given the known pixels k, the
+picture has mean `mean_map @ k` and a covariance that does not depend on k. Both follow from the list of times
+(`repaint_law`); so does the true posterior (`conditional_law`).
 
-All arrays are float64, a picture is a vector [D], a mask bool [D] with True = known. Nothing here uses the sampler's
-formulas: a mistake there shall not be repeated here. abar [T] are the levels `cumprod(1 - betas)` of the trained
-process at the visited timesteps. Equations are those of Lugmayr et al. 2022 (RePaint) and Ho et al. 2020 (DDPM).
+All arrays are float64, a picture is a vector [D], a mask bool [D] with True = known. abar [T] are the levels
+`cumprod(1 - betas)` of the trained process at the visited timesteps. Equations are those of RePaint (Lugmayr et al.
+2022) and DDPM (Ho et al. 2020). The formulas are independent of the sampler's code, so that tests can compare the two.
 """
 
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ Variance = Literal["small", "large", "learned"]
 
 @dataclass(frozen=True)
 class Law:
-    """The normal law of D pixels given K known ones: N(mean_map @ k, covariance).
+    """Gaussian law of D pixels given K known ones: N(mean_map @ k, covariance).
 
     Attributes:
         mean_map: [D, K].
@@ -36,13 +35,13 @@ class Law:
     mean_map: Array
     covariance: Array
 
-    def of(self, pixels: Flags) -> "Law":
-        """The law of some of the pixels, bool [D]."""
+    def marginal(self, pixels: Flags) -> "Law":
+        """Marginal law of some of the pixels, bool [D]."""
         return Law(self.mean_map[pixels], self.covariance[np.ix_(pixels, pixels)])
 
 
 def power_law_covariance(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
-    """Covariance [side^2, side^2] of a periodic random field of the spectrum `power_law`."""
+    """Covariance [side^2, side^2] of a periodic Gaussian random field with the spectrum `power_law`."""
     return stationary_covariance(power_law(side, exponent, variance), side)
 
 
@@ -54,15 +53,15 @@ def power_law(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
 
     Args:
         side: height and width of the field.
-        exponent: of the spectrum; natural pictures have 2 to 3.
-        variance: of each pixel. The default is that of even values in [-1, 1], the range of pictures.
+        exponent: of the spectrum; natural images have 2 to 3.
+        variance: of each pixel. The default is that of uniform values in [-1, 1], the range of pictures.
     """
     power = 1 / (frequencies(side) ** exponent + 0.5**exponent)
     return np.asarray(variance / power.mean() * power)
 
 
 def frequencies(side: int) -> Array:
-    """Frequency of each coefficient of a Fourier transform of [side, side] pixels, in periods per side."""
+    """Frequencies [side, side] of the Fourier transform of [side, side] pixels, in periods per side."""
     waves = np.fft.fftfreq(side, 1 / side)
     return np.asarray(np.hypot(waves[:, None], waves))
 
@@ -75,7 +74,7 @@ def stationary_covariance(power: Array, side: int, stride: int = 1) -> Array:
 
 
 def conditional_law(covariance: Array, known: Flags) -> Law:
-    """The truth: the law of the unknown pixels given the known ones, for pictures N(0, covariance)."""
+    """True posterior: the law of the unknown pixels given the known ones, for pictures N(0, covariance)."""
     cross = covariance[np.ix_(~known, known)]
     mean_map = np.asarray(np.linalg.solve(covariance[np.ix_(known, known)], cross.T).T, np.float64)
     spread: Array = covariance[np.ix_(~known, ~known)] - mean_map @ cross.T
@@ -83,7 +82,7 @@ def conditional_law(covariance: Array, known: Flags) -> Law:
 
 
 def denoiser(covariance: Array, abar: float) -> Array:
-    """The matrix [D, D] that takes x_t to E[x0 | x_t], for pictures N(0, covariance)."""
+    """Optimal denoiser (Wiener filter): the matrix [D, D] from x_t to E[x0 | x_t], for pictures N(0, covariance)."""
     noisy = abar * covariance + (1 - abar) * np.eye(len(covariance))
     return np.asarray(abar**0.5 * np.linalg.solve(noisy, covariance).T)
 
@@ -95,29 +94,29 @@ def repaint_law(
     abar: Array,
     *,
     inject: bool = True,
-    step: "ReverseStep | None" = None,
+    step: "StepLaw | None" = None,
 ) -> Law:
-    """The law of what RePaint returns for pictures N(0, covariance), with the perfect denoiser.
+    """Exact law of RePaint's output (Algorithm 1) for pictures N(0, covariance), with the optimal denoiser.
 
-    As in the published code, the known part enters at the start of each step down but the very first.
+    As in the published code, the known part is merged at the start of each step down except the very first.
 
     Args:
         covariance: [D, D] of the pictures.
         known: bool [D].
         times: schedule, see `repaint.schedule.get_schedule_jump`; steps up may be longer than one.
         abar: [T] levels of the visited timesteps, falling.
-        inject: False is sampling without known pixels: the mean is then 0.
-        step: kind of the reverse step; the default is DDPM's with the posterior's variance.
+        inject: whether known pixels are merged; without them the mean is 0.
+        step: kind of the reverse step; by default DDPM's with the posterior's variance.
 
     Returns:
         The law of all D pixels, before the known ones are pasted.
     """
     size, kept = len(covariance), np.flatnonzero(known)
     mean_map, spread = np.zeros((size, len(kept))), np.eye(size)
-    steps = {t: (step or ReverseStep()).at(covariance, abar, t) for t in set(times) if t >= 0}
+    steps = {t: (step or StepLaw()).at(covariance, abar, t) for t in set(times) if t >= 0}
     for number, (t, s) in enumerate(pairwise(times)):
         if s > t:
-            share = abar[s] / abar[t]  # DDPM equation 4 for the stretch from t to s
+            share = abar[s] / abar[t]  # Algorithm 1 line 10: DDPM equation 4, from t to s
             mean_map, spread = share**0.5 * mean_map, share * spread + (1 - share) * np.eye(size)
             continue
         if inject and number > 0:  # RePaint equation 8a: N(sqrt(abar) x0, (1 - abar) I), independent of the rest
@@ -130,12 +129,12 @@ def repaint_law(
 
 
 @dataclass(frozen=True)
-class ReverseStep:
-    """A kind of reverse step (RePaint equation 8b) with the perfect denoiser.
+class StepLaw:
+    """Law of a reverse step (RePaint equation 8b) with the optimal denoiser: DDPM's or DDIM's.
 
     Attributes:
-        variance: of DDPM's step: the posterior's ("small"), the forward step's ("large", DDPM section 3.2), or what
-            fits best in between ("learned"), as a network learns it (IDDPM equation 15).
+        variance: of DDPM's step: the posterior's ("small"), the forward step's ("large", DDPM section 3.2), or the
+            optimal one in between ("learned"), as a network learns it (IDDPM equation 15).
         eta: of DDIM's step (Song et al. 2021, equations 12 and 16) instead; None for DDPM's.
     """
 
@@ -143,13 +142,13 @@ class ReverseStep:
     eta: float | None = None
 
     def at(self, covariance: Array, abar: Array, t: int) -> tuple[Array, float]:
-        """The matrix [D, D] and the variance of the step from t to t - 1."""
+        """Matrix [D, D] and variance of the step from t to t - 1: x_(t-1) = matrix x_t + variance^1/2 noise."""
         clean = denoiser(covariance, abar[t])
         if t == 0:
             return clean, 0.0
         before, alpha = float(abar[t - 1]), float(abar[t] / abar[t - 1])
-        # Bayes' rule: x_{t-1} given x0 has mean sqrt(abar_{t-1}) x0 and variance 1 - abar_{t-1}, and it is seen through
-        # x_t = sqrt(alpha) x_{t-1} + sqrt(1 - alpha) noise. Precisions add up.
+        # Bayes' rule: x_{t-1} given x0 has mean sqrt(abar_{t-1}) x0 and variance 1 - abar_{t-1}, and it is observed
+        # through x_t = sqrt(alpha) x_{t-1} + sqrt(1 - alpha) noise (DDPM equation 7). Precisions add up.
         small = 1 / (1 / (1 - before) + alpha / (1 - alpha))
         of_clean = small * before**0.5 / (1 - before)
         identity = np.eye(len(covariance))
@@ -159,14 +158,14 @@ class ReverseStep:
             return before**0.5 * clean + max(0.0, 1 - before - variance) ** 0.5 * to_noise, variance
         matrix = of_clean * clean + small * alpha**0.5 / (1 - alpha) * identity
         if self.variance == "learned":
-            # What x0 leaves open given x_t adds to the posterior's variance, on average over the pixels.
-            left_open = np.trace(covariance - abar[t] ** 0.5 * clean @ covariance) / len(covariance)
-            return matrix, min(small + of_clean**2 * float(left_open), 1 - alpha)
+            # The variance of x0 given x_t adds to the posterior's, on average over the pixels.
+            of_x0 = np.trace(covariance - abar[t] ** 0.5 * clean @ covariance) / len(covariance)
+            return matrix, min(small + of_clean**2 * float(of_x0), 1 - alpha)
         return matrix, 1 - alpha if self.variance == "large" else small
 
 
 def relative_distance(law: Law, truth: Law, known_covariance: Array) -> float:
-    """How far a law of the unknown pixels is from the truth, relative to the variance that the truth has.
+    """Squared 2-Wasserstein distance of a law of the unknown pixels to the truth, as a share of the true variance.
 
     (E |difference of the means|^2 + squared Bures distance of the covariances) / trace of the true covariance, where
     E is over known pixels N(0, known_covariance): the mean squared 2-Wasserstein distance of the normals, as a share.
@@ -182,45 +181,3 @@ def squared_bures(first: Array, second: Array) -> float:
     root = (vectors * values.clip(min=0) ** 0.5) @ vectors.T
     overlap = np.linalg.eigvalsh(root @ first @ root).clip(min=0) ** 0.5
     return float(np.trace(first) + np.trace(second) - 2 * overlap.sum())
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Pictures from a mixture of C normals.
-
-    Attributes:
-        shares: [C], sum 1.
-        means: [C, D].
-        covariances: [C, D, D].
-    """
-
-    shares: Array
-    means: Array
-    covariances: Array
-
-    def responsibilities(self, x: Array, abar: float = 1.0) -> Array:
-        """Probability [N, C] of each component given noisy pictures x_t [N, D]."""
-        logs = np.stack([self._log_density(x, c, abar) for c in range(len(self.shares))], axis=1)
-        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-    def denoise(self, x: Array, abar: float) -> Array:
-        """E[x0 | x_t] for noisy pictures x_t [N, D]."""
-        pairs = zip(self.means, self.covariances, strict=True)
-        guesses = [mean + (x - abar**0.5 * mean) @ denoiser(cov, abar).T for mean, cov in pairs]
-        return np.asarray(np.einsum("nc,cnd->nd", self.responsibilities(x, abar), np.stack(guesses)))
-
-    def given(self, known: Flags, values: Array) -> "Mixture":
-        """The law of the unknown pixels given the values [K] of the known ones: a mixture too."""
-        blocks = self.covariances[:, known][:, :, known]
-        shares = Mixture(self.shares, self.means[:, known], blocks).responsibilities(values[None])[0]
-        laws = [conditional_law(covariance, known) for covariance in self.covariances]
-        shifts = [law.mean_map @ (values - mean[known]) for law, mean in zip(laws, self.means, strict=True)]
-        return Mixture(shares, self.means[:, ~known] + np.stack(shifts), np.stack([law.covariance for law in laws]))
-
-    def _log_density(self, x: Array, c: int, abar: float) -> Array:
-        spread = abar * self.covariances[c] + (1 - abar) * np.eye(x.shape[1])
-        root = np.linalg.cholesky(spread)
-        whitened = np.linalg.solve(root, (x - abar**0.5 * self.means[c]).T)
-        logs = np.log(self.shares[c]) - np.log(np.diag(root)).sum() - 0.5 * (whitened**2).sum(axis=0)
-        return np.asarray(logs)

@@ -1,7 +1,7 @@
-"""How far a schedule's fills are from the truth, exactly and fast, for pictures N(0, covariance).
+"""Objective of the schedule search: distance of a schedule's fills to the true posterior, for Gaussian data.
 
-The same as `evaluation.oracle` says, for schedules whose jumps are single steps: as the known part is drawn afresh at
-the start of each step down, only the hole is a state, and passes that repeat are taken together by squaring.
+It equals `gaussian_law.repaint_law` for schedules whose jumps are single steps, but is faster: the known part is drawn
+afresh at the start of each step down, so only the hole is a state, and repeated passes are computed by squaring.
 """
 
 import math
@@ -12,30 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.theory.fields import Field
-from repaint.theory.gaussian_law import Array, Flags, Law, ReverseStep, conditional_law, relative_distance, repaint_law
+from repaint.theory.gaussian_law import Array, Flags, Law, StepLaw, conditional_law, relative_distance, repaint_law
 
 Steps = list[tuple[Array, float]]
 
 
 @dataclass(frozen=True)
 class Affine:
-    """A step x -> matrix x + inner k + noise of covariance `noise`, on the hole's pixels x, with known pixels k.
+    """Affine Gaussian step x -> matrix x + known_map k + N(0, noise), for hole pixels x given known pixels k.
 
     Attributes:
         matrix: [H, H].
-        inner: [H, K].
+        known_map: [H, K].
         noise: [H, H].
     """
 
     matrix: Array
-    inner: Array
+    known_map: Array
     noise: Array
 
     def after(self, first: "Affine") -> "Affine":
-        """This step after another."""
+        """Composition: this step after another."""
         return Affine(
             self.matrix @ first.matrix,
-            self.matrix @ first.inner + self.inner,
+            self.matrix @ first.known_map + self.known_map,
             self.matrix @ first.noise @ self.matrix.T + self.noise,
         )
 
@@ -49,10 +49,10 @@ class Affine:
 
 
 class Objective:
-    """Distances of schedules to the truth.
+    """Predicted distances of schedules to the true posterior.
 
     Args:
-        fields: pictures and masks.
+        fields: model of pictures and masks.
         levels: [T_original] `cumprod(1 - betas)` of the trained process.
     """
 
@@ -63,9 +63,9 @@ class Objective:
             for number, field in enumerate(fields)
             for known in field.masks
         ]
-        self._known_steps: tuple[tuple[tuple[int, ...], ReverseStep] | None, list[Steps]] = (None, [])
+        self._cached_steps: tuple[tuple[tuple[int, ...], StepLaw] | None, list[Steps]] = (None, [])
 
-    def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: ReverseStep) -> float:
+    def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: StepLaw) -> float:
         """Geometric mean over fields and masks of the distance to the truth.
 
         Args:
@@ -77,12 +77,12 @@ class Objective:
         steps = self._steps(tuple(timesteps), step)
         return self._mean(lambda number, known: _law(known, abar, steps[number], passes))
 
-    def distance_of_times(self, timesteps: Sequence[int], times: Sequence[int], step: ReverseStep) -> float:
-        """The same for any list of times, by `repaint_law`, which takes longer."""
+    def distance_of_times(self, timesteps: Sequence[int], times: Sequence[int], step: StepLaw) -> float:
+        """`distance` for any list of times, by the slower `repaint_law`."""
         abar = self.levels[list(timesteps)]
 
         def law(number: int, known: Flags) -> Law:
-            return repaint_law(self.fields[number].covariance, known, times, abar, step=step).of(~known)
+            return repaint_law(self.fields[number].covariance, known, times, abar, step=step).marginal(~known)
 
         return self._mean(law)
 
@@ -93,35 +93,34 @@ class Objective:
         ]
         return math.exp(sum(logs) / len(logs))
 
-    def _steps(self, timesteps: tuple[int, ...], step: ReverseStep) -> list[Steps]:
-        """The reverse steps of each field. The last ones are kept, as most designs only differ in their passes."""
-        if self._known_steps[0] != (timesteps, step):
+    def _steps(self, timesteps: tuple[int, ...], step: StepLaw) -> list[Steps]:
+        """Reverse steps of each field; the last ones are cached, as most designs differ in their passes only."""
+        if self._cached_steps[0] != (timesteps, step):
             abar = self.levels[list(timesteps)]
             found = [[step.at(field.covariance, abar, t) for t in range(len(abar))] for field in self.fields]
-            self._known_steps = (timesteps, step), found
-        return self._known_steps[1]
+            self._cached_steps = (timesteps, step), found
+        return self._cached_steps[1]
 
 
 def _law(known: Flags, abar: Array, steps: Steps, passes: Sequence[int]) -> Law:
-    """The law of the hole."""
+    """Law of the hole pixels."""
     hole, last = ~known, len(abar) - 1
-    state = _down(hole, steps[last], 0.0, 1.0)  # the start is noise all over: nothing known enters
-    state = Affine(np.zeros_like(state.matrix), state.inner, state.noise + state.matrix @ state.matrix.T)
+    state = _down(hole, steps[last], 0.0, 1.0)  # pure noise at the start: no known pixels yet
+    state = Affine(np.zeros_like(state.matrix), state.known_map, state.noise + state.matrix @ state.matrix.T)
     for t in reversed(range(last)):
         if passes[t] > 1:
             share = abar[t + 1] / abar[t]
             down = _down(hole, steps[t + 1], abar[t + 1] ** 0.5, 1 - abar[t + 1])
-            up = Affine(
-                share**0.5 * np.eye(len(down.matrix)), np.zeros_like(down.inner), (1 - share) * np.eye(len(down.matrix))
-            )
+            identity = np.eye(len(down.matrix))
+            up = Affine(share**0.5 * identity, np.zeros_like(down.known_map), (1 - share) * identity)
             state = down.after(up).repeated(passes[t] - 1).after(state)
         state = _down(hole, steps[t], abar[t] ** 0.5, 1 - abar[t]).after(state)
-    return Law(state.inner, state.noise)
+    return Law(state.known_map, state.noise)
 
 
 def _down(hole: Flags, step: tuple[Array, float], scale: float, variance: float) -> Affine:
-    """A reverse step whose known part is drawn from N(scale k, variance)."""
+    """Reverse step on the hole, with the known part drawn from N(scale k, variance)."""
     matrix, noise = step
     rows = matrix[hole]
-    inner = rows[:, ~hole]
-    return Affine(rows[:, hole], scale * inner, variance * inner @ inner.T + noise * np.eye(len(rows)))
+    of_known = rows[:, ~hole]
+    return Affine(rows[:, hole], scale * of_known, variance * of_known @ of_known.T + noise * np.eye(len(rows)))

@@ -1,4 +1,4 @@
-"""Searching a schedule of a given cost: at random first, then by small changes to the best."""
+"""Schedule search at a given number of network calls: random search, then local search from the best designs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.diffusion.respacing import space_timesteps
-from repaint.theory.gaussian_law import ReverseStep, Variance
+from repaint.theory.gaussian_law import StepLaw, Variance
 from repaint.theory.objective import Objective
 
 MOST_STEPS = 80
 EXPONENTS = (0.8, 2.4)
 SURVIVORS = 3  # designs of the random search that are refined
-MOVES = 100  # of passes from one level to another that are tried in a round
+MOVES = 100  # of passes between two levels that a round tries
 
 
 @dataclass(frozen=True)
 class Design:
-    """A schedule of uneven steps and passes per level.
+    """Schedule with unevenly spaced steps and a number of passes for each level.
 
     Attributes:
         exponent: of the steps, in hundredths, see `respacing.space_timesteps`.
@@ -33,24 +33,24 @@ class Design:
 
     @property
     def calls(self) -> int:
-        """Network calls that it costs."""
+        """Network calls of the schedule."""
         return sum(self.passes)
 
     @property
     def respacing(self) -> str:
-        """For `timestep_respacing`."""
+        """Value of `timestep_respacing`."""
         return f"power{len(self.passes)}:{self.exponent / 100:g}"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the search may choose from.
+    """Constraints of the search.
 
     Attributes:
-        calls: network calls that a schedule costs, exactly.
-        fewest_steps: T at least, from 2 to the calls.
-        evenness: share of the calls that is spread evenly over the levels, from 0 (but 1 pass each) to 1.
-        etas: kinds of reverse steps, see `Design`; the first is that of the even design.
+        calls: network calls of each design, exactly.
+        fewest_steps: least T, from 2 to the calls.
+        evenness: share of the calls that is spread evenly over the levels, from 0 (1 pass each) to 1.
+        etas: reverse steps to try, see `Design`; the first is that of the even design.
     """
 
     calls: int
@@ -60,41 +60,41 @@ class Limits:
 
     @property
     def most_steps(self) -> int:
-        """T at most."""
+        """Largest T."""
         return max(self.fewest_steps, min(MOST_STEPS, self.calls // 2))
 
     def floor(self, steps: int) -> int:
-        """Passes that each level of T steps gets at least."""
+        """Least passes of each level of T = `steps` steps."""
         return max(1, int(self.evenness * (self.calls - 1) / (steps - 1)))
 
 
-Judge = Callable[[Design], float]
+Loss = Callable[[Design], float]
 
 
-def make_judge(objective: Objective, variance: Variance) -> Judge:
-    """The distance of designs, each worked out once; infinite where two steps fall on one timestep.
+def make_loss(objective: Objective, variance: Variance) -> Loss:
+    """Loss of the search: the predicted distance of a design, cached; infinite if two steps share a timestep.
 
     Args:
-        objective: pictures, masks and process.
-        variance: of DDPM's reverse step, see `oracle.ReverseStep`.
+        objective: model of pictures and masks, and process.
+        variance: of DDPM's reverse step, see `StepLaw`.
     """
-    known: dict[Design, float] = {}
+    cached: dict[Design, float] = {}
 
-    def judge(design: Design) -> float:
-        if design not in known:
+    def loss(design: Design) -> float:
+        if design not in cached:
             try:
                 timesteps = space_timesteps(len(objective.levels), design.respacing)
             except ValueError:
-                known[design] = np.inf
+                cached[design] = np.inf
             else:
-                known[design] = objective.distance(timesteps, design.passes, ReverseStep(variance, design.eta))
-        return known[design]
+                cached[design] = objective.distance(timesteps, design.passes, StepLaw(variance, design.eta))
+        return cached[design]
 
-    return judge
+    return loss
 
 
 def search(
-    judge: Judge,
+    loss: Loss,
     limits: Limits,
     *,
     trials: int = 200,
@@ -102,39 +102,39 @@ def search(
     seed: int = 0,
     report: Callable[[int, float], None] = lambda _done, _best: None,
 ) -> Design:
-    """The best schedule found; never worse than the even one.
+    """Search for the design with the smallest loss; never worse than the even one.
 
     Args:
-        judge: what to make small, see `make_judge`.
-        limits: what to choose from.
+        loss: to minimize, see `make_loss`.
+        limits: constraints.
         trials: designs drawn at random, beside the even one.
-        rounds: times that small changes are tried at most; a round without a gain is the last.
+        rounds: of local search at most; a round without improvement is the last.
         seed: of the draws.
-        report: is told after each design how many were judged, and the smallest distance.
+        report: called after each design with the number evaluated so far and the smallest loss.
     """
     rng = np.random.default_rng(seed)
-    judged, best = 0, np.inf
+    evaluated, best = 0, np.inf
 
     def score(design: Design) -> float:
-        nonlocal judged, best
-        value = judge(design)
-        judged, best = judged + 1, min(best, value)
-        report(judged, best)
+        nonlocal evaluated, best
+        value = loss(design)
+        evaluated, best = evaluated + 1, min(best, value)
+        report(evaluated, best)
         return value
 
     drawn = sorted((even_design(limits), *(_draw(rng, limits) for _ in range(trials))), key=score)
     refined = [_refine(design, score, limits, rounds, rng) for design in drawn[:SURVIVORS]]
-    return min(refined, key=judge)
+    return min(refined, key=loss)
 
 
 def even_design(limits: Limits) -> Design:
-    """As few steps as there may be, evenly spaced, with as equal numbers of passes as the calls allow."""
+    """Baseline design: the fewest steps, evenly spaced, with equal numbers of passes as far as the calls allow."""
     steps = limits.fewest_steps
     return _fit(Design(100, (1,) * steps, limits.etas[0]), np.ones(steps - 1), limits)
 
 
 def _draw(rng: np.random.Generator, limits: Limits) -> Design:
-    """Passes along a bell curve, scaled to the cost."""
+    """Random design: passes along a bell curve over the levels."""
     steps = int(np.exp(rng.uniform(np.log(limits.fewest_steps), np.log(limits.most_steps + 1))))
     center, width = rng.uniform(-0.1, 0.3), rng.uniform(0.05, 0.5)
     shape = np.exp(-(((np.arange(steps - 1) / steps - center) / width) ** 2) / 2)
@@ -144,7 +144,7 @@ def _draw(rng: np.random.Generator, limits: Limits) -> Design:
 
 
 def _fit(design: Design, shape: NDArray[np.float64], limits: Limits) -> Design:
-    """Share what the floor leaves of the calls out by a shape [T - 1]."""
+    """Distribute the calls above the floor in proportion to a shape [T - 1]."""
     floor = limits.floor(len(design.passes))
     left = limits.calls - 1 - floor * len(shape)
     parts = left * shape / shape.sum()
@@ -153,8 +153,8 @@ def _fit(design: Design, shape: NDArray[np.float64], limits: Limits) -> Design:
     return replace(design, passes=(*(int(floor + more) for more in extra), 1))
 
 
-def _refine(design: Design, score: Judge, limits: Limits, rounds: int, rng: np.random.Generator) -> Design:
-    """Take each change that helps, until none does."""
+def _refine(design: Design, score: Loss, limits: Limits, rounds: int, rng: np.random.Generator) -> Design:
+    """Local search: keep each change that lowers the loss, until none does."""
     value = score(design)
     for _ in range(rounds):
         before = value
@@ -168,7 +168,7 @@ def _refine(design: Design, score: Judge, limits: Limits, rounds: int, rng: np.r
 
 
 def _changes(steps: int, limits: Limits, rng: np.random.Generator) -> Iterator[Callable[[Design], Design | None]]:
-    """Small changes; of those that move passes, some at random."""
+    """Small changes of a design; moves of passes are random."""
     for eta in limits.etas:
         yield partial(_step_by, eta=eta)
     for by in (-20, -5, -2, 2, 5, 20):
@@ -189,7 +189,7 @@ def _bend(design: Design, by: int) -> Design | None:
 
 
 def _resize(design: Design, by: int, limits: Limits) -> Design | None:
-    """Another number of steps, the passes along the same curve."""
+    """Another number of steps, with the passes along the same curve."""
     steps = len(design.passes) + by
     if not limits.fewest_steps <= steps <= limits.most_steps:
         return None
@@ -200,9 +200,9 @@ def _resize(design: Design, by: int, limits: Limits) -> Design | None:
 
 
 def _move(design: Design, source: int, target: int, limits: Limits) -> Design | None:
-    """A fifth of the passes that a level has above the floor goes to another."""
+    """Move a fifth of the passes that one level has above the floor to another."""
     if source == target or max(source, target) >= len(design.passes) - 1:
-        return None  # an earlier change took levels away
+        return None  # an earlier change has removed levels
     passes, floor = list(design.passes), limits.floor(len(design.passes))
     share = max(1, (passes[source] - floor) // 5)
     if passes[source] - share < floor:

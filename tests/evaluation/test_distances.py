@@ -1,22 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from repaint.errors import DataError
-from repaint.evaluation.distances import (
-    FEWEST_REAL,
-    FeatureSpace,
-    RealPictures,
-    describe,
-    estimate_kernel_distance,
-    frechet_distance,
-    kernel_distance,
-)
+from repaint.evaluation.distances import estimate_kernel_distance, frechet_distance, kernel_distance
 
 
 def normals(seed: int, count: int = 4000, mean: float = 0.0, spread: float = 1.0) -> np.ndarray:
@@ -43,7 +31,7 @@ def test_equal_sets_have_no_frechet_distance() -> None:
 def test_kernel_distance_is_unbiased_and_grows() -> None:
     small = [kernel_distance(normals(2 * i, 10), normals(2 * i + 1, 10)) for i in range(400)]
     assert abs(np.mean(small)) < 4 * np.std(small) / 20
-    far = [kernel_distance(normals(1), normals(2, mean=mean)) for mean in (0, 0.5, 1)]
+    far = [kernel_distance(normals(1, 1500), normals(2, 1500, mean=mean)) for mean in (0, 0.5, 1)]
     assert far == sorted(far)
     assert far[0] < 0.02 < far[1]
 
@@ -52,29 +40,6 @@ def test_kernel_distance_by_hand() -> None:
     first, second = np.array([[1.0], [2.0]]), np.array([[0.0], [1.0]])
     # k(1, 2) = 27, k(0, 1) = 1; between: k(1,0) = 1, k(1,1) = 8, k(2,0) = 1, k(2,1) = 27
     assert kernel_distance(first, second) == pytest.approx(27 + 1 - 2 * (1 + 8 + 1 + 27) / 4)
-
-
-def test_features_are_whitened_and_tell_sets_apart() -> None:
-    space = FeatureSpace(pictures(1, 60), dimensions=8)
-    features = space(pictures(1, 60))
-    np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-9)
-    np.testing.assert_allclose(features.std(axis=0), 1, atol=1e-9)
-    fresh, same, other = space(pictures(2, 60)), space(pictures(3, 60)), space(pictures(4, 60, low=128))
-    assert kernel_distance(fresh, other) > 5 * abs(kernel_distance(fresh, same))
-
-
-def test_a_description_sees_edges_and_colours() -> None:
-    flat = np.full((16, 16, 3), 100, np.uint8)
-    stripes = flat.copy()
-    stripes[::4] = 140
-    red = flat.copy()
-    red[..., 0] += 50
-    kinds = [describe(pixels) for pixels in (flat, stripes, red)]
-    gradients = [kind[: -8 * 8 * 3] for kind in kinds]
-    assert not gradients[0].any()
-    assert gradients[1].any()
-    assert not gradients[2].any()
-    assert (kinds[2][-8 * 8 * 3 :].reshape(8, 8, 3)[..., 0] > kinds[0][-1]).all()
 
 
 def test_frechet_distance_is_the_textbook_formula() -> None:
@@ -143,33 +108,3 @@ def test_fills_of_one_picture_are_no_pairs() -> None:
     twice = estimate_kernel_distance([np.stack([fill] * n) for fill, n in zip(fills, times, strict=True)], reference)
     assert twice.mean == pytest.approx(once.mean)
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
-
-
-def write(folder: Path, images: list[np.ndarray]) -> str:
-    folder.mkdir()
-    for number, pixels in enumerate(images):
-        Image.fromarray(pixels).save(folder / f"{number:03d}.png")
-    return str(folder)
-
-
-def test_real_pictures_from_a_folder(tmp_path: Path) -> None:
-    real = RealPictures(write(tmp_path / "real", pictures(1, FEWEST_REAL)))
-    assert len(real.features) == FEWEST_REAL // 2
-    near, far = (real.describe(pictures(2, 60, low), "set") for low in (0, 128))
-    assert kernel_distance(far, real.features) > 5 * abs(kernel_distance(near, real.features))
-    with pytest.raises(DataError, match=r"x.png: has another size than the pictures in .*real"):
-        real.describe([np.zeros((24, 16, 3), np.uint8)], "x.png")
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (pictures(1, 5), "5 pictures of 16x16; it takes at least 256 pictures with sides divisible by 8"),
-        ([np.zeros((20, 20, 3), np.uint8)] * FEWEST_REAL, "256 pictures of 20x20; it takes"),
-        (pictures(1, 10) * (FEWEST_REAL // 10 + 1), "too few or too much alike to tell 64 features"),
-        ([*pictures(1, 1), np.zeros((24, 16, 3), np.uint8)], "001.png has another size than 000.png"),
-    ],
-)
-def test_pictures_that_cannot_be_a_reference(tmp_path: Path, images: list[np.ndarray], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        RealPictures(write(tmp_path / "real", images))

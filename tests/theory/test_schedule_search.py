@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.schedule import get_schedule_jump, get_schedule_passes
+from repaint.theory import schedule_search
 from repaint.theory.fields import Field
 from repaint.theory.gaussian_law import (
-    ReverseStep,
+    StepLaw,
     conditional_law,
     power_law_covariance,
     relative_distance,
     repaint_law,
 )
 from repaint.theory.objective import Affine, Objective
-from repaint.theory.schedule_search import MOST_STEPS, Design, Limits, even_design, make_judge, search
+from repaint.theory.schedule_search import MOST_STEPS, Design, Limits, even_design, make_loss, search
 
 LEVELS = np.cumprod(1 - get_named_beta_schedule("linear", 1000))
 SIDE = 8
@@ -42,20 +43,20 @@ FIELD = Field(COVARIANCE, tuple(mask.ravel() for mask in MASKS.values()))
 OBJECTIVE = Objective([FIELD], LEVELS)
 
 
-def oracle_distance(times: list[int], timesteps: list[int], step: ReverseStep) -> float:
+def exact_distance(times: list[int], timesteps: list[int], step: StepLaw) -> float:
     logs = []
     for known in FIELD.masks:
-        law = repaint_law(COVARIANCE, known, times, LEVELS[timesteps], step=step).of(~known)
+        law = repaint_law(COVARIANCE, known, times, LEVELS[timesteps], step=step).marginal(~known)
         logs.append(
             math.log(relative_distance(law, conditional_law(COVARIANCE, known), COVARIANCE[np.ix_(known, known)]))
         )
     return math.exp(np.mean(logs))
 
 
-@pytest.mark.parametrize("step", [ReverseStep("small"), ReverseStep("learned"), ReverseStep(eta=0.3)])
-def test_the_fast_distance_is_the_oracles(step: ReverseStep) -> None:
+@pytest.mark.parametrize("step", [StepLaw("small"), StepLaw("learned"), StepLaw(eta=0.3)])
+def test_the_fast_distance_is_that_of_the_exact_law(step: StepLaw) -> None:
     timesteps, passes = space_timesteps(1000, "power7:1.6"), [9, 1, 4, 2, 1, 3, 1]
-    expected = oracle_distance(get_schedule_passes(passes), timesteps, step)
+    expected = exact_distance(get_schedule_passes(passes), timesteps, step)
     assert OBJECTIVE.distance(timesteps, passes, step) == pytest.approx(expected, rel=1e-9)
     assert OBJECTIVE.distance_of_times(timesteps, get_schedule_passes(passes), step) == pytest.approx(
         expected, rel=1e-9
@@ -65,8 +66,6 @@ def test_the_fast_distance_is_the_oracles(step: ReverseStep) -> None:
 @pytest.mark.parametrize(
     ("schedule", "calls", "distance"),
     [
-        ((250, 10, 10), 2410, 0.032),
-        ((250, 10, 5), 1210, 0.072),
         ((50, 5, 5), 230, 0.124),
         (("power30:1.25", [21, 21, 20, 19, 18, 16, 14, 12, 10, 8, 6, 5, 4, 3, 2, 2, 2, *[1] * 13]), 196, 0.017),
         (("power30:1.5", [19, 21, 21, 19, 16, 12, 9, 6, 4, 3, 2, *[1] * 19]), 151, 0.021),
@@ -77,14 +76,17 @@ def test_the_fast_distance_is_the_oracles(step: ReverseStep) -> None:
     ],
 )
 def test_known_schedules_have_the_known_distances(schedule: tuple, calls: int, distance: float) -> None:
-    """An 8x8 field of spectrum 1/f^3 and standard deviation 0.5; values measured independently, to two digits."""
+    """An 8x8 field of spectrum 1/f^3 and standard deviation 0.5; values measured independently, to two digits.
+
+    The paper's schedules are in the table that the command for designs prints.
+    """
     if len(schedule) == 3:
         steps, length, samples = schedule
         times, timesteps = get_schedule_jump(steps, 1, length, samples), space_timesteps(1000, str(steps))
     else:
         times, timesteps = get_schedule_passes(schedule[1]), space_timesteps(1000, schedule[0])
     assert sum(after < before for before, after in pairwise(times)) == calls
-    assert oracle_distance(times, timesteps, ReverseStep("learned")) == pytest.approx(distance, rel=0.05)
+    assert exact_distance(times, timesteps, StepLaw("learned")) == pytest.approx(distance, rel=0.05)
 
 
 @given(st.integers(1, 40))
@@ -95,25 +97,26 @@ def test_squaring_repeats(times: int) -> None:
     for _ in range(times - 1):
         slowly = step.after(slowly)
     fast = step.repeated(times)
-    for name in ("matrix", "inner", "noise"):
+    for name in ("matrix", "known_map", "noise"):
         np.testing.assert_allclose(getattr(fast, name), getattr(slowly, name), rtol=1e-8, atol=1e-12)
 
 
 def test_the_search_finds_what_is_known_to_be_there() -> None:
-    """The schedule of 240 calls is found in `test_design_schedule.py`."""
-    calls, wanted = 120, 0.020
-    judge = make_judge(OBJECTIVE, "learned")
+    """The schedule of 240 calls is found in `tests/commands/test_schedule_design.py`."""
+    calls, wanted = 120, 0.0175
+    loss = make_loss(OBJECTIVE, "learned")
     reports: list[tuple[int, float]] = []
-    found = search(judge, Limits(calls), trials=60, rounds=3, report=lambda done, best: reports.append((done, best)))
+    found = search(loss, Limits(calls), trials=20, rounds=1, report=lambda done, best: reports.append((done, best)))
     assert found.calls == calls
-    assert judge(found) <= wanted
+    assert loss(found) <= wanted
     assert [done for done, _ in reports] == list(range(1, len(reports) + 1))
-    assert reports[-1][1] == judge(found)
+    assert reports[-1][1] == loss(found)
 
 
-def test_the_same_seed_finds_the_same() -> None:
+def test_the_same_seed_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule_search, "MOVES", 5)
     first, again, other = (
-        search(make_judge(OBJECTIVE, "learned"), Limits(40), trials=10, rounds=1, seed=seed) for seed in (1, 1, 2)
+        search(make_loss(OBJECTIVE, "learned"), Limits(40), trials=10, rounds=1, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -123,11 +126,11 @@ def test_designs_keep_within_limits(spare: int, fewest: int, evenness: float, se
     limits = Limits(fewest + spare, fewest, evenness, (None, 0.0, 0.5))
     seen: list[Design] = []
 
-    def judge(design: Design) -> float:
+    def loss(design: Design) -> float:
         seen.append(design)
         return float(len(design.passes) % 7 + design.passes[0] % 5)
 
-    search(judge, limits, trials=5, rounds=2, seed=seed)
+    search(loss, limits, trials=5, rounds=2, seed=seed)
     assert {design.calls for design in seen} == {limits.calls}
     assert min(len(design.passes) for design in seen) >= fewest
     assert max(len(design.passes) for design in seen) <= limits.most_steps <= max(fewest, MOST_STEPS)
@@ -149,5 +152,5 @@ def test_the_kind_of_step_is_searched_too() -> None:
 
 
 def test_steps_that_fall_together_are_no_design() -> None:
-    judge = make_judge(Objective([FIELD], LEVELS[:20]), "learned")
-    assert judge(Design(240, (1,) * 15)) == np.inf
+    loss = make_loss(Objective([FIELD], LEVELS[:20]), "learned")
+    assert loss(Design(240, (1,) * 15)) == np.inf

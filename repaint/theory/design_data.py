@@ -1,4 +1,4 @@
-"""The pictures and masks that a schedule is designed for, cropped to squares of the network's size."""
+"""Reading the pictures and masks to design a schedule for, cropped to squares of the network's size."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,14 +13,14 @@ from repaint.data.pairing import list_pictures
 from repaint.errors import ConfigError
 from repaint.theory.gaussian_law import Array
 
-MOST_PICTURES, MOST_MASKS = 2000, 4  # of a folder; more would change little
-MOST_PIXELS = 2**26  # of all pictures, which are in memory together
+MOST_PICTURES, MOST_MASKS = 2000, 4  # read of a folder; more would change little
+MOST_PIXELS = 2**26  # of all pictures together, which are in memory
 SHORT_NAMES = {"half": "genhalf"}
 Item = TypeVar("Item")
 
 
 def read_greys(folder: str, size: int) -> Array:
-    """Grey values [N, size, size] in [-1, 1] of the pictures of a folder, cropped; of very many some, evenly.
+    """Grey values [N, size, size] in [-1, 1] of the pictures of a folder, cropped; of many, an even selection.
 
     Raises:
         DataError: there is none, or one is unreadable.
@@ -40,7 +40,7 @@ def read_masks(name: str, size: int, rule: MaskRule, seed: int) -> list[Mask]:
         seed: of a kind.
 
     Raises:
-        ConfigError: the name is nothing of all that.
+        ConfigError: the name is neither a kind nor an existing file or folder.
         DataError: a file is unreadable.
     """
     kind = SHORT_NAMES.get(name, name)
@@ -57,5 +57,5 @@ def read_masks(name: str, size: int, rule: MaskRule, seed: int) -> list[Mask]:
 
 
 def _some(items: Sequence[Item], most: int) -> list[Item]:
-    """At most so many, evenly spread."""
+    """At most so many items, evenly spread."""
     return [items[place] for place in sorted({round(place) for place in np.linspace(0, len(items) - 1, most)})]

@@ -9,8 +9,8 @@ from PIL import Image
 from repaint.data.mask_generators import generate_mask
 from repaint.data.masks import MaskRule
 from repaint.errors import ConfigError, DataError
-from repaint.theory import inputs
-from repaint.theory.inputs import read_greys, read_masks
+from repaint.theory import design_data
+from repaint.theory.design_data import read_greys, read_masks
 
 
 def test_pictures_become_grey_values(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_pictures_become_grey_values(tmp_path: Path) -> None:
 def test_of_many_pictures_some_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
-    monkeypatch.setattr(inputs, "MOST_PICTURES", 3)
+    monkeypatch.setattr(design_data, "MOST_PICTURES", 3)
     greys = read_greys(str(tmp_path), 8)
     np.testing.assert_allclose((greys[:, 0, 0] + 1) * 127.5, [0, 3, 6])
 
