@@ -19,7 +19,7 @@ def test_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"a.b,7\n", r"no label for .*c,d\.jpg; add the line"),
         (b"a.b.png seven\n", r"line 1: .* is not of the form name,label"),
@@ -28,8 +28,8 @@ def test_labels(tmp_path: Path) -> None:
         (b"\xff\xfe", r"not a text file"),
     ],
 )
-def test_bad_labels(tmp_path: Path, content: bytes, says: str) -> None:
+def test_bad_labels(tmp_path: Path, content: bytes, message: str) -> None:
     pairs, _ = pair_pictures(touch(tmp_path / "gt", "a.b.png", "c,d.jpg"), touch(tmp_path, "m.png") + "/m.png")
     (tmp_path / "labels.csv").write_bytes(content)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         read_labels(str(tmp_path / "labels.csv"), pairs)

@@ -46,7 +46,7 @@ def test_offset_and_max_len(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pictures", "masks", "says"),
+    ("pictures", "masks", "message"),
     [
         (["a.png", "b.png"], ["a.png"], "b.png: no mask of this name"),
         (["a.png", "b.png", "c.png"], ["a.png", "x.png", "y.png"], "b.png .and 1 more pictures.: no mask"),
@@ -56,8 +56,8 @@ def test_offset_and_max_len(tmp_path: Path) -> None:
         (["a.png"], ["notes.txt"], "masks: no pictures in this folder"),
     ],
 )
-def test_what_cannot_be_paired(tmp_path: Path, pictures: list[str], masks: list[str], says: str) -> None:
-    with pytest.raises(DataError, match=says):
+def test_what_cannot_be_paired(tmp_path: Path, pictures: list[str], masks: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         pair_pictures(touch(tmp_path / "gt", *pictures), touch(tmp_path / "masks", *masks))
 
 

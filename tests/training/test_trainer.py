@@ -144,7 +144,7 @@ def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"data_path": "nowhere"}, "nowhere: no such folder"),
         ({"class_cond": True}, "training without labels is all that is offered"),
@@ -156,12 +156,12 @@ def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: py
         ({"diffusion_steps": 30, "sample_steps": 50}, "cannot take 50 of the 30 steps"),
     ],
 )
-def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, says: str) -> None:
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, message: str) -> None:
     code = train(write_training(tmp_path, **changes))
     assert code == 2
     err = capsys.readouterr().err.splitlines()[-1]
     assert err.startswith("error: ")
-    assert says in err
+    assert message in err
 
 
 def test_batch_size_must_be_shared_evenly(tmp_path: Path) -> None:
