@@ -1,1 +1,1 @@
-"""Timing the sampler beside other ways of doing the same."""
+"""Benchmark: time and memory of the sampler beside other implementations of the same work."""

@@ -1,6 +1,6 @@
-"""The sides of the benchmark: each runs the same work in its own way.
+"""Variants of the benchmark: implementations of the same sampling work to compare in time.
 
-All networks have the shape of a configuration and untrained weights, as time does not depend on them.
+All networks have the architecture of a configuration and untrained weights: time does not depend on weights.
 """
 
 import importlib.util
@@ -29,34 +29,41 @@ from repaint.sampler import p_sample_loop
 PUBLISHED, PLAIN, OURS, DIFFUSERS = "published way", "plain", "ours", "diffusers"
 
 
-def names() -> list[str]:
-    """The sides at hand: the published way, our code in plain float32, ours as configured, and diffusers if installed.
+def variant_names() -> list[str]:
+    """Available variants: the published way, our code in plain float32, ours as configured, and diffusers if installed.
 
-    The published way is eager float32 as far as it costs time: contiguous maps, attention from matrix products,
-    tables copied to the device in every step, an embedding for each picture of the batch.
+    The published way is eager float32 in all that costs time: contiguous maps, attention from matrix products, tables
+    copied to the device in every step, an embedding for each picture of the batch.
     """
     return [PUBLISHED, PLAIN, OURS] + ([DIFFUSERS] if importlib.util.find_spec("diffusers") else [])
 
 
-class Side(Protocol):
-    """One way of doing the work."""
+class Variant(Protocol):
+    """One implementation of the work."""
 
     @property
     def network(self) -> Callable[..., Any]:
         """A network call."""
 
     def sample(self, call: Callable[..., Any], size: int, batch: int, calls: int) -> object:
-        """Fill half of so many grey pictures of a size, with so many calls of `call`, which stands for the network."""
+        """Fill the right half of grey pictures.
+
+        Args:
+            call: the network, or a function that wraps it.
+            size: height and width of the pictures.
+            batch: number of pictures.
+            calls: network calls.
+        """
 
 
-def make_side(name: str, config: Config, device: torch.device) -> Side:
-    """One of `names`."""
+def make_variant(name: str, config: Config, device: torch.device) -> Variant:
+    """Build one of `variant_names` for a configuration's architecture on a device."""
     return Diffusers(config, device) if name == DIFFUSERS else Repaint(name, config, device)
 
 
 @dataclass
 class Repaint:
-    """Our sampler, in the way that `name` says."""
+    """Our sampler; `name` is PUBLISHED, PLAIN or OURS."""
 
     name: str
     config: Config
@@ -64,7 +71,7 @@ class Repaint:
 
     @cached_property
     def network(self) -> Callable[..., Tensor]:
-        """Ready on its device."""
+        """The network, ready on its device."""
         network = build_unet(build_unet_config(self.config))
         if self.name == OURS:
             precision = pick_precision(self.config, self.device)
@@ -74,7 +81,7 @@ class Repaint:
         return network.to(self.device).eval().requires_grad_(False)
 
     def sample(self, call: Callable[..., Tensor], size: int, batch: int, calls: int) -> Tensor:
-        """See `Side`."""
+        """See `Variant`."""
         diffusion = build_diffusion(self.config, str(calls), self.config.clip_denoised).to(self.device)
         if self.name == PUBLISHED:
             diffusion.__class__ = CopyingDiffusion
@@ -85,18 +92,18 @@ class Repaint:
         kernels = [SDPBackend.MATH] if self.name == PUBLISHED else list(SDPBackend.__members__.values())
         with sdpa_kernel(kernels):
             return p_sample_loop(
-                DDPMStep(diffusion, self._told(call)), diffusion, x0, mask, range(calls - 1, -2, -1), noise
+                DDPMStep(diffusion, self._adapt(call)), diffusion, x0, mask, range(calls - 1, -2, -1), noise
             )
 
-    def _told(self, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """The network cannot see in the published code's timesteps, one for each picture, that they are equal."""
+    def _adapt(self, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The published code embeds the timestep of each picture; a copy hides from our network that they are equal."""
         if self.name == PUBLISHED:
             return lambda x, timesteps, _y: call(x, timesteps.clone())
         return lambda x, timesteps, _y: call(x, timesteps)
 
 
 class CopyingDiffusion(GaussianDiffusion):
-    """Fetches constants as the published code does: the whole table goes to the device each time."""
+    """Process that reads constants as the published code does: the whole table is copied to the device each time."""
 
     def at(self, table: str, t: int | Tensor) -> Tensor:
         """See `GaussianDiffusion.at`."""
@@ -113,7 +120,7 @@ def _undo_pointwise(network: UNet) -> None:
 
 
 class Diffusers:
-    """The RePaint pipeline of the diffusers library, on its own network of equal widths and depths."""
+    """RePaint pipeline of the diffusers library, with its own network of equal widths and depths."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         diffusers = library()
@@ -125,7 +132,7 @@ class Diffusers:
         self.network: Callable[..., Any] = self.pipeline.unet.forward
 
     def sample(self, call: Callable[..., Any], size: int, batch: int, calls: int) -> object:
-        """See `Side`."""
+        """See `Variant`."""
         picture, mask = torch.zeros(batch, 3, size, size), torch.ones(batch, 1, size, size)
         mask[..., size // 2 :] = 0
         self.pipeline.unet.forward = call

@@ -5,24 +5,22 @@ python scripts/benchmark.py --model c256 --calls 1 --rounds 3 --json c256.json
 python scripts/benchmark.py --model faces64 --growth
 python scripts/benchmark.py --model c256 --batch 1 16 --set precision=auto --set compile=true
 
-Sides take turns, each in a process of its own, and medians are told. Weights are untrained: time does not depend on
-them. If the diffusers library is installed, its RePaint pipeline is one of the sides, with its own network of equal
-widths and depths.
+Variants take turns, each in a process of its own, and medians are reported. Weights are untrained: time does not depend
+on them. If the diffusers library is installed, its RePaint pipeline is one of the variants, with its own network of
+equal widths and depths.
 """
 
 import argparse
 import json
-import multiprocessing
 import platform
-import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import torch
 
-from repaint.benchmarking.stopwatch import Measured, count_flops, machine_rates, measure
-from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side, names
+from repaint.benchmarking.rounds import Timing, Work, time_variants
+from repaint.benchmarking.timing import count_flops, machine_rates
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
 from repaint.checkpoints.formats import has_own_network, read_weights
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
@@ -38,27 +36,9 @@ from repaint.workers.devices import pick_device
 
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
 COLUMNS = (
-    "batch", "side", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
+    "batch", "variant", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
 )  # fmt: skip
 GROWTH_BATCHES, GROWTH_SIZES, GROWTH_CALLS = (1, 2, 4, 8), (0.5, 1, 2), (5, 10, 20)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is timed: pictures of `size` pixels, `batch` at a time, `calls` network calls."""
-
-    size: int
-    batch: int
-    calls: int
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What a side took for some work: medians over the rounds, see `Measured`."""
-
-    side: str
-    work: Work
-    measured: Measured
 
 
 def load(model: str, overrides: list[str]) -> Config:
@@ -71,55 +51,19 @@ def load(model: str, overrides: list[str]) -> Config:
     return resolve(config, read_weights(locate(config.model_path))).config
 
 
-def serve(side_name: str, config: Config, device_name: str, orders: Connection) -> None:
-    """Run one side in a process of its own: takes `Work`, answers `Measured`; None ends it."""
-    device = torch.device(device_name)
-    side = make_side(side_name, config, device)
-    while work := orders.recv():
-        orders.send(measure(side, device, work.size, work.batch, work.calls))
-
-
-def run_sides(
-    sides: Iterable[str], config: Config, device: torch.device, works: Iterable[Work], rounds: int
-) -> list[Timing]:
-    """Let the sides take turns; the first round of each work warms up and does not count."""
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for side in sides:
-        ours, theirs = context.Pipe()
-        context.Process(target=serve, args=(side, config, str(device), theirs), daemon=True).start()
-        workers[side] = ours
-    timings = []
-    for work in works:
-        answers: dict[str, list[Measured]] = {side: [] for side in workers}
-        for _ in range(rounds + 1):
-            for side, worker in workers.items():
-                worker.send(work)
-                answers[side].append(worker.recv())
-        timings += [Timing(side, work, _median(answer[1:])) for side, answer in answers.items()]
-    for worker in workers.values():
-        worker.send(None)
-    return timings
-
-
-def _median(several: list[Measured]) -> Measured:
-    calls, networks = [each.call for each in several], [each.network for each in several]
-    return Measured(statistics.median(calls), statistics.median(networks), several[-1].peak_bytes)
-
-
-def sides_table(timings: list[Timing], flops: int, rate: float) -> str:
-    """All sides at all batch sizes."""
-    slowest = {timing.work: timing.measured.call for timing in timings if timing.side == PUBLISHED}
+def variants_table(timings: list[Timing], flops: int, rate: float) -> str:
+    """All variants at all batch sizes."""
+    slowest = {timing.work: timing.measured.call for timing in timings if timing.variant == PUBLISHED}
     rows = []
     for timing in timings:
         measured = timing.measured
         rows.append([
             timing.work.batch,
-            timing.side,
+            timing.variant,
             f"{1000 * measured.call:,.1f}",
             f"{slowest[timing.work] / measured.call:.2f}",
             f"{1 - measured.network / measured.call:.1%}",
-            f"{flops / measured.call / rate:.0%}" if timing.side != DIFFUSERS else "",  # its arithmetic is its own
+            f"{flops / measured.call / rate:.0%}" if timing.variant != DIFFUSERS else "",  # its arithmetic is its own
             f"{measured.peak_bytes / 2**30:.2f}",
         ])  # fmt: skip
     return markdown_table(COLUMNS, rows)
@@ -157,12 +101,12 @@ def benchmark(args: argparse.Namespace) -> int:
     print(f"{precision or 'float32'} at best: {best}\n")
     if args.growth:
         works = growth_works(config.image_size, args.batch[0], args.calls)
-        timings = run_sides([OURS], config, device, works, args.rounds)
+        timings = time_variants([OURS], config, device, works, args.rounds)
         print(growth_table(timings))
     else:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
-        timings = run_sides(names(), config, device, works, args.rounds)
-        print(sides_table(timings, flops, rates["convolution"]))
+        timings = time_variants(variant_names(), config, device, works, args.rounds)
+        print(variants_table(timings, flops, rates["convolution"]))
     if args.json:
         result = {"model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings]}
         write_bytes(args.json, json.dumps(result, indent=1).encode())
@@ -179,9 +123,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "benchmark.py") -> 
     parser.add_argument("--batch", type=int, nargs="+", default=[1], help="pictures at a time (default: 1)")
     parser.add_argument("--calls", type=int, default=10, help="network calls of a round (default: 10)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")
-    parser.add_argument("--growth", action="store_true", help="time our side over batches, sizes and numbers of calls")
+    parser.add_argument("--growth", action="store_true", help="time ours over batches, sizes and numbers of calls")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="key of our side's configuration; repeatable"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="key of our variant's configuration; repeatable"
     )
     parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
     args = parser.parse_args(arguments)

