@@ -19,7 +19,7 @@ from tests.helpers.tiny import make_run, read_pixels
 
 pytest.importorskip("matplotlib")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = ("--trials", "10", "--rounds", "1")
 TABLE = ("--spectrum", "3", "--size", "8", "--fewest_steps", "4", "--evenness", "0")  # the field of the known table
 
@@ -33,7 +33,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 @pytest.fixture
 def without_the_papers_rows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """The long schedules take most of the time of a short search."""
-    monkeypatch.setattr("design_schedule.KNOWN", ())
+    monkeypatch.setattr("repaint.commands.schedule_design.KNOWN", ())
 
 
 def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
