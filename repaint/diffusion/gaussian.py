@@ -150,6 +150,13 @@ class GaussianDiffusion(nn.Module):
         upper, lower = self.at("log_betas", t), self.at("posterior_log_variance_clipped", t)
         return fraction * upper + (1 - fraction) * lower
 
+    def model_variance(self, law: ReverseDistribution, t: Time) -> Tensor:
+        """Variance of a reverse step, for guidance.
+
+        A variance fixed to the posterior's is 0 at t = 0, where only its logarithm is clipped.
+        """
+        return self.at("posterior_variance", t) if self.variance_type == "fixed_small" else law.log_variance.exp()
+
     def p_mean_variance(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> ReverseDistribution:
         """Distribution of x_{t-1} given x_t = x: one network call.
 
