@@ -49,6 +49,9 @@ def _unused_keys(config: SamplingConfig) -> set[str]:
     """Keys that have no effect because of other keys: runs that differ in them alone have equal pictures."""
     # `resample` and `times` replace the jump schedule. (They are left out while unset, as before they existed.)
     unused = {"schedule_jump_params"} if config.has_own_passes else {"resample", "times"}
+    # (Left out while it is 1, as before it existed.)
+    if config.inpa_inj_time_shift == 1:
+        unused.add("inpa_inj_time_shift")
     # The betas are either listed or named.
     unused.add("betas" if config.betas is None else "noise_schedule")
     # Without guidance nothing loads the classifier.

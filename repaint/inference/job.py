@@ -13,6 +13,7 @@ from repaint.inference.plan import Plan
 from repaint.inference.targets import Target, describe_targets
 from repaint.pipeline.pipeline import Pipeline, build_pipeline
 from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.process import pick_respacing
 from repaint.workers.process_settings import release_freed_memory
 
 
@@ -56,7 +57,7 @@ def load_job(plan: Plan, device: torch.device) -> Job:
 def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     passes = config.model_dump(include={"resample", "times"}, exclude_none=True)
     schedule = passes or config.schedule_jump_params.model_dump()
-    steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": config.timestep_respacing}
+    steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     return {
         "schedule": schedule | steps,
         "checkpoint": config.model_path,
