@@ -101,6 +101,10 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     """Format of the weights; `auto` takes a local folder for a model of diffusers and everything else for a file of
     guided-diffusion."""
 
+    model_entry: str | None = None
+    """Which of several states in a weights file to take, such as `ema` or `model`: the name of its entry, or for a
+    model of diffusers that of the network's folder. Without it the moving average (EMA), if there is one."""
+
     use_fp16: Annotated[bool, _RESOLVED_PRECISION] = False
     """The published name of `precision: fp16`; it must not contradict `precision`."""
 
@@ -152,8 +156,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     """Merge the known pixels into each step; false is plain unconditional sampling, which only `fit: crop` allows."""
 
     inpa_inj_time_shift: NonNegative = 1
-    """A step up from t to t + 1 adds the noise of the step at t + `inpa_inj_time_shift`: 1 as in the paper, other values
-    as in the published code. It excludes `times` unless it is 1."""
+    """A step up from t to t + 1 adds the noise of the step at t + `inpa_inj_time_shift`: 1 as in the paper, other
+    values as in the published code. It excludes `times` unless it is 1."""
 
     inpa_inj_sched_prev_cumnoise: Annotated[bool, _REFUSE_CUMULATIVE_NOISE, NotFingerprinted("always false")] = False
     """Cumulative noise of the published code; true is refused."""

@@ -13,9 +13,9 @@ def space_timesteps(num_timesteps: int, respacing: str) -> list[int]:
     Args:
         num_timesteps: steps of the trained process.
         respacing: "" (all), "250" (that many, evenly spaced), "10,0,20" (that many from each of so many equal
-            sections; below 0 counts as 0), "ddim50" (that many with one fixed integer stride, as in the DDIM paper), "power30:1.25" (30
-            steps, the i-th at (i / 29)^1.25 of the way to the last timestep: the larger the exponent, the denser at low
-            noise) or "at:0,7,40,999" (these).
+            sections; below 0 counts as 0), "ddim50" (that many with one fixed integer stride, as in the DDIM paper),
+            "power30:1.25" (30 steps, the i-th at (i / 29)^1.25 of the way to the last timestep: the larger the
+            exponent, the denser at low noise) or "at:0,7,40,999" (these).
 
     Returns:
         Sorted list of timesteps in 0..num_timesteps-1.

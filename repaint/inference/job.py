@@ -46,6 +46,8 @@ def load_job(plan: Plan, device: torch.device) -> Job:
     config, weights, size = plan.config, plan.weights, plan.config.eval_data.batch_size
     assert weights is not None, "only a dry run does without weights"
     classifier = read_classifier_weights(config)
+    if classifier is not None and classifier.note is not None:
+        plan.notes.append(classifier.note)
     batches = 1 if size == "auto" else -(-len(plan.targets) // size)
     pipeline = build_pipeline(config, weights, classifier, device, batches)
     release_freed_memory()  # that of the files

@@ -75,8 +75,8 @@ def build_timesteps(config: SamplingConfig) -> list[int]:
 def pick_respacing(config: SamplingConfig) -> str:
     """The respacing in effect: `timestep_respacing`, or `t_T` even steps where that asks for fewer.
 
-    The published advice for faster sampling is a smaller `t_T`. Its code then begins at a lower noise level than that of
-    the noise that it begins with.
+    The published advice for faster sampling is a smaller `t_T`, with which its code begins below the noise level of the
+    noise that it begins with.
 
     Raises:
         ConfigError: the respacing does not fit the number of steps, or `t_T` asks for more than it gives.
@@ -96,8 +96,8 @@ def respacing_note(config: SamplingConfig) -> str | None:
     if respacing == config.timestep_respacing:
         return None
     return (
-        f"t_T {respacing} is below the steps of timestep_respacing {config.timestep_respacing!r}: the process is respaced "
-        f"to {respacing} even steps"
+        f"t_T {respacing} is below the steps of timestep_respacing {config.timestep_respacing!r}: the process is "
+        f"respaced to {respacing} even steps"
     )
 
 
@@ -119,8 +119,8 @@ def _check_shift(times: Sequence[int], shift: int, steps: int) -> None:
     highest = max((before for before, after in pairwise(times) if after > before), default=-1)
     if highest + shift >= steps:
         raise ConfigError(
-            f"inpa_inj_time_shift {shift}: the schedule goes up from {highest}, and {highest + shift} is not one of the "
-            f"{steps} steps; lower it"
+            f"inpa_inj_time_shift {shift}: the schedule goes up from {highest}, and {highest + shift} is not one of "
+            f"the {steps} steps; lower it"
         )
 
 
