@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import safetensors
@@ -78,6 +79,8 @@ def _read_safetensors_file(path: str) -> tuple[State, Mapping[str, str]]:
 
 
 def _read_torch(path: str, content: bytes | None) -> object:
+    if content is None and path.endswith(".safetensors"):  # PyTorch would go by the name
+        content = Path(path).read_bytes()
     source = path if content is None else io.BytesIO(content)
     try:
         with warnings.catch_warnings():
