@@ -101,7 +101,12 @@ def get_schedule_jump(
 
 
 def most_calls(t_T: int, parameters: Mapping[str, int]) -> int:
-    """Network calls that `get_schedule_jump` takes at most, at once; `parameters` are its arguments by name."""
+    """About how many network calls `get_schedule_jump` takes at most, without listing them: T times all passes.
+
+    Args:
+        t_T: number of steps.
+        parameters: its arguments by name.
+    """
     return t_T * math.prod(max(1, value) for key, value in parameters.items() if key.endswith("n_sample"))
 
 

@@ -61,9 +61,9 @@ def test_name_tells_what_matters() -> None:
     ("change", "says"),
     [
         ({"t_T": 0}, "t_T must be at least 1, not 0"),
-        ({"jump_n_sample": -2}, "jump_n_sample must be at least 1"),
+        ({"jump_length": -2}, "jump_length must be at least 1"),
         ({"t_T": 10**9}, "too long to draw"),
-        ({"t_T": 10**9, "n_sample": -1}, "n_sample must be at least 1"),
+        ({"t_T": 10**9, "n_sample": -1}, "network calls is too long to draw"),
     ],
 )
 def test_parameters_out_of_range(change: dict[str, int], says: str) -> None:
@@ -178,7 +178,6 @@ def test_several_files_by_their_names(call: Call) -> None:
         (("--t_T", "0"), "t_T must be at least 1, not 0"),
         (("--t_T", "-3"), "t_T must be at least 1, not -3"),
         (("--jump_length", "ten"), "jump_length must be a whole number, not 'ten'"),
-        (("--start_resampling", "-1"), "start_resampling must be at least 0, not -1"),
         (("--schedule", "t_T=0"), "t_T must be at least 1, not 0"),
         (("--schedule", "t_T=2.5"), "t_T must be a whole number, not '2.5'"),
         (("--schedule", "t_T=9,t_T=8"), "t_T is given twice"),
