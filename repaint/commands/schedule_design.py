@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
 from repaint.commands.options import QUICKSTART, default_configuration
@@ -119,7 +119,7 @@ def _read_config(path: str) -> Config:
     config = load_config(Config, path)
     if not holds_architecture(config):
         return config
-    return resolve(config, read_weights(config.model_path, config.model_format)).config
+    return resolve(config, read_model(config)).config
 
 
 def _limits(args: argparse.Namespace, config: Config) -> Limits:

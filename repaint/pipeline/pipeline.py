@@ -16,7 +16,7 @@ from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
 from repaint.noise import PictureNoise
 from repaint.pipeline.network import load_cond_fn, load_network
-from repaint.pipeline.process import build_diffusion, build_times
+from repaint.pipeline.process import build_diffusion, build_times, pick_respacing
 from repaint.sampler import Callback, p_sample_loop
 from repaint.schedule import count_network_calls
 
@@ -139,5 +139,5 @@ def reschedule(pipeline: Pipeline, config: SamplingConfig) -> Pipeline:
 
 
 def _process(config: SamplingConfig, device: torch.device) -> tuple[GaussianDiffusion, list[int]]:
-    diffusion = build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
+    diffusion = build_diffusion(config, pick_respacing(config), config.clip_denoised).to(device)
     return diffusion, build_times(config)
