@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from repaint.commands.options import path_argument
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import images, storage
@@ -30,15 +31,18 @@ _OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the pictures and their options."""
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="picture files or folders")
+    parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
     group = parser.add_argument_group("pictures without a configuration")
-    group.add_argument("--mask", metavar="FILE|DIR", help="mask of all pictures, or folder of masks of their names")
+    texts = "mask of all pictures, or folder of masks of their names"
+    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
     group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
     group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
-    group.add_argument("--out", metavar="FILE|DIR", help="result file of one picture, or folder of the results")
+    texts = "result file of one picture, or folder of the results"
+    group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
-    group.add_argument("--model", metavar="NAME|PATH", help=f"bundled model, weights file or folder (default: {MODEL})")
+    texts = f"bundled model, weights file or folder (default: {MODEL})"
+    group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
     group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
