@@ -14,10 +14,6 @@ from PIL import ImageColor
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
-_HOME = re.compile(r"~[^/\\]*(?=[/\\])")  # what stays of `~user/` without such a user
-_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
-
-
 class StrictModel(BaseModel):
     """Base of all parts of a configuration: immutable, no unknown keys, no conversion between types."""
 
@@ -36,6 +32,8 @@ class NotFingerprinted:
 
 
 NO_EFFECT = NotFingerprinted("nothing reads it")
+_HOME = re.compile(r"~[^/\\]*(?=[/\\])")  # what stays of `~user/` without such a user
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 
 
 def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
@@ -127,7 +125,7 @@ def expand_path(text: str) -> str:
 
     A file whose name really has such characters is taken as it is.
     """
-    expanded = os.path.expanduser(os.path.expandvars(text))
+    expanded = os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - a Path would make gs:// into gs:/
     left = _HOME.match(expanded) or _VARIABLE.search(expanded)
     if left is None or os.path.lexists(expanded):
         return expanded

@@ -81,8 +81,8 @@ def test_a_run_whose_paths_are_all_short(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_variable_that_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(make_run(tmp_path, count=1), "--set", "data.eval.tiny.paths.srs=$MISSING/out")
     user_error(capsys, code, "data.eval.tiny.paths.srs: '$MISSING/out' cannot be expanded")
-    with pytest.raises(ConfigError, match="base: .*no environment variable 'MISSING'"):
-        (tmp_path / "over.yml").write_text("base: $MISSING/x.yml\n")
+    (tmp_path / "over.yml").write_text("base: $MISSING/x.yml\n")
+    with pytest.raises(ConfigError, match=r"base: .*no environment variable 'MISSING'"):
         load_config(Config, tmp_path / "over.yml")
     with pytest.raises(ConfigError, match="no environment variable 'MISSING'"):
         load_config(Config, "$MISSING/x.yml")
