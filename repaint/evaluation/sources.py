@@ -15,7 +15,7 @@ from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import Reading, read_pair
 from repaint.data.images import decode, to_rgb
-from repaint.data.masks import Mask, MaskRule
+from repaint.data.masks import Mask, MaskRule, wholly_known
 from repaint.data.names import stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
@@ -94,7 +94,7 @@ class Source:
     def read(self, pair: Pair) -> tuple[Pixels, Mask]:
         """Truth uint8 [H, W, 3] and mask bool [H, W], True = known, as the method received them."""
         photo, known = read_pair(pair, self.reading)
-        return photo.pixels, known
+        return photo.pixels, wholly_known(known)
 
 
 def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], allow_missing: bool) -> list[Source]:

@@ -8,12 +8,14 @@ from pathlib import PurePosixPath
 import torch
 
 from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
+from repaint.checkpoints.formats import is_available
 from repaint.checkpoints.weights import Weights
 from repaint.config.data import EvalDataConfig
 from repaint.config.fingerprint import fingerprint
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
+from repaint.data.downloads import explain_missing
 from repaint.data.examples import Reading
 from repaint.data.labels import read_labels
 from repaint.data.mask_generators import make_generator
@@ -26,6 +28,22 @@ from repaint.noise import draw_class, picture_seed
 from repaint.pipeline.precision import pick_precision
 
 
+def find_missing(config: Config) -> list[str]:
+    """Paths of the model, the pictures and the masks of a run that do not exist."""
+    data = config.eval_data
+    inputs = [config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
+    missing = [path for path in inputs if path and not storage.exists(path)]
+    if not is_available(config.model_path, config.model_format):
+        missing.insert(0, config.model_path)
+    return missing
+
+
+def require_published(paths: Sequence[str]) -> None:
+    """Raise DataError with the way to get them if published files are among these missing paths."""
+    if (message := explain_missing(paths)) is not None:
+        raise DataError(message)
+
+
 def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
     """Pictures with their masks, and notes about them, one a line, or None.
 
@@ -36,6 +54,7 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
         ConfigError: `drop_last` leaves no picture.
     """
     data = config.eval_data
+    require_published([path for path in (data.gt_path, data.mask_path) if path and not storage.exists(path)])
     pairs, note = pair_pictures(data.gt_path, _mask_path(data), data.offset, data.max_len)
     if data.drop_last and isinstance(data.batch_size, int):
         group = data.batch_size // math.gcd(data.batch_size, config.num_samples_per_image)
