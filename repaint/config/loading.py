@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from repaint.config.fields import StrictModel
+from repaint.config.fields import StrictModel, expand_path
 from repaint.config.messages import explain
 from repaint.config.sampling import RESAMPLING_KEYS, SCHEDULE_KEYS, set_resampling_keys
 from repaint.errors import ConfigError
@@ -32,7 +32,7 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
     Raises:
         ConfigError: anything wrong, in one line.
     """
-    tree = _read_tree(Path(path), ())
+    tree = _read_tree(_expand(path), ())
     changes: dict[str, Any] = {}
     for text in overrides:
         apply_override(changes, text)
@@ -46,7 +46,7 @@ def files_of(path: Path) -> list[Path]:
     """A valid configuration's file and all files that it is based on, resolved."""
     tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     base = tree.get("base")
-    return [path.resolve(), *(files_of(path.parent / base) if base else [])]
+    return [path.resolve(), *(files_of(path.parent / expand_path(base)) if base else [])]
 
 
 def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) -> ConfigType:
@@ -132,7 +132,15 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
-    return _merge(_without_replaced(_read_tree(path.parent / base, (*seen, path.resolve())), tree), tree)
+    under = _read_tree(path.parent / _expand(base, f"{path}: base: "), (*seen, path.resolve()))
+    return _merge(_without_replaced(under, tree), tree)
+
+
+def _expand(path: str | Path, where: str = "") -> Path:
+    try:
+        return Path(expand_path(str(path)))
+    except ValueError as error:
+        raise ConfigError(f"{where}{error}") from None
 
 
 def _parse(path: Path) -> object:

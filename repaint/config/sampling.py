@@ -13,6 +13,7 @@ from repaint.config.fields import (
     NonNegativeReal,
     NotFingerprinted,
     Passes,
+    PathText,
     Positive,
     Seed,
     Share,
@@ -88,7 +89,7 @@ class ScheduleJumpParams(StrictModel):
 class SamplingConfig(NetworkConfig, ProcessConfig):
     """A trained model and how it fills holes."""
 
-    model_path: Annotated[str, _WEIGHTS_DIGEST]
+    model_path: Annotated[PathText, _WEIGHTS_DIGEST]
     """Weights: a file `.pt` or `.safetensors` of guided-diffusion, a folder of diffusers, or with
     `model_format: diffusers` a name `owner/model` on the Hugging Face hub."""
 
@@ -171,7 +172,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     lines `name,label`, or `random`, as without the key: drawn from each picture's seed. Where nothing needs a class it
     is ignored with a note."""
 
-    classifier_path: str | None = None
+    classifier_path: PathText | None = None
     """Weights of a noised classifier for guidance."""
 
     classifier_scale: NonNegativeReal = 0.0

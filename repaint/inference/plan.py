@@ -15,7 +15,7 @@ from repaint.checkpoints.weights import Weights
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.pairing import Pair
 from repaint.inference.checks import check_results, check_run
-from repaint.inference.inputs import build_labels, build_pairs
+from repaint.inference.inputs import build_labels, build_pairs, find_missing, require_published
 from repaint.inference.targets import Target, build_targets
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.precision import pick_precision
@@ -56,6 +56,8 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] = ())
     Raises:
         RepaintError: the configuration cannot work, or an input is missing, damaged or does not fit.
     """
+    if not missing:
+        require_published(find_missing(config))
     architecture_from_weights = holds_architecture(config) and config.model_path not in missing
     if not architecture_from_weights:
         check_run(config, device)  # before gigabytes are read

@@ -133,6 +133,8 @@ def _print_results(job: Job, results: Results, tally: Tally) -> None:
     sheet, diversity = write_sheets(build_reading(job.config), job.targets, results)
     if diversity is not None:
         print(f"diversity: two fills of a picture differ by {diversity:.3f} in the hole (0 to 1)")
+    if tally.coloured:
+        print(f"coloured masks: each channel of {len(tally.coloured)} pictures was masked by itself, as published")
     if tally.flattened:
         print(f"format: jpg has no transparency; that of {len(tally.flattened)} pictures is left out (png keeps it)")
     contact = f", contact sheet {sheet}" if sheet else ""

@@ -119,7 +119,7 @@ def test_picture_without_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_mask_of_another_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = make_run(tmp_path)
     write_masks(tmp_path / "masks", 3, size=(24, 16))
-    user_error(capsys, run(conf), "24x16 has another aspect ratio than its picture")
+    user_error(capsys, run(conf, "--set", "data.eval.tiny.fit=pad"), "24x16 has another aspect ratio than its picture")
 
 
 def test_unwritable_output_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
