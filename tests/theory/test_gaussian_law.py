@@ -273,7 +273,7 @@ CORNER = np.array([True, True, False, False])
 SEEN = np.array([0.1, -0.1])
 
 
-def fill_mixture(passes: int, count: int = 3000) -> Array:
+def fill_mixture(passes: int, count: int = 4500) -> Array:
     """The real loop's fills [count, 2] of one picture's hole, with the perfect denoiser of the mixture."""
     clean = np.tile([*SEEN, np.nan, np.nan], (count, 1))
     times = get_schedule_jump(100, jump_length=10, jump_n_sample=passes)
