@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend. Each message says what is wrong, where, and the way out."""
+"""User errors: each message names what is wrong, where, and how to fix it."""
 
 import difflib
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ _MEMORY_SIGNS = ("DefaultCPUAllocator", "out of memory", "CUBLAS_STATUS_ALLOC_FA
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device's or the host's memory is used up."""
+    """Whether an error means that a device's or the host's memory is used up."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS)

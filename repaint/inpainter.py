@@ -232,7 +232,7 @@ class _RaisingObserver(BatchObserver):
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
         raise ConfigError(
-            f"out of memory with {batch_size} fills at a time ({reason}); ask for fewer, or take precision bf16"
+            f"out of memory with {batch_size} fills at a time; ask for fewer, or take precision bf16 ({reason})"
         )
 
 

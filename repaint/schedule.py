@@ -11,7 +11,7 @@ from itertools import pairwise
 
 NEVER_LIMITED = 100_000_000  # the published default of `start_resampling`: resample at every level
 
-# Presets by name: steps (t_T, to be respaced to), jump_length, jump_n_sample. The README tells what they cost and give.
+# Presets by name: steps (t_T, to be respaced to), jump_length, jump_n_sample; docs/schedules.md has cost and quality.
 PRESETS: dict[str, tuple[int, int, int]] = {
     "paper": (250, 10, 10),
     "best": (250, 5, 15),  # the lowest LPIPS of the paper's comparison of j and r (wide masks, CelebA-HQ)

@@ -21,7 +21,7 @@ from repaint.errors import ConfigError
 from repaint.schedule import count_network_calls, get_schedule_jump
 from repaint.theory.gaussian_law import conditional_law, power_law_covariance, relative_distance, repaint_law
 from repaint.visual.resampling_figure import Curve, plot_resampling
-from repaint.visual.schedule_figure import MOST_CALLS
+from repaint.visual.schedule_figure import MAX_CALLS
 
 SIDE = 8
 TRAINED_STEPS = 1000
@@ -61,8 +61,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError(f"--steps must be at most 3 numbers between 1 and {TRAINED_STEPS}, not {args.steps}")
     if min(args.length, *args.passes) < 1:
         raise ConfigError(f"--length and --passes are from 1, not {args.length} and {args.passes}")
-    if max(args.steps) * max(args.passes) > MOST_CALLS:
-        raise ConfigError(f"more than {MOST_CALLS:,} network calls are too many; lower --passes or --steps")
+    if max(args.steps) * max(args.passes) > MAX_CALLS:
+        raise ConfigError(f"more than {MAX_CALLS:,} network calls are too many; lower --passes or --steps")
 
 
 def _curve(name: str, labels: Sequence[str], schedules: Sequence[tuple[int, int, int]]) -> Curve:

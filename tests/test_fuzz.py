@@ -1,6 +1,6 @@
 import pytest
 
-from tests.fuzz import KINDS, fuzz
+from tests.programs.fuzz import KINDS, fuzz
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""BatchLoop from Python: the same picture as the command line's, any kind of input, clear errors."""
+"""Inpainting from Python: the same picture as the command line's, any kind of input, clear errors."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -41,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def painter(model: Path) -> repaint.Inpainter:
+def tiny_inpainter(model: Path) -> repaint.Inpainter:
     return repaint.Inpainter(model, **SETTINGS)
 
 
@@ -78,37 +78,39 @@ def test_the_command_line_gives_the_same_picture(tmp_path: Path, fit: str) -> No
     [Image.fromarray, lambda a: a, lambda a: Image.fromarray(a).convert("RGBA")],
     ids=["Pillow", "array", "RGBA"],
 )
-def test_inputs_of_all_kinds_are_the_same_picture(painter: repaint.Inpainter, wrap: Callable[[Any], Any]) -> None:
+def test_inputs_of_all_kinds_are_the_same_picture(
+    tiny_inpainter: repaint.Inpainter, wrap: Callable[[Any], Any]
+) -> None:
     truth, known = noise_picture(), half()
-    (expected,) = painter(Image.fromarray(truth), known)
-    (fill,) = painter(wrap(truth), wrap(np.where(known, 255, 0).astype(np.uint8)))
+    (expected,) = tiny_inpainter(Image.fromarray(truth), known)
+    (fill,) = tiny_inpainter(wrap(truth), wrap(np.where(known, 255, 0).astype(np.uint8)))
     assert (np.asarray(fill)[..., :3] == np.asarray(expected)).all()
     assert (np.asarray(expected)[known] == truth[known]).all()
     assert (np.asarray(expected)[~known] != truth[~known]).any()
 
 
-def test_any_size_comes_back_with_transparency_and_profile(painter: repaint.Inpainter) -> None:
+def test_any_size_comes_back_with_transparency_and_profile(tiny_inpainter: repaint.Inpainter) -> None:
     truth, known = noise_picture(40, 70), half(40, 70)
     known[:, :30] = False
     picture = Image.fromarray(np.dstack([truth, np.where(known, 200, 90).astype(np.uint8)]))
     picture.info["icc_profile"] = b"profile"
-    fills = painter(picture, known, num_samples=3)
+    fills = tiny_inpainter(picture, known, num_samples=3)
     assert [(fill.size, fill.mode) for fill in fills] == [((70, 40), "RGBA")] * 3
     assert all((np.asarray(fill)[known] == np.asarray(picture)[known]).all() for fill in fills)
     assert fills[0].info["icc_profile"] == b"profile"
     assert fills[0].tobytes() != fills[1].tobytes()
 
 
-def test_transparent_parts_are_the_hole_without_a_mask(painter: repaint.Inpainter) -> None:
+def test_transparent_parts_are_the_hole_without_a_mask(tiny_inpainter: repaint.Inpainter) -> None:
     truth, known = noise_picture(), half()
-    (fill,) = painter(np.dstack([truth, np.where(known, 255, 0).astype(np.uint8)]), None)
-    (expected,) = painter(truth, known)
+    (fill,) = tiny_inpainter(np.dstack([truth, np.where(known, 255, 0).astype(np.uint8)]), None)
+    (expected,) = tiny_inpainter(truth, known)
     assert (np.asarray(fill)[..., :3] == np.asarray(expected)).all()
     assert (np.asarray(fill)[..., 3] == 255).all()
 
 
-def test_the_seed_decides(painter: repaint.Inpainter) -> None:
-    fills = [painter(noise_picture(), half(), seed=seed)[0].tobytes() for seed in (0, 0, 1)]
+def test_the_seed_decides(tiny_inpainter: repaint.Inpainter) -> None:
+    fills = [tiny_inpainter(noise_picture(), half(), seed=seed)[0].tobytes() for seed in (0, 0, 1)]
     assert fills[0] == fills[1] != fills[2]
 
 
@@ -120,28 +122,28 @@ def test_polarity_can_be_turned(model: Path) -> None:
 
 
 def test_fills_that_do_not_fit_together_are_made_one_after_the_other(
-    painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
+    tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = painter(noise_picture(), half(), num_samples=3)
-    monkeypatch.setattr(inpainter, "largest_batch", lambda _engine, _most: 2)
-    apart = painter(noise_picture(), half(), num_samples=3)
+    together = tiny_inpainter(noise_picture(), half(), num_samples=3)
+    monkeypatch.setattr(inpainter, "largest_batch", lambda _pipeline, _most: 2)
+    apart = tiny_inpainter(noise_picture(), half(), num_samples=3)
     assert max(np.abs(np.asarray(a, int) - np.asarray(b)).max() for a, b in zip(together, apart, strict=True)) <= 1
 
 
 @pytest.mark.parametrize("fit", ["window", "crop"])
 def test_a_picture_without_hole_comes_back(model: Path, fit: str) -> None:
-    painter = repaint.Inpainter(model, fit=fit, **SETTINGS)
+    tiny_inpainter = repaint.Inpainter(model, fit=fit, **SETTINGS)
     whole = np.ones((SIZE, SIZE), bool)
-    assert painter.count_calls(noise_picture(), whole) == 0
-    (fill,) = painter(noise_picture(), whole)
+    assert tiny_inpainter.count_calls(noise_picture(), whole) == 0
+    (fill,) = tiny_inpainter(noise_picture(), whole)
     assert (np.asarray(fill) == noise_picture()).all()
 
 
-def test_the_callback_sees_every_step_and_can_stop(painter: repaint.Inpainter) -> None:
+def test_the_callback_sees_every_step_and_can_stop(tiny_inpainter: repaint.Inpainter) -> None:
     steps: list[repaint.Step] = []
-    painter(noise_picture(), half(), num_samples=2, callback=steps.append)
-    assert [(step.t, step.s) for step in steps] == list(pairwise(painter.pipeline.times))
-    assert steps[-1].nfe == painter.pipeline.nfe
+    tiny_inpainter(noise_picture(), half(), num_samples=2, callback=steps.append)
+    assert [(step.t, step.s) for step in steps] == list(pairwise(tiny_inpainter.pipeline.times))
+    assert steps[-1].nfe == tiny_inpainter.pipeline.nfe
     assert steps[0].x.shape == (2, 3, SIZE, SIZE)
 
     def stop(step: repaint.Step) -> None:
@@ -150,18 +152,18 @@ def test_the_callback_sees_every_step_and_can_stop(painter: repaint.Inpainter) -
 
     steps.clear()
     with pytest.raises(KeyboardInterrupt):
-        painter(noise_picture(), half(), callback=stop)
+        tiny_inpainter(noise_picture(), half(), callback=stop)
     assert len(steps) == 1
 
 
 def test_classes(tmp_path: Path) -> None:
     path = tmp_path / "classes.safetensors"
     path.write_bytes(encode_checkpoint(tiny_unet(num_classes=5).state_dict(), {}))
-    painter = repaint.Inpainter(path, **SETTINGS)
-    fills = [painter(noise_picture(), half(), y=y)[0].tobytes() for y in (None, 0, 1)]
+    tiny_inpainter = repaint.Inpainter(path, **SETTINGS)
+    fills = [tiny_inpainter(noise_picture(), half(), y=y)[0].tobytes() for y in (None, 0, 1)]
     assert fills[1] != fills[2]
     with pytest.raises(repaint.ConfigError, match=r"class 5 is not in 0\.\.4"):
-        painter(noise_picture(), half(), y=5)
+        tiny_inpainter(noise_picture(), half(), y=5)
 
 
 @pytest.mark.parametrize(
@@ -183,10 +185,12 @@ def test_classes(tmp_path: Path) -> None:
         ({"seed": -1}, "seed"),
     ],
 )
-def test_mistakes_are_told_in_one_line(painter: repaint.Inpainter, arguments: dict[str, Any], message: str) -> None:
+def test_mistakes_are_reported_in_one_line(
+    tiny_inpainter: repaint.Inpainter, arguments: dict[str, Any], message: str
+) -> None:
     given: dict[str, Any] = {"image": noise_picture(), "mask": half()} | arguments
     with pytest.raises(repaint.RepaintError, match=message) as caught:
-        painter(given.pop("image"), given.pop("mask"), **given)
+        tiny_inpainter(given.pop("image"), given.pop("mask"), **given)
     assert "\n" not in str(caught.value)
 
 
@@ -208,46 +212,50 @@ def test_mistakes_are_told_in_one_line(painter: repaint.Inpainter, arguments: di
         ({"model_path": "other.pt"}, "model_path is not a setting; give the model by that name"),
     ],
 )
-def test_wrong_settings_are_told_in_one_line(model: Path, settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_reported_in_one_line(model: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(repaint.ConfigError, match=message):
         repaint.Inpainter(model, **(SETTINGS | settings))
 
 
 def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
     with pytest.warns(UserWarning, match="assumed: num_heads 4"):
-        painter = repaint.Inpainter(model, **SETTINGS)
-    assert "noise_schedule linear" in str(painter.note)
+        tiny_inpainter = repaint.Inpainter(model, **SETTINGS)
+    assert "noise_schedule linear" in str(tiny_inpainter.note)
 
 
-def test_another_schedule_shares_the_network(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_schedule_shares_the_network(
+    tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(PRESETS, "preview", (3, 1, 2))
-    other = painter.with_schedule("preview")
-    assert other.pipeline.model is painter.pipeline.model
+    other = tiny_inpainter.with_schedule("preview")
+    assert other.pipeline.model is tiny_inpainter.pipeline.model
     assert (other.pipeline.nfe, other.count_calls(noise_picture(), half())) == (5, 5)
     (fill,) = other(noise_picture(), half())
-    (own,) = repaint.Inpainter(painter.pipeline.config.model_path, **(SETTINGS | {"schedule": "preview"} | NO_STEPS))(
-        noise_picture(), half()
-    )
+    (own,) = repaint.Inpainter(
+        tiny_inpainter.pipeline.config.model_path, **(SETTINGS | {"schedule": "preview"} | NO_STEPS)
+    )(noise_picture(), half())
     assert fill.tobytes() == own.tobytes()
-    assert painter.pipeline.nfe == 7
+    assert tiny_inpainter.pipeline.nfe == 7
     with pytest.raises(repaint.ConfigError, match="schedule"):
-        painter.with_schedule("quick")
+        tiny_inpainter.with_schedule("quick")
 
 
-def test_too_little_memory_is_told_in_one_line(painter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported_in_one_line(
+    tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(pipeline, "p_sample_loop", full)
     with pytest.raises(repaint.ConfigError, match="out of memory with 2 fills at a time; ask for fewer"):
-        painter(noise_picture(), half(), num_samples=2)
+        tiny_inpainter(noise_picture(), half(), num_samples=2)
 
 
-def test_a_cut_off_file_is_an_error(painter: repaint.Inpainter, tmp_path: Path) -> None:
+def test_a_cut_off_file_is_an_error(tiny_inpainter: repaint.Inpainter, tmp_path: Path) -> None:
     Image.fromarray(noise_picture()).save(tmp_path / "whole.png")
     (tmp_path / "part.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
     with pytest.raises(repaint.DataError, match="image: not a readable picture"):
-        painter(Image.open(tmp_path / "part.png"), half())
+        tiny_inpainter(Image.open(tmp_path / "part.png"), half())
 
 
 def test_a_fill_that_is_not_finite_is_an_error(model: Path) -> None:

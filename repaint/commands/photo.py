@@ -1,4 +1,4 @@
-"""Filling pictures named on the command line: no configuration file, results beside the pictures."""
+"""Inpainting of pictures named on the command line: no configuration file, results beside the pictures."""
 
 import argparse
 import sys
@@ -148,7 +148,7 @@ def _check_masks(args: argparse.Namespace) -> None:
             "--mask_channel alpha (transparent)"
         )
     if len(given) > 1:
-        raise ConfigError(f"--{given[0]} and --{given[1]} both say where the hole is; leave one out")
+        raise ConfigError(f"--{given[0]} and --{given[1]} both specify the hole; leave one out")
     if args.mask_polarity is not None and args.mask is None:
         raise ConfigError("--mask_polarity is about mask files; leave it out")
 

@@ -115,7 +115,7 @@ def _design(args: argparse.Namespace, command: str) -> int:
 
 
 def _read_config(path: str) -> Config:
-    """With what the model itself tells of its process."""
+    """The configuration, with the process of the checkpoint if it specifies one."""
     config = load_config(Config, path)
     if not holds_architecture(config):
         return config
@@ -164,7 +164,7 @@ def _check_out(args: argparse.Namespace) -> str:
         raise ConfigError(f"--out {out}: the design is laid over this file; give another name")
     for path in (out, figure):
         if path.is_dir() or (path.exists() and not args.overwrite):
-            raise ConfigError(f"{path} is there already; give another --out, or say --overwrite")
+            raise ConfigError(f"{path} exists already; give another --out, or --overwrite")
     new_figure("the schedule figure", 1, 1)  # if it cannot be drawn, this is better known before the search
     return str(figure)
 
@@ -177,7 +177,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
     if levels[0] >= 1 or (np.diff(levels) >= 0).any():
         raise ConfigError(f"{args.conf_path}: betas are so small that they are lost in rounding")
     if args.pictures is not None and args.spectrum is not None:
-        raise ConfigError("--pictures and --spectrum both say what the pictures are like; leave one out")
+        raise ConfigError("--pictures and --spectrum exclude each other; leave one out")
     spectrum = SPECTRUM if args.spectrum is None else args.spectrum
     if not 0 <= spectrum <= STEEPEST:
         raise ConfigError(f"--spectrum {spectrum}: from 0 to {STEEPEST:g}")

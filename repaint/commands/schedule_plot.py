@@ -27,7 +27,7 @@ TRAINED_STEPS = 1000
 
 @dataclass(frozen=True)
 class _Item:
-    """A schedule to draw, whether its times alone would not tell what it does, and of how many steps its process is."""
+    """A schedule to draw, whether its steps are unevenly spaced, and the number of steps of its process."""
 
     schedule: Schedule
     by_timestep: bool = False

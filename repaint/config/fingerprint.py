@@ -46,7 +46,7 @@ def deciding_values(part: StrictModel) -> dict[str, Any]:
 
 
 def _unused_keys(config: SamplingConfig) -> set[str]:
-    """Keys that other keys keep from having an effect: what they are set to must not tell two runs apart."""
+    """Keys that have no effect because of other keys: runs that differ in them alone have equal pictures."""
     # `resample` and `times` replace the jump schedule. (They are left out while unset, as before they existed.)
     unused = {"schedule_jump_params"} if config.has_own_passes else {"resample", "times"}
     # The betas are either listed or named.

@@ -119,7 +119,9 @@ def describe_default(field: FieldInfo) -> str:
         return "none"
     if isinstance(default, StrictModel):
         return "its defaults"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else "`''`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else "`''`"
 
 
 def describe_type(schema: Mapping[str, Any]) -> str:

@@ -16,15 +16,17 @@ from repaint.errors import DataError
 
 @dataclass(frozen=True)
 class Reading:
-    """Settings for reading pairs: size, fit mode, mask rule.
+    """Settings for reading pairs: size, fit mode, mask format.
 
     Attributes:
-        size: of the network.
-        fit: which part of a picture is filled: its middle ("crop", as the published code does), or all of it, through
-            windows around the holes ("window"), reduced inside a square ("pad"), or squeezed to a square ("resize").
+        size: height and width of the network's input.
+        fit: which part of a picture is filled: the center crop ("crop", as in the published code), or the whole
+            picture, through windows around the holes ("window"), padded to a square ("pad"), or squeezed to a square
+            ("resize").
         context: of windows, see `windows.around_holes`.
-        rule: how to read masks.
-        generator: makes the masks instead, picture number i's from `mask_seed + i`.
+        rule: mask format.
+        generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
+        mask_seed: see `generator`.
         file_format: of the results, a key of `images.SAVE_OPTIONS`.
     """
 
@@ -39,13 +41,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Example:
-    """A pair in memory.
+    """A picture and its mask in memory.
 
     Attributes:
-        pair: where it comes from.
-        photo: the picture as the results show it: the cropped middle at the network's size, or in full resolution.
-        known: bool [H, W].
-        windows: the parts to fill, one after the other.
+        pair: the files.
+        photo: the picture as the results show it: the center crop at the network's size, or in full resolution.
+        known: mask, bool [H, W], True = known.
+        windows: parts to fill, one after the other.
     """
 
     pair: Pair
@@ -60,7 +62,7 @@ class Example:
 
 
 def load_example(pair: Pair, reading: Reading) -> Example:
-    """Read a pair.
+    """Read an example from its files.
 
     Raises:
         DataError: a file is missing or damaged, or the mask does not fit.
@@ -74,21 +76,25 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     Args:
         pair: names of the pictures.
         picture: of any mode.
-        mask: of any mode, in the picture's aspect ratio; None if it is in the picture itself or made by rule.
+        mask: of any mode, in the picture's aspect ratio; None if it is part of the picture or generated.
         reading: settings.
 
     Raises:
         DataError: the mask does not fit.
     """
-    photo, known = _read_photo(pair, picture, mask, reading)
+    photo, known = _photo_and_mask(pair, picture, mask, reading)
     if reading.fit == "crop":
         return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
-    return Example(pair, photo, known, _plan(pair, photo.pixels, known, reading))
+    return Example(pair, photo, known, _plan_windows(pair, photo.pixels, known, reading))
 
 
 def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
-    """The picture of a pair as the results show it, and its mask, bool [H, W]; errors are those of `load_example`."""
-    return _read_photo(pair, *_decode(pair, reading), reading)
+    """Read a picture as the results show it, and its mask, bool [H, W].
+
+    Raises:
+        DataError: as in `load_example`.
+    """
+    return _photo_and_mask(pair, *_decode(pair, reading), reading)
 
 
 def _decode(pair: Pair, reading: Reading) -> tuple[Image.Image, Image.Image | None]:
@@ -96,20 +102,35 @@ def _decode(pair: Pair, reading: Reading) -> tuple[Image.Image, Image.Image | No
     return picture, None if pair.mask is None or reading.generator is not None else images.decode(pair.mask)
 
 
-def _read_photo(
+def _photo_and_mask(
     pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading
 ) -> tuple[images.Photo, masks.Mask]:
-    known = _known(pair, picture, mask, reading)
+    known = _mask(pair, picture, mask, reading)
     if reading.fit == "crop":
         return images.Photo(images.crop_to_array(picture, reading.size)), known
-    _check_largest_side(pair, picture, reading)
+    _check_format_limit(pair, picture, reading)
     photo = images.to_photo(picture)
     if reading.rule.channel == "alpha" and photo.alpha is not None and mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
     return photo, known
 
 
-def _check_largest_side(pair: Pair, picture: Image.Image, reading: Reading) -> None:
+def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> masks.Mask:
+    """The mask at the size of the results, from a generator, the picture itself, or a mask file."""
+    crop = reading.fit == "crop"
+    if reading.generator is not None:
+        shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
+        return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
+    if mask is None:
+        grey = reading.rule.read(picture, pair.picture)
+        return masks.crop_embedded_mask(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
+    name = pair.mask or "mask"
+    grey = reading.rule.read(mask, name)
+    masks.check_ratio(grey.size, picture.size, name, pair.picture)
+    return masks.crop_mask(grey, picture.size, reading.size) if crop else masks.scale_mask(grey, picture.size)
+
+
+def _check_format_limit(pair: Pair, picture: Image.Image, reading: Reading) -> None:
     largest = images.LARGEST_SIDE.get(reading.file_format)
     if largest is not None and max(picture.size) > largest:
         raise DataError(
@@ -118,7 +139,7 @@ def _check_largest_side(pair: Pair, picture: Image.Image, reading: Reading) -> N
         )
 
 
-def _plan(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Reading) -> tuple[Window, ...]:
+def _plan_windows(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Reading) -> tuple[Window, ...]:
     """The windows of a picture in full resolution."""
     if known.all():
         return ()
@@ -131,17 +152,3 @@ def _plan(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Rea
             f"{reading.size}x{reading.size} pixels; use fit: window"
         )
     return (cover,)
-
-
-def _known(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> masks.Mask:
-    crop = reading.fit == "crop"
-    if reading.generator is not None:
-        shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
-        return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
-    if mask is None:
-        grey = reading.rule.read(picture, pair.picture)
-        return masks.crop_painted(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
-    name = pair.mask or "mask"
-    grey = reading.rule.read(mask, name)
-    masks.check_ratio(grey.size, picture.size, name, pair.picture)
-    return masks.crop_mask(grey, picture.size, reading.size) if crop else masks.scale_mask(grey, picture.size)

@@ -1,4 +1,4 @@
-"""Pictures: decoding, colours, the published centre crop, conversion between uint8 and [-1, 1], encoding."""
+"""Image decoding and encoding, colour conversion, the published center crop, uint8 to and from [-1, 1]."""
 
 import io
 import warnings
@@ -17,24 +17,22 @@ from repaint.errors import DataError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
-
-MOST_BYTES = (
-    2**30
-)  # of a picture file; PNG files of the largest pictures that Pillow opens without a warning are smaller
+# Of a picture file: PNG files of the largest pictures that Pillow opens without a warning are smaller.
+MAX_BYTES = 2**30
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file name ends like a picture's."""
+    """Whether a file name has the extension of a picture."""
     return name.lower().endswith(EXTENSIONS)
 
 
 def decode(path: str) -> Image.Image:
-    """Read and fully decode a picture file in its own mode, turned upright as its EXIF data say.
+    """Read and fully decode a picture file in its own mode, with its EXIF orientation applied.
 
     Raises:
         DataError: missing, damaged, absurdly large, or of floating-point pixels.
     """
-    content = storage.read_bytes(path, MOST_BYTES)
+    content = storage.read_bytes(path, MAX_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -50,7 +48,15 @@ def decode(path: str) -> Image.Image:
 
 
 def load(picture: Image.Image, name: str) -> Image.Image:
-    """Make sure that a picture is in memory, as Pillow may read files only when it has to; errors are `decode`'s."""
+    """Force Pillow, which loads lazily, to read a picture into memory.
+
+    Args:
+        picture: of any mode.
+        name: for error messages.
+
+    Raises:
+        DataError: damaged, or of floating-point pixels.
+    """
     try:
         picture.load()
     except Exception as error:  # noqa: BLE001 - see `decode`
@@ -61,11 +67,11 @@ def load(picture: Image.Image, name: str) -> Image.Image:
 
 def _refuse_floats(picture: Image.Image, name: str) -> None:
     if picture.mode == "F":
-        raise DataError(f"{name}: its pixels are floats, whose range nobody knows; save it with 8 or 16 bits a channel")
+        raise DataError(f"{name}: its pixels are floats, whose range is unknown; save it with 8 or 16 bits a channel")
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:
-    """A 16-bit grey picture scaled to 8 bits (Pillow's own conversion would clip it); others unchanged."""
+    """Scale a 16-bit grey picture to 8 bits (Pillow's own conversion would clip it); others stay as they are."""
     if not picture.mode.startswith("I"):
         return picture
     return Image.fromarray((np.asarray(picture).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
@@ -77,11 +83,11 @@ def has_alpha(picture: Image.Image) -> bool:
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """A picture of any mode as RGB, 8 bits a channel; CMYK and Lab through their colour profile, if they have one."""
+    """Convert a picture of any mode to RGB, 8 bits a channel; CMYK and Lab through their ICC profile, if present."""
     picture = to_eight_bits(picture)
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("CMYK", "LAB"):
-        with suppress(ImageCms.PyCMSError, OSError):  # an unusable profile is as good as none
+        with suppress(ImageCms.PyCMSError, OSError):  # an unusable profile is ignored
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
@@ -91,12 +97,12 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture in full resolution.
+    """A picture with its alpha channel and ICC colour profile.
 
     Attributes:
         pixels: uint8 [H, W, 3].
-        alpha: uint8 [H, W], or None if there is no transparency.
-        icc_profile: of the colours, None for sRGB or unknown.
+        alpha: uint8 [H, W], 255 = opaque; None without transparency.
+        icc_profile: None for sRGB or unknown.
     """
 
     pixels: NDArray[np.uint8]
@@ -105,21 +111,21 @@ class Photo:
 
 
 def to_photo(picture: Image.Image) -> Photo:
-    """All that a filled picture keeps of a decoded one."""
+    """Convert a decoded picture, keeping what its fill keeps: pixels, alpha channel, ICC profile."""
     alpha = np.asarray(picture.convert("RGBA").getchannel("A")) if has_alpha(picture) else None
     profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P") else None
     return Photo(np.asarray(to_rgb(picture)), alpha, profile)
 
 
 def crop_to_array(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """A picture of any mode as the network sees it: uint8 [size, size, 3], cropped by `center_crop`."""
+    """Center-crop a picture of any mode to the network's size: uint8 [size, size, 3], see `center_crop`."""
     return np.asarray(center_crop(to_rgb(picture), size))
 
 
 def center_crop(picture: Image.Image, size: int) -> Image.Image:
-    """Resize the shorter side to `size` and crop the middle, as guided-diffusion prepares its training data.
+    """Center crop as in guided-diffusion's training data: resize the shorter side to `size`, crop the middle.
 
-    Halved by averaging 2x2 pixels while that keeps the shorter side at `size` or more, then resized bicubically.
+    Halved by averaging 2x2 pixels while the shorter side stays at least `size`, then resized bicubically.
 
     Args:
         picture: of any size.
@@ -133,10 +139,10 @@ def center_crop(picture: Image.Image, size: int) -> Image.Image:
 
 
 def center_crop_like(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Image.Image:
-    """Cut a mask as `center_crop` cuts the picture it belongs to, by nearest neighbour.
+    """Center-crop a mask like its picture (see `center_crop`), with nearest neighbour.
 
     Args:
-        mask: of the picture's aspect ratio, at any size.
+        mask: in the picture's aspect ratio, at any size.
         picture_size: (width, height) of the picture.
         size: height and width of the result.
     """
@@ -170,19 +176,19 @@ def to_uint8(x: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG has room for more than memory
+LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG's limit is beyond any memory
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "png": {},
     "jpg": {"quality": 95, "subsampling": 0},
-    "webp": {"lossless": True, "exact": True},  # exact: keep the colours under transparent pixels
+    "webp": {"lossless": True, "exact": True},  # exact: keep the colours of transparent pixels
 }
 
 
 def encode(photo: Photo, file_format: str) -> bytes:
-    """File content of a picture.
+    """Encode a picture as the content of a file.
 
     Args:
-        photo: what to write; JPEG files have no transparency, it is left out.
+        photo: JPEG files drop its alpha channel.
         file_format: a key of SAVE_OPTIONS.
     """
     return encode_picture(to_picture(photo), file_format)
@@ -199,7 +205,7 @@ def encode_picture(picture: Image.Image, file_format: str) -> bytes:
 
 
 def to_picture(photo: Photo) -> Image.Image:
-    """A Pillow picture, RGB or with transparency RGBA; its colour profile is in `info`, as Pillow has it."""
+    """Convert to a Pillow picture, RGB or RGBA, with the ICC profile in `info`."""
     pixels = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
     picture = Image.fromarray(pixels)
     if photo.icc_profile is not None:
@@ -208,5 +214,5 @@ def to_picture(photo: Photo) -> Image.Image:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG file content of uint8 [H, W, 3] or [H, W]."""
+    """Encode uint8 [H, W, 3] or [H, W] as the content of a PNG file."""
     return encode(Photo(pixels), "png")

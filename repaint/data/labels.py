@@ -7,19 +7,26 @@ from repaint.data import storage
 from repaint.data.pairing import Pair, stem_of
 from repaint.errors import DataError
 
-MOST_LABEL_BYTES = 2**26
+MAX_LABEL_BYTES = 2**26
 
 
 def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
-    """Class labels from a text file with a line `name,label` for each picture.
+    """Read class labels from a text file with one line `name,label` per picture.
 
-    Names are relative to the folder of pictures, with or without ending; the bare file name does, too.
+    A name is the path relative to the folder of pictures, with or without extension, or the bare file name.
+
+    Args:
+        path: of a UTF-8 file.
+        pairs: pictures that need a label.
+
+    Returns:
+        One label per pair.
 
     Raises:
-        DataError: unreadable file, malformed line, a name given twice, or a picture without a label.
+        DataError: unreadable file, malformed line, duplicate name, or a picture without a label.
     """
     try:
-        lines = storage.read_bytes(path, MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
+        lines = storage.read_bytes(path, MAX_LABEL_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{path}: not a text file with lines 'name,label'") from None
     labels: dict[str, int] = {}
@@ -38,7 +45,7 @@ def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
 def _label_of(pair: Pair, labels: Mapping[str, int], path: str) -> int:
     stem = stem_of(pair.name)
     file = PurePosixPath(pair.picture)
-    # From the most to the least exact spelling: a file of this name in another folder must not win.
+    # Exact names first: a file of the same name in another folder must not win.
     for spelling in (f"{stem}{file.suffix}", stem, file.name):
         if spelling in labels:
             return labels[spelling]

@@ -1,4 +1,8 @@
-"""Mask generators: the paper's fixed masks and LaMa's random ones, as functions of size and random generator."""
+"""Mask generators: the paper's fixed masks and LaMa's random ones.
+
+A mask generator is a function of a shape and a random generator. To add a kind of mask, write one and enter it in
+GENERATORS; a test keeps the configuration's `mask.kind` in step.
+"""
 
 import math
 from collections.abc import Callable
@@ -12,44 +16,44 @@ from repaint.errors import DataError
 
 Shape = tuple[int, int]  # height, width
 
-MaskGenerator = Callable[[Shape, np.random.Generator], Mask]
+MaskGenerator = Callable[[Shape, np.random.Generator], Mask]  # deterministic: equal generators, equal masks
 
-TRIES = 1000  # random masks to draw before giving up
+MAX_ATTEMPTS = 1000  # masks drawn until one leaves enough known
 
 
 def ev2li(shape: Shape, _: np.random.Generator) -> Mask:
-    """Every second row is known, from row 1 ("alternating lines")."""
+    """Alternating lines: every second row is known, from row 1."""
     known = np.zeros(shape, bool)
     known[1::2] = True
     return known
 
 
 def nn2(shape: Shape, _: np.random.Generator) -> Mask:
-    """Every second pixel of every second row is known ("super-resolution 2x")."""
+    """Super-resolution 2x: every second pixel of every second row is known."""
     known = np.zeros(shape, bool)
     known[1::2, 1::2] = True
     return known
 
 
 def ex64(shape: Shape, _: np.random.Generator) -> Mask:
-    """Only the middle quarter of each side is known, 64 of 256 pixels ("expand")."""
+    """Expand: only the middle quarter of each side is known, 64 of 256 pixels."""
     return _middle(shape, 0.25)
 
 
 @dataclass(frozen=True)
 class Half:
-    """A stripe along one side is the hole; by default the right half ("half").
+    """Half mask: a stripe along one side is the hole, by default the right half.
 
     Attributes:
-        side: left, right, top or bottom.
-        width: share of the picture.
+        side: of the hole: left, right, top or bottom.
+        width: of the hole, as a share of the picture.
     """
 
     side: str = "right"
     width: float = 0.5
 
     def __call__(self, shape: Shape, _: np.random.Generator) -> Mask:
-        """The mask: bool [H, W], True = known."""
+        """Generate a mask: bool [H, W], True = known."""
         known = np.ones(shape, bool)
         across = known if self.side in ("top", "bottom") else known.T
         count = round(self.width * len(across))
@@ -59,20 +63,21 @@ class Half:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in the middle is the hole.
+    """Center box: a rectangle in the middle is the hole.
 
     Attributes:
-        width: share of each side.
+        width: of the hole, as a share of each side.
     """
 
     width: float = 0.375
 
     def __call__(self, shape: Shape, _: np.random.Generator) -> Mask:
-        """The mask: bool [H, W], True = known."""
+        """Generate a mask: bool [H, W], True = known."""
         return ~_middle(shape, self.width)
 
 
 def _middle(shape: Shape, share: float) -> Mask:
+    """A centered rectangle: bool [H, W], True inside."""
     inside = np.zeros(shape, bool)
     (top, height), (left, width) = ((round(length * (1 - share) / 2), round(length * share)) for length in shape)
     inside[top : top + height, left : left + width] = True
@@ -81,7 +86,7 @@ def _middle(shape: Shape, share: float) -> Mask:
 
 @dataclass(frozen=True)
 class Text:
-    """Letters across the picture are the hole, at a random height.
+    """Text mask: letters across the picture, at a random height, are the hole.
 
     Attributes:
         text: one line.
@@ -90,26 +95,30 @@ class Text:
     text: str = "RePaint"
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
-        """The mask: bool [H, W], True = known."""
+        """Generate a mask: bool [H, W], True = known."""
         height, width = shape
         probe = ImageFont.load_default(size=100).getbbox(self.text)
         fits = min(0.9 * width / (probe[2] - probe[0]), 0.5 * height / (probe[3] - probe[1]))
         font = ImageFont.load_default(size=max(1.0, 100 * fits))
-        canvas = Image.new("1", (width, height), 1)
-        ImageDraw.Draw(canvas).text((width / 2, height * rng.uniform(0.3, 0.7)), self.text, 0, font, anchor="mm")
-        return np.asarray(canvas)
+        known = Image.new("1", (width, height), 1)
+        ImageDraw.Draw(known).text((width / 2, height * rng.uniform(0.3, 0.7)), self.text, 0, font, anchor="mm")
+        return np.asarray(known)
 
 
 @dataclass(frozen=True)
 class LamaMasks:
-    """LaMa's random masks (Suvorov et al. 2022, appendix): chains of strokes, or boxes. Lengths are for 256 pixels.
+    """Random irregular masks of LaMa: chains of strokes, or boxes (Suvorov et al. 2022, appendix).
+
+    Lengths are in pixels of a 256x256 picture and scale with the shorter side.
 
     Attributes:
-        chains: least and largest number of stroke chains.
-        max_width, max_length: of a stroke, on top of the least 5 and 10.
+        chains: minimum and maximum number of stroke chains.
+        max_width: of a stroke, above a minimum of 5, exclusive.
+        max_length: of a stroke, above a minimum of 10, exclusive.
         max_angle: of a stroke in whole radians, exclusive.
-        box_weight: how often boxes are drawn instead, relative to strokes.
-        boxes, box_side: least and largest number of boxes, and their sides.
+        box_weight: odds of boxes against strokes.
+        boxes: minimum and maximum number of boxes.
+        box_side: minimum and maximum side of a box.
         margin: free border around boxes.
     """
 
@@ -123,12 +132,12 @@ class LamaMasks:
     margin: int = 0
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
-        """A mask with at most half a hole: bool [H, W], True = known. Lengths follow the shorter side.
+        """Generate a mask whose hole covers at most half of the picture: bool [H, W], True = known.
 
         Raises:
             DataError: the picture is too small for such holes.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             boxes = rng.random() < self.box_weight / (1 + self.box_weight)
             hole = self._draw_boxes(shape, rng) if boxes else self._draw_strokes(shape, rng)
             if hole.mean() <= 0.5:
@@ -138,10 +147,10 @@ class LamaMasks:
     def _draw_strokes(self, shape: Shape, rng: np.random.Generator) -> Mask:
         scale = min(shape) / 256
         height, width = shape
-        canvas = Image.new("1", (width, height))
-        draw = ImageDraw.Draw(canvas)
-        least, most = self.chains
-        for chain in range(rng.integers(least, most + 2)):  # LaMa draws the largest number one higher
+        hole = Image.new("1", (width, height))
+        draw = ImageDraw.Draw(hole)
+        min_chains, max_chains = self.chains
+        for chain in range(rng.integers(min_chains, max_chains + 2)):  # LaMa draws up to one chain more
             x, y = float(rng.integers(width)), float(rng.integers(height))
             for _ in range(rng.integers(1, 6)):
                 angle = 0.01 + rng.integers(self.max_angle)
@@ -153,32 +162,31 @@ class LamaMasks:
                 end_y = min(max(y + length * math.cos(angle), 0), height)
                 _stroke(draw, (x, y), (end_x, end_y), thickness)
                 x, y = end_x, end_y
-        return np.asarray(canvas)
+        return np.asarray(hole)
 
     def _draw_boxes(self, shape: Shape, rng: np.random.Generator) -> Mask:
         scale = min(shape) / 256
         hole = np.zeros(shape, bool)
         margin = round(self.margin * scale)
-        least, most = (max(1, round(side * scale)) for side in self.box_side)
+        min_side, max_side = (max(1, round(side * scale)) for side in self.box_side)
         for _ in range(rng.integers(self.boxes[0], self.boxes[1] + 1)):
-            sides = rng.integers(least, max(least + 1, most), size=2)
-            top, left = (
-                rng.integers(margin, length - margin - side + 1) for length, side in zip(shape, sides, strict=True)
-            )
-            hole[top : top + sides[0], left : left + sides[1]] = True
+            height, width = rng.integers(min_side, max(min_side + 1, max_side), size=2)
+            top = rng.integers(margin, shape[0] - margin - height + 1)
+            left = rng.integers(margin, shape[1] - margin - width + 1)
+            hole[top : top + height, left : left + width] = True
         return hole
 
 
 def _opencv_width(thickness: int) -> float:
-    """How wide, in pixels, OpenCV draws lines of a thickness; LaMa's and RePaint's masks are drawn with it.
+    """Effective width in pixels of OpenCV's lines, with which LaMa's and RePaint's masks are drawn.
 
-    Measured on areas of lines: odd numbers get 1.7 pixels more, even ones are drawn like the odd number below.
+    Measured on areas of lines: an odd thickness gains 1.7 pixels, an even one is drawn like the odd one below.
     """
     return thickness - (thickness % 2 == 0) + 1.7
 
 
 def _stroke(draw: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[float, float], width: float) -> None:
-    """A line with round ends."""
+    """Draw a line with round ends."""
     draw.line([start, end], fill=1, width=max(1, round(width)))
     radius = width / 2
     for x, y in (start, end):
@@ -199,14 +207,14 @@ GENERATORS: dict[str, Callable[..., MaskGenerator]] = {
 
 
 def make_generator(kind: str, **options: object) -> MaskGenerator:
-    """The generator of a kind of mask.
+    """Look up the mask generator of a kind and set its options.
 
     Args:
         kind: a key of GENERATORS.
         options: of the kind: `side` and `width` of genhalf, `width` of box, `text` of text.
 
     Raises:
-        DataError: unknown kind, or an option that it does not have.
+        DataError: unknown kind, or an option that the kind does not have.
     """
     if kind not in GENERATORS:
         raise DataError(f"unknown kind of mask {kind!r}; known are {', '.join(GENERATORS)}")
@@ -217,7 +225,7 @@ def make_generator(kind: str, **options: object) -> MaskGenerator:
 
 
 def generate_mask(kind: str, size: int | Shape, seed: int, **options: object) -> Mask:
-    """Mask number `seed` of a kind: bool [H, W], True = known.
+    """Generate the mask of a kind and seed: bool [H, W], True = known.
 
     Args:
         kind: a key of GENERATORS.
@@ -226,7 +234,7 @@ def generate_mask(kind: str, size: int | Shape, seed: int, **options: object) ->
         options: see `make_generator`.
 
     Raises:
-        DataError: unknown kind, or an option that it does not have.
+        DataError: as in `make_generator`, or the picture is too small for this kind.
     """
     shape = (size, size) if isinstance(size, int) else size
     return make_generator(kind, **options)(shape, np.random.default_rng(seed))

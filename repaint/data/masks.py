@@ -1,6 +1,6 @@
-"""Reading masks from files, from the alpha channel, or from a colour painted in the picture.
+"""Inpainting masks read from grey files, an alpha channel or a color key; cropping and scaling them with the picture.
 
-In files 255 is known and 0 is the hole; here a mask is a bool array [H, W], True = known.
+In files 255 is known and 0 is the hole. In memory a mask is a bool array [H, W], True = known.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,48 @@ from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
 
-THRESHOLD = 128
-LEAK = 1e-3  # share of a pixel that may come from the hole without being seen
+THRESHOLD = 128  # grey levels from here on are known
+MAX_LEAK = 1e-3  # share of the hole in a resampled pixel that still counts as known
+COLOR_TOLERANCE = 64  # per channel: JPEG compression blurs a color key
+COLOR_EDGE = 2  # pixels around a color key, where brushes blend it with the picture
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """Mask format: polarity, alpha channel or color key, for a mask file or for the picture itself.
+
+    Attributes:
+        hole_white: polarity; True if white marks the hole instead of the known part.
+        channel: "grey", or "alpha": transparent pixels are the hole.
+        color: color key in any of Pillow's notations: pixels of this colour are the hole; overrides `channel`.
+    """
+
+    hole_white: bool = False
+    channel: str = "grey"
+    color: str | None = None
+
+    def read(self, picture: Image.Image, path: str) -> Image.Image:
+        """Extract the mask as 8-bit grey before thresholding: 255 known, 0 hole (see THRESHOLD).
+
+        Args:
+            picture: of any mode.
+            path: for error messages.
+
+        Raises:
+            DataError: the alpha channel is required but missing.
+        """
+        if self.color is not None:
+            return Image.fromarray(np.where(_color_key(picture, self.color), 0, 255).astype(np.uint8))
+        if self.channel == "alpha":
+            if not has_alpha(picture):
+                raise DataError(f"{path}: has no transparent part; mask_channel: alpha needs an alpha channel")
+            return picture.convert("RGBA").getchannel("A")
+        grey = to_grey(picture)
+        return ImageChops.invert(grey) if self.hole_white else grey
 
 
 def to_grey(mask: Image.Image) -> Image.Image:
-    """A mask of any mode as 8-bit grey; transparent parts count as black."""
+    """Convert a mask of any mode to 8-bit grey; transparent parts count as black."""
     mask = to_eight_bits(mask)
     if has_alpha(mask):
         mask = mask.convert("RGBA")
@@ -29,12 +65,22 @@ def to_grey(mask: Image.Image) -> Image.Image:
 
 
 def mask_pixels(known: Mask) -> NDArray[np.uint8]:
-    """A mask as it stands in files: uint8 [H, W], 255 known, 0 hole."""
+    """Convert a bool mask to the file convention: uint8 [H, W], 255 known, 0 hole."""
     return np.where(known, 255, 0).astype(np.uint8)
 
 
 def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask: str, picture: str) -> None:
-    """Raise DataError unless (width, height) of a mask is that of its picture, scaled and rounded."""
+    """Check that a mask has the aspect ratio of its picture, up to rounding.
+
+    Args:
+        mask_size: (width, height).
+        picture_size: (width, height).
+        mask: path, for the error message.
+        picture: path, for the error message.
+
+    Raises:
+        DataError: the aspect ratios differ.
+    """
     (mask_width, mask_height), (width, height) = mask_size, picture_size
     same = round(width * mask_height / height) == mask_width or round(height * mask_width / width) == mask_height
     if not same:
@@ -45,10 +91,10 @@ def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask:
 
 
 def crop_mask(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Mask:
-    """A mask cut like its picture by nearest neighbour, thresholded at 128.
+    """Center-crop a mask like its picture with nearest neighbour, and threshold it.
 
     Args:
-        mask: 8-bit grey, of its picture's aspect ratio.
+        mask: 8-bit grey, in its picture's aspect ratio.
         picture_size: (width, height) of the picture.
         size: height and width of the result.
 
@@ -58,8 +104,10 @@ def crop_mask(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Ma
     return np.asarray(center_crop_like(mask, picture_size, size)) >= THRESHOLD
 
 
-def crop_painted(mask: Image.Image, size: int) -> Mask:
-    """A mask that is part of the picture itself, cut with it: known is what nothing of the hole's content mixes into.
+def crop_embedded_mask(mask: Image.Image, size: int) -> Mask:
+    """Center-crop a mask that is part of the picture (alpha channel, color key) without leaking the hole.
+
+    The crop resamples the picture, so a pixel counts as known only if no pixel of the hole contributes to it.
 
     Args:
         mask: 8-bit grey, of the picture's size.
@@ -69,52 +117,27 @@ def crop_painted(mask: Image.Image, size: int) -> Mask:
         bool [size, size], True = known.
     """
     hole = Image.fromarray((np.asarray(mask) < THRESHOLD).astype(np.float32))
-    known: Mask = np.abs(np.asarray(center_crop(hole, size))) < LEAK
+    known: Mask = np.abs(np.asarray(center_crop(hole, size))) < MAX_LEAK
     return known
 
 
 def scale_mask(mask: Image.Image, picture_size: tuple[int, int]) -> Mask:
-    """A mask (8-bit grey) at its picture's size (width, height): nearest neighbour, thresholded; bool [H, W]."""
+    """Scale a mask to its picture's size with nearest neighbour, and threshold it.
+
+    Args:
+        mask: 8-bit grey.
+        picture_size: (width, height) of the picture.
+
+    Returns:
+        bool [H, W], True = known.
+    """
     return np.asarray(mask.resize(picture_size, Image.Resampling.NEAREST)) >= THRESHOLD
 
 
-@dataclass(frozen=True)
-class MaskRule:
-    """How known pixels and the hole are marked in a mask file, or in the picture itself.
-
-    Attributes:
-        hole_white: white marks the hole instead of the known part.
-        channel: "grey", or "alpha": what is transparent is the hole.
-        color: what is painted in this colour (any of Pillow's notations) is the hole, whatever the channel says.
-    """
-
-    hole_white: bool = False
-    channel: str = "grey"
-    color: str | None = None
-
-    def read(self, picture: Image.Image, path: str) -> Image.Image:
-        """The mask that a picture shows, as 8-bit grey: 255 known, 0 hole (in between: see THRESHOLD).
-
-        Raises:
-            DataError: it has no alpha channel where one is needed; `path` is named.
-        """
-        if self.color is not None:
-            return Image.fromarray(np.where(_painted(picture, self.color), 0, 255).astype(np.uint8))
-        if self.channel == "alpha":
-            if not has_alpha(picture):
-                raise DataError(f"{path}: has no transparent part, which mask_channel: alpha takes for the hole")
-            return picture.convert("RGBA").getchannel("A")
-        grey = to_grey(picture)
-        return ImageChops.invert(grey) if self.hole_white else grey
-
-
-COLOR_TOLERANCE = 64  # per channel: JPEG files blur a painted colour
-EDGE = 2  # pixels around a painted part, where brushes mix it with the picture
-
-
-def _painted(picture: Image.Image, color: str) -> Mask:
-    wanted = np.array(ImageColor.getcolor(color, "RGB"), np.int16)
+def _color_key(picture: Image.Image, color: str) -> Mask:
+    """The hole marked by a color key, with a margin for blended edges: bool [H, W], True = hole."""
+    key = np.array(ImageColor.getcolor(color, "RGB"), np.int16)
     pixels = np.asarray(to_rgb(picture), np.int16)
-    painted = (np.abs(pixels - wanted) <= COLOR_TOLERANCE).all(axis=2)
-    hole: Mask = binary_dilation(painted, iterations=EDGE) if painted.any() else painted
+    matches = (np.abs(pixels - key) <= COLOR_TOLERANCE).all(axis=2)
+    hole: Mask = binary_dilation(matches, iterations=COLOR_EDGE) if matches.any() else matches
     return hole

@@ -1,4 +1,4 @@
-"""Pairing pictures with their masks by name, by sorted order, or one mask for all."""
+"""Pairing of pictures with masks: by name, by sorted order, or one mask for all."""
 
 import unicodedata
 from collections import Counter
@@ -14,13 +14,13 @@ from repaint.errors import DataError
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its mask.
+    """Paths of a picture and its mask.
 
     Attributes:
-        index: number of the picture, counted from 0 after the configured offset; its seed follows from it.
+        index: number of the picture, counted from 0 after the configured offset; determines its seed.
         name: of the results, relative, ending with .png.
         picture: path.
-        mask: path, or None if the mask is in the picture itself or made by rule.
+        mask: path, or None if the mask is part of the picture or generated.
     """
 
     index: int
@@ -30,14 +30,14 @@ class Pair:
 
 
 def list_pictures(folder: str) -> list[str]:
-    """Names of all pictures below a folder, relative to it, sorted.
+    """List all pictures below a folder: sorted names relative to it.
 
     Raises:
         DataError: no such folder, or no picture in it.
     """
     names = [name for name in storage.list_files(folder) if images.is_picture(name)]
     if not names:
-        raise DataError(f"{folder}: no pictures in this folder (looked for {', '.join(images.EXTENSIONS)})")
+        raise DataError(f"{folder}: no pictures in this folder (supported: {', '.join(images.EXTENSIONS)})")
     return names
 
 
@@ -50,21 +50,22 @@ def pair_pictures(
 ) -> tuple[list[Pair], str | None]:
     """Pair the pictures of a folder with masks.
 
-    A mask file serves every picture. In a mask folder each picture has the mask of the same relative name, whatever
-    the endings; if no name matches but the counts do, they are paired in sorted order, as the published code did.
+    One mask file serves every picture. In a mask folder each picture has the mask of the same relative name, extensions
+    aside; if no name matches but the counts are equal, pictures and masks are paired in sorted order, as in the
+    published code.
 
     Args:
         gt_path: folder of pictures, or one picture file.
-        mask_path: folder of masks, one mask file, or None if masks do not come from files of their own.
-        offset: pictures to leave out at the start of the sorted list.
-        max_len: most pictures to take; more than there are means all.
+        mask_path: folder of masks, one mask file, or None without separate mask files.
+        offset: number of pictures to skip at the start of the sorted list.
+        max_len: maximum number of pictures.
         skip: whether to leave a file of the folder out, by its relative name.
 
     Returns:
-        (pairs, a note for the user or None).
+        (pairs, a message for the user or None).
 
     Raises:
-        DataError: nothing to do, a picture without a mask, or two pictures with one result name.
+        DataError: nothing to do, a picture without a mask, or two pictures with the same result name.
     """
     if storage.exists(gt_path) and not storage.is_folder(gt_path):
         gt_path, names = storage.parent(gt_path), [PurePosixPath(gt_path).name]
@@ -87,6 +88,7 @@ def pair_pictures(
 def _find_masks(
     gt_path: str, names: Sequence[str], mask_path: str | None
 ) -> tuple[Mapping[str, str | None], str | None]:
+    """The mask path of each picture name, and a message for the user or None."""
     if mask_path is None:
         return dict.fromkeys(names), None
     if not storage.exists(mask_path):
@@ -113,17 +115,20 @@ def _find_masks(
 
 
 def stem_of(name: str) -> str:
-    """Relative name without its last ending: 'a/photo.v2.jpg' -> 'a/photo.v2'.
+    """Relative name without its last extension: 'a/photo.v2.jpg' -> 'a/photo.v2'.
 
-    Unicode is composed, because some file systems give accents apart from their letters.
+    Normalized to composed Unicode (NFC), because some file systems decompose accents.
     """
     return unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix("")))
 
 
 def check_ratios(pairs: Sequence[Pair]) -> None:
-    """Raise DataError for the first mask that cannot fit its picture; reads file headers only.
+    """Check the aspect ratios of all masks from file headers only.
 
-    Unreadable files are left to `load_example`, where they cost only their own picture.
+    Unreadable files are skipped: `load_example` reports them, and the other pictures are still filled.
+
+    Raises:
+        DataError: for the first mask that does not fit its picture.
     """
     sizes: dict[str, tuple[int, int] | None] = {}
     for pair in pairs:
@@ -138,9 +143,10 @@ def check_ratios(pairs: Sequence[Pair]) -> None:
 
 
 def _header_size(path: str) -> tuple[int, int] | None:
+    """(width, height) of a picture as displayed; None if unreadable."""
     try:
         with storage.open_binary(path) as file, Image.open(file) as picture:
-            lying = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # shown turned by a quarter
-            return (picture.height, picture.width) if lying else picture.size
+            transposed = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # rotated by 90 degrees
+            return (picture.height, picture.width) if transposed else picture.size
     except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
         return None

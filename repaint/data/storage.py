@@ -1,6 +1,6 @@
-"""Files on a local disk or behind any path that blobfile reads (gs://, az://, https://...). The only blobfile import.
+"""File access on local disks and remote storage (gs://, az://, https://...) with atomic writes.
 
-Writes are atomic: a reader sees the old file or the whole new one, never a part.
+The only module that imports blobfile. A reader sees the old file or the whole new one, never a part.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ import blobfile as bf
 
 from repaint.errors import DataError
 
-_UNFINISHED = (".repaint-", ".part")  # how the names of files begin and end that are being written
-_LEFTOVER_SECONDS = 60  # after which an unfinished file is nobody's: writing takes a moment
+_TEMPORARY = (".repaint-", ".part")  # prefix and suffix of files being written
+_LEFTOVER_SECONDS = 60  # writing takes a moment: older temporary files are left by killed processes
 
 
 def is_remote(path: str) -> bool:
-    """Whether `path` is a URL rather than a path of this machine."""
+    """Whether `path` is a URL rather than a local path."""
     return "://" in path
 
 
 def join(folder: str, name: str) -> str:
-    """Path of `name` (with / between its parts) inside `folder`."""
+    """Join `folder` and the relative `name` (with / as separator)."""
     return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder, name))
 
 
@@ -37,15 +37,15 @@ def parent(path: str) -> str:
 
 
 def contains(folder: str, path: str) -> bool:
-    """Whether `path` is `folder` or lies inside it, as far as the names tell (links of local paths are followed)."""
+    """Whether `path` is `folder` or lies inside it, judged by the names (local symbolic links are followed)."""
     if is_remote(folder) or is_remote(path):
         return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 @contextlib.contextmanager
-def _one_line(path: str, what: str) -> Iterator[None]:
-    """Turn the errors of a file operation into a DataError."""
+def _reporting_as_data_error(path: str, what: str) -> Iterator[None]:
+    """Report the errors of a file operation as a DataError of one line: `path: what (reason)`."""
     try:
         yield
     except (OSError, ValueError, bf.Error) as error:  # ValueError: a zero byte in a name
@@ -54,28 +54,28 @@ def _one_line(path: str, what: str) -> Iterator[None]:
 
 
 def exists(path: str) -> bool:
-    """Whether a file or folder is there; DataError for a kind of path that cannot be read at all."""
-    with _one_line(path, "cannot be read"):
+    """Whether a file or folder exists; DataError for unsupported kinds of paths."""
+    with _reporting_as_data_error(path, "cannot be read"):
         return bool(bf.exists(path))
 
 
 def is_folder(path: str) -> bool:
-    """Whether `path` is a folder; DataError like `exists`."""
-    with _one_line(path, "cannot be read"):
+    """Whether `path` is a folder; DataError as in `exists`."""
+    with _reporting_as_data_error(path, "cannot be read"):
         return bool(bf.isdir(path))
 
 
 def list_files(folder: str) -> list[str]:
-    """Names of all files below `folder`, relative to it, with / between parts, in sorted order.
+    """List all files below `folder`: sorted names relative to it, with / as separator.
 
-    Hidden files and folders are left out; links to files and folders are followed.
+    Hidden files and folders are skipped; symbolic links are followed.
 
     Raises:
         DataError: the folder is missing or cannot be read.
     """
     if not is_folder(folder):
         raise DataError(f"{folder}: no such folder")
-    with _one_line(folder, "cannot be listed"):
+    with _reporting_as_data_error(folder, "cannot be listed"):
         names = list(_walk_remote(folder) if is_remote(folder) else _walk_local(Path(folder)))
     return sorted(name for name in names if not any(part.startswith(".") for part in PurePosixPath(name).parts))
 
@@ -87,7 +87,7 @@ def _walk_remote(folder: str) -> Iterator[str]:
 
 
 def _walk_local(folder: Path) -> Iterator[str]:
-    seen = set()  # real paths, as a link may lead back up
+    seen = set()  # resolved paths, as a link may point to a parent
     for root, folders, files in os.walk(folder, followlinks=True):
         real = Path(root).resolve()
         if real in seen:
@@ -97,21 +97,21 @@ def _walk_local(folder: Path) -> Iterator[str]:
         yield from (Path(root, name).relative_to(folder).as_posix() for name in files)
 
 
-def read_bytes(path: str, most: int | None = None) -> bytes:
-    """Content of a file.
+def read_bytes(path: str, max_bytes: int | None = None) -> bytes:
+    """Read a file.
 
     Args:
         path: of a regular file, or a link to one.
-        most: bytes that are plausible for it.
+        max_bytes: plausible limit for this kind of file.
 
     Raises:
         DataError: it is missing, cannot be read, or is larger.
     """
-    with _one_line(path, "cannot be read"):
+    with _reporting_as_data_error(path, "cannot be read"):
         try:
             _check_regular(path)
-            if most is not None and (size := bf.stat(path).size) > most:
-                raise DataError(f"{path}: {size:,} bytes are more than such a file can need ({most:,})")
+            if max_bytes is not None and (size := bf.stat(path).size) > max_bytes:
+                raise DataError(f"{path}: {size:,} bytes are more than such a file can need ({max_bytes:,})")
             with bf.BlobFile(path, "rb") as file:
                 return bytes(file.read())
         except FileNotFoundError:
@@ -119,24 +119,24 @@ def read_bytes(path: str, most: int | None = None) -> bytes:
 
 
 def _check_regular(path: str) -> None:
-    """A pipe or a device could keep a reader waiting for ever."""
+    """Refuse pipes and devices, which could block a reader for ever."""
     if not is_remote(path) and not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
         raise DataError(f"{path}: not a regular file")
 
 
 def open_binary(path: str) -> BinaryIO:
-    """A file opened for reading; errors are those of `open`, or DataError for what is no regular file."""
+    """Open a file for reading; raises the errors of `open`, and DataError for pipes and devices."""
     _check_regular(path)
     return bf.BlobFile(path, "rb")
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Write a file atomically, making its folder if needed.
+    """Write a file atomically, creating its folder if needed.
 
     Raises:
-        DataError: the disk is full, or the place cannot be written to.
+        DataError: the disk is full, or the folder is not writable.
     """
-    with _one_line(path, "cannot be written"):
+    with _reporting_as_data_error(path, "cannot be written"):
         if is_remote(path):
             with bf.BlobFile(path, "wb") as file:  # appears when complete
                 file.write(content)
@@ -145,7 +145,7 @@ def write_bytes(path: str, content: bytes) -> None:
 
 
 def append_line(path: str, line: str) -> None:
-    """Add a line to a text file, on disk when this returns. A broken last line can only come from a crash in between.
+    """Append a line to a text file and flush it to disk. Only a crash in between can leave a partial last line.
 
     Raises:
         DataError: it cannot be written.
@@ -154,11 +154,11 @@ def append_line(path: str, line: str) -> None:
     if is_remote(path):
         write_bytes(path, (read_bytes(path) if exists(path) else b"") + content)
         return
-    with _one_line(path, "cannot be written"):
+    with _reporting_as_data_error(path, "cannot be written"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)
-            if file.write(content) < len(content):  # what fits on a full disk is written without an error
+            if file.write(content) < len(content):  # a full disk takes a part without an error
                 file.truncate(before)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
@@ -170,31 +170,31 @@ def remove(path: str) -> None:
     Raises:
         DataError: it cannot be deleted.
     """
-    with _one_line(path, "cannot be deleted"):
+    with _reporting_as_data_error(path, "cannot be deleted"):
         bf.remove(path)
 
 
 def remove_empty_folder(folder: str) -> None:
-    """Delete a folder if it is there and empty; folders behind URLs only exist by their files."""
+    """Delete a folder if it exists and is empty. Remote folders exist only through their files."""
     if not is_remote(folder):
         with contextlib.suppress(OSError):
             Path(folder).rmdir()
 
 
 def remove_leftovers(folder: str) -> None:
-    """Delete the unfinished files that processes killed while writing have left in a folder (not below it)."""
+    """Delete temporary files that killed processes left in a folder (not below it)."""
     if is_remote(folder):
-        return  # there a file appears when it is complete
-    for path in Path(folder).glob("*".join(_UNFINISHED)):
-        with contextlib.suppress(OSError):  # perhaps another user's, or gone meanwhile
+        return  # remote writes leave no temporary files
+    for path in Path(folder).glob("*".join(_TEMPORARY)):
+        with contextlib.suppress(OSError):  # another user's, or deleted meanwhile
             if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                 path.unlink()
 
 
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The temporary name is short, as the name itself may be as long as names can be.
-    handle, name = tempfile.mkstemp(prefix=_UNFINISHED[0], suffix=_UNFINISHED[1], dir=path.parent)
+    # A short temporary name, because the final name may already have the maximum length.
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY[0], suffix=_TEMPORARY[1], dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -216,12 +216,12 @@ def _umask() -> int:
 
 
 def check_writable(folder: str) -> None:
-    """Make `folder` and prove that files can be written there, before hours of computing.
+    """Create `folder` and check that files can be written there, before hours of computing.
 
     Raises:
-        DataError: they cannot.
+        DataError: the folder is not writable.
     """
-    with _one_line(folder, "results cannot be written there"):
+    with _reporting_as_data_error(folder, "results cannot be written there"):
         if is_remote(folder):
             bf.makedirs(folder)
         else:

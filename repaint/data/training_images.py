@@ -1,4 +1,4 @@
-"""Training images: a folder of pictures, centre-cropped to the network's size."""
+"""Training dataset: a folder of pictures, center-cropped to the network's size."""
 
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -8,7 +8,15 @@ from repaint.data.pairing import list_pictures
 
 
 class TrainingPictures(Dataset[Tensor]):
-    """Pictures of a folder as uint8 tensors [3, size, size], centre-cropped."""
+    """Center-cropped pictures of a folder as uint8 tensors [3, size, size].
+
+    Args:
+        folder: searched recursively.
+        size: height and width of the result.
+
+    Raises:
+        DataError: no such folder, no picture in it; on access: an unreadable picture.
+    """
 
     def __init__(self, folder: str, size: int) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
-"""Parts of a large picture at the network's size: where to cut them, how to cut them out and paste the fill back.
+"""Windows for pictures of any size: planning them around holes, cutting them out, and pasting the fill back.
 
-A window that is larger than the network's size is shown to it reduced. So windows are as small as their holes allow: a
-blob gets one window around it, with context; thin holes that stretch far (scratches, text) are covered piece by piece.
+A window larger than the network's input is downsampled. So windows are as small as their holes allow: a compact hole
+gets one window with context around it; long thin holes (scratches, text) are covered by several overlapping windows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,18 +26,23 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 CONTEXT = 0.5  # known surroundings of a hole, relative to its longer side
-DEPTH = 6  # side of a piece, in the largest distance of a hole's pixel to the known part, if above the network's size
-BREADTH = 3  # a piece is not longer than so many times the picture's shorter side: of a panorama it shows a part
+TILE_DEPTH = 6  # side of a tile relative to the hole's depth: the largest distance of its pixels to the known part
+TILE_BREADTH = 3  # maximum side of a tile relative to the picture's shorter side, so that a panorama is tiled
+OVERLAP = 0.125  # border of a tile that its neighbours fill, relative to its side
 MEDIAN_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
-LEAST_GRAIN = 0.7  # in grey levels; below it is rounding
-MARGIN = 0.125  # border of a piece that is left to its neighbours, relative to its side
+MIN_GRAIN = 0.7  # in grey levels; less is rounding
 
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle in a picture's pixels; what lies outside the picture counts as unknown.
+    """A rectangle of pixels; what lies outside the picture counts as unknown.
 
-    `fill` is the part that is pasted back: (top, bottom, left, right), end exclusive.
+    Attributes:
+        top: first row, may be negative.
+        left: first column, may be negative.
+        height: in pixels.
+        width: in pixels.
+        fill: the part that is pasted back: (top, bottom, left, right), end exclusive.
     """
 
     top: int
@@ -48,32 +53,32 @@ class Window:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """First row, and the one after the last."""
+        """(first, last + 1)."""
         return self.top, self.top + self.height
 
     @property
     def columns(self) -> tuple[int, int]:
-        """First column, and the one after the last."""
+        """(first, last + 1)."""
         return self.left, self.left + self.width
 
 
 def whole(height: int, width: int) -> Window:
-    """The whole picture, squeezed to a square by the network's size."""
+    """One window over the whole picture; at the network's size it is squeezed to a square."""
     return Window(0, 0, height, width, (0, height, 0, width))
 
 
 def padded(height: int, width: int) -> Window:
-    """The smallest square around the picture; nothing is known beside the picture."""
+    """One square window around the whole picture; the padding is unknown."""
     side = max(height, width)
     return Window((height - side) // 2, (width - side) // 2, side, side, (0, height, 0, width))
 
 
 def around_holes(known: Mask, size: int, context: float = CONTEXT) -> list[Window]:
-    """Square windows that together cover all holes, to be filled one after the other.
+    """Plan square windows that together cover all holes, in the order in which to fill them.
 
     Args:
         known: bool [H, W], True = known.
-        size: of the network; no window is smaller, unless the picture is on its longer side.
+        size: of the network's input; no window is smaller, unless the picture's longer side is.
         context: known surroundings of a hole, relative to its longer side.
     """
     if not known.any():
@@ -82,31 +87,31 @@ def around_holes(known: Mask, size: int, context: float = CONTEXT) -> list[Windo
     windows: list[Window] = []
     for box in sorted(_hole_boxes(~known, max(1, size // 8)), key=_area):  # a hole inside a ring comes first
         top, bottom, left, right = box
-        wanted = round(max(bottom - top, right - left) * (1 + context))
-        deep = min(DEPTH * depth[top:bottom, left:right].max(), BREADTH * min(known.shape))
-        enough = round(max(size, deep))
-        if wanted <= enough:
-            windows.append(_square(known.shape, box, max(wanted, size)))
+        side = round(max(bottom - top, right - left) * (1 + context))
+        tile = min(TILE_DEPTH * depth[top:bottom, left:right].max(), TILE_BREADTH * min(known.shape))
+        tile_side = round(max(size, tile))
+        if side <= tile_side:
+            windows.append(_square(known.shape, box, max(side, size)))
         else:
-            windows += sorted(_pieces(known.shape, box, enough), key=lambda piece: _distance(depth, piece))
-    return list(_needed(windows, known))
+            windows += sorted(_tiles(known.shape, box, tile_side), key=lambda window: _distance(depth, window))
+    return list(_not_redundant(windows, known))
 
 
-def _needed(windows: Sequence[Window], known: Mask) -> Iterator[Window]:
-    """The windows that still find a hole when those before them are filled."""
-    rest = ~known
+def _not_redundant(windows: Sequence[Window], known: Mask) -> Iterator[Window]:
+    """The windows with a hole left after those before them are filled."""
+    hole = ~known
     for window in windows:
         top, bottom, left, right = window.fill
-        if rest[top:bottom, left:right].any():
+        if hole[top:bottom, left:right].any():
             yield window
-        rest[top:bottom, left:right] = False
+        hole[top:bottom, left:right] = False
 
 
 Box = tuple[int, int, int, int]  # top, bottom, left, right, end exclusive
 
 
 def _distance(depth: NDArray[np.float64], window: Window) -> float:
-    """How far what a window fills is from the known part; pieces near to it come first."""
+    """Distance of a window's hole to the known part; the nearest tiles are filled first."""
     top, bottom, left, right = window.fill
     part = depth[top:bottom, left:right]
     nearest: float = part.min(where=part > 0, initial=np.inf)
@@ -119,7 +124,7 @@ def _area(box: Box) -> int:
 
 
 def _hole_boxes(hole: Mask, cell: int) -> list[Box]:
-    """Boxes around groups of holes; holes less than about two cells apart belong together."""
+    """Bounding boxes of connected holes; holes less than about two cells (in pixels) apart count as connected."""
     height, width = hole.shape
     rows, columns = -(-height // cell), -(-width // cell)
     cells = np.zeros((rows * cell, columns * cell), bool)
@@ -129,36 +134,40 @@ def _hole_boxes(hole: Mask, cell: int) -> list[Box]:
     boxes = []
     for number, (ys, xs) in enumerate(find_objects(labels), 1):
         top, left = ys.start * cell, xs.start * cell
-        mine = (labels[ys, xs] == number).repeat(cell, axis=0).repeat(cell, axis=1)
-        part = hole[top : top + mine.shape[0], left : left + mine.shape[1]]
-        part = part & mine[: part.shape[0], : part.shape[1]]
+        component = (labels[ys, xs] == number).repeat(cell, axis=0).repeat(cell, axis=1)
+        part = hole[top : top + component.shape[0], left : left + component.shape[1]]
+        part = part & component[: part.shape[0], : part.shape[1]]
         y, x = (np.flatnonzero(part.any(axis)) for axis in (1, 0))
         boxes.append((top + int(y[0]), top + int(y[-1]) + 1, left + int(x[0]), left + int(x[-1]) + 1))
     return boxes
 
 
 def _square(shape: tuple[int, ...], box: Box, side: int) -> Window:
-    """A square around a box, moved into the picture as far as it fits, no larger than box and picture ask for."""
+    """A square window around a box, shifted into the picture as far as it fits.
+
+    Its side is at most the picture's longer side and at least the box's.
+    """
     top, bottom, left, right = box
     longest = max(bottom - top, right - left)
     side = max(longest, min(side, max(shape)))
     starts = [
-        _place((first + last - side) // 2, side, length)
+        _shift_inside((first + last - side) // 2, side, length)
         for first, last, length in ((top, bottom, shape[0]), (left, right, shape[1]))
     ]
     return Window(starts[0], starts[1], side, side, box)
 
 
-def _place(start: int, side: int, length: int) -> int:
+def _shift_inside(start: int, side: int, length: int) -> int:
+    """Start of an interval of `side` pixels inside [0, length); centered if it does not fit."""
     if side >= length:
         return (length - side) // 2
     return min(max(start, 0), length - side)
 
 
-def _pieces(shape: tuple[int, ...], box: Box, side: int) -> Iterator[Window]:
-    """Overlapping squares over a box, row by row."""
+def _tiles(shape: tuple[int, ...], box: Box, side: int) -> Iterator[Window]:
+    """Overlapping square windows over a box, row by row."""
     side = min(side, max(shape))
-    step = max(1, side - 2 * round(MARGIN * side))
+    step = max(1, side - 2 * round(OVERLAP * side))
     top, bottom, left, right = box
     for y in range(top, bottom, step):
         for x in range(left, right, step):
@@ -166,16 +175,19 @@ def _pieces(shape: tuple[int, ...], box: Box, side: int) -> Iterator[Window]:
 
 
 def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pixels, Mask]:
-    """What the network sees of a window: uint8 [size, size, 3] and bool [size, size].
+    """Cut out a window at the network's size.
 
-    Where the window is reduced, a pixel is known only if all that it stands for is, so that nothing of the hole's
-    content leaks into the known part.
+    Where the window is downsampled, a pixel is known only if all the pixels it averages are, so that nothing of the
+    hole's content leaks into the known part.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
         known: bool [H, W], True = known.
         window: what to cut out.
-        size: of the network.
+        size: height and width of the network's input.
+
+    Returns:
+        (pixels, mask): uint8 [size, size, 3], 0 in the hole, and bool [size, size], True = known.
     """
     inside: Mask = _cut(known, window)
     part: Pixels = _cut(np.where(known[..., None], pixels, 0).astype(np.uint8), window)
@@ -189,16 +201,19 @@ def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pix
 
 
 def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels:
-    """The picture with the hole pixels of `window.fill` replaced; all others stay as they are.
+    """Paste the fill of a window into the hole pixels of `window.fill`; all other pixels stay as they are.
 
-    Where the fill is enlarged, it is brought to the colours of the known pixels along the hole's border, fading out
-    within about two pixels of the network, and gets their grain, which the network could not see.
+    An upsampled fill is corrected to the colours of the known pixels along the hole's border, fading out within about
+    two pixels of the network, and gets the film grain of the known pixels, which downsampling has removed.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
         known: bool [H, W], True = known.
         window: what was cut out.
         filled: the network's fill, uint8 [size, size, 3].
+
+    Returns:
+        A new picture, uint8 [H, W, 3].
     """
     height, width = window.height, window.width
     fill = np.stack([_resize(filled[..., c].astype(np.float32), height, width) for c in range(3)], axis=-1)
@@ -216,51 +231,51 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
 
 
 def _border_correction(difference: Floats, inside: Mask, sigma: float) -> Floats:
-    """Difference to the known pixels, carried over the border and fading out: float32 [H, W, 3]."""
+    """Colour difference to the known pixels, extrapolated into the hole and fading out: float32 [H, W, 3]."""
     weight = gaussian_filter(inside.astype(np.float32), sigma)
-    carried = [gaussian_filter(difference[..., c] * inside, sigma) for c in range(3)]
-    correction: Floats = np.stack(carried, axis=-1) / np.maximum(weight, 0.5)[..., None]
+    blurred = [gaussian_filter(difference[..., c] * inside, sigma) for c in range(3)]
+    correction: Floats = np.stack(blurred, axis=-1) / np.maximum(weight, 0.5)[..., None]
     return correction
 
 
 def _missing_grain(part: Floats, inside: Mask, fill: Floats) -> Floats:
-    """Noise that brings the fill's grain to that of the known pixels: float32 [H, W], the same at every call.
+    """Noise that raises the fill's grain to that of the known pixels: float32 [H, W], the same at every call.
 
-    In all channels alike, as most of a photo's grain is in its brightness.
+    Equal in all channels, as most of a photo's grain is in its luminance.
     """
-    wanted = _grain(part, binary_erosion(inside, np.ones((3, 3))))
+    target = _grain(part, binary_erosion(inside, np.ones((3, 3))))
     own = _grain(fill, np.ones_like(inside))
-    spread = max(0.0, wanted**2 - own**2) ** 0.5
-    if spread < LEAST_GRAIN:
+    sigma = max(0.0, target**2 - own**2) ** 0.5
+    if sigma < MIN_GRAIN:
         return np.zeros(inside.shape, np.float32)
-    return np.random.default_rng(0).normal(0, spread, inside.shape).astype(np.float32)
+    return np.random.default_rng(0).normal(0, sigma, inside.shape).astype(np.float32)
 
 
 def _grain(pixels: Floats, where: Mask) -> float:
     """Standard deviation of the fine noise of [H, W, 3] in grey levels.
 
-    From the median of what a pixel differs from the mean of its 3x3 neighbourhood, which edges hardly touch.
+    From the median difference of pixels to the mean of their 3x3 neighbourhood: robust to edges.
     """
     if not where.any():
         return 0.0
     grey = pixels.mean(axis=2)
     difference = np.abs(grey - uniform_filter(grey, 3))[where]
-    spread: float = np.median(difference).item() / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
-    return spread
+    sigma: float = np.median(difference).item() / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
+    return sigma
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
-    """The window's part of an array [H, W, ...]; zeros (unknown) outside of it."""
+    """The window's part of an array [H, W, ...], zero (unknown) outside the picture."""
     part = np.zeros((window.height, window.width, *array.shape[2:]), array.dtype)
     (top, bottom), (left, right) = window.rows, window.columns
     y, x = max(top, 0), max(left, 0)
-    found = array[y:bottom, x:right]
-    part[y - top : y - top + found.shape[0], x - left : x - left + found.shape[1]] = found
+    inside = array[y:bottom, x:right]
+    part[y - top : y - top + inside.shape[0], x - left : x - left + inside.shape[1]] = inside
     return part
 
 
 def _resize(channel: Floats, height: int, width: int) -> Floats:
-    """Mean over areas where it shrinks, cubic where it grows."""
+    """Resize a channel: area average to shrink, bicubic to enlarge."""
     if channel.shape == (height, width):
         return channel
     shrinks = height * width < channel.size

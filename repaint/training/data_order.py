@@ -8,14 +8,16 @@ from torch.utils.data import Sampler
 
 
 class StepBatches(Sampler[list[int]]):
-    """Indices of each step's pictures: every epoch is a fresh permutation, and any step can be the first.
+    """Batch sampler whose order is a function of seed and step: a new permutation per epoch, resumable at any step.
 
     Args:
         count: number of pictures.
         batch_size: of all processes together.
         seed: of the permutations.
-        start, stop: steps to serve.
-        rank, world_size: which share of each batch is this process's.
+        start: first step.
+        stop: last step, exclusive.
+        rank: of this process, which gets every `world_size`-th picture of a batch.
+        world_size: number of processes.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class StepBatches(Sampler[list[int]]):
             yield list(islice(stream, self.batch_size))[self.rank :: self.world_size]
 
     def _stream(self, position: int) -> Iterator[int]:
+        """Endless sequence of picture indices, from its element number `position`."""
         epoch, skip = divmod(position, self.count)
         while True:
             order = torch.randperm(self.count, generator=step_generator(self.seed, epoch, stream=1))
@@ -42,11 +45,11 @@ class StepBatches(Sampler[list[int]]):
 
 
 def step_generator(seed: int, step: int, stream: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for step `step`; streams are independent (1 is the data order's, 2 + rank a process's)."""
+    """Random generator of a step. Streams are independent: 1 is the data order's, 2 + rank a process's."""
     return torch.Generator(device).manual_seed(step_seed(seed, step, stream))
 
 
 def step_seed(seed: int, step: int, stream: int) -> int:
-    """Seed of stream `stream` in step `step`, see `step_generator`."""
+    """Random seed of a step, see `step_generator`."""
     text = f"{seed} {step} {stream}".encode()
     return int.from_bytes(text, "big") % (2**61 - 1)  # distinct texts, distinct seeds (modulo a large prime)

@@ -1,4 +1,4 @@
-"""Resume state of a training, its identity check, and the exported model file."""
+"""Resume state of a training run with its identity check, and the exported model file."""
 
 import io
 import json
@@ -25,7 +25,14 @@ LOG_FILE = "log.jsonl"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that an exact resume needs: number of finished steps, weights, their moving average, optimiser state."""
+    """State for an exact resume.
+
+    Attributes:
+        step: number of finished steps.
+        network: weights.
+        ema: moving average of the weights.
+        optimiser: state of the optimiser.
+    """
 
     step: int
     network: Mapping[str, Tensor]
@@ -37,7 +44,7 @@ def save_state(config: TrainConfig, state: TrainingState, pictures: int, world_s
     """Write the resume state to `state.pt` in the output folder.
 
     Args:
-        config: of the training.
+        config: of the training run.
         state: what to save.
         pictures: number of training images.
         world_size: number of processes.
@@ -49,17 +56,17 @@ def save_state(config: TrainConfig, state: TrainingState, pictures: int, world_s
 
 
 def load_state(config: TrainConfig, pictures: int, world_size: int, device: torch.device) -> TrainingState | None:
-    """The resume state in the output folder; None if there is none.
+    """Load the resume state from the output folder; None if there is none.
 
     Args:
-        config: of the training.
+        config: of the training run.
         pictures: number of training images.
         world_size: number of processes.
         device: where to load the tensors.
 
     Raises:
         CheckpointError: the file is damaged.
-        ConfigError: it belongs to a training of another identity.
+        ConfigError: it belongs to a training run of another identity.
     """
     path = storage.join(config.out, STATE_FILE)
     if not storage.exists(path):
@@ -72,7 +79,7 @@ def load_state(config: TrainConfig, pictures: int, world_size: int, device: torc
         raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
     expected = _identity(config, pictures, world_size)
     changed = [
-        f"{key} {_shown(identity.get(key))} (now {_shown(expected.get(key))})"
+        f"{key} {_summary(identity.get(key))} (now {_summary(expected.get(key))})"
         for key in expected | identity
         if identity.get(key) != expected.get(key)
     ]
@@ -82,22 +89,22 @@ def load_state(config: TrainConfig, pictures: int, world_size: int, device: torc
 
 
 def export_model(config: TrainConfig, ema: Mapping[str, Tensor], step: int, pictures: int) -> None:
-    """Write the averaged weights with their metadata to `model.safetensors` in the output folder.
+    """Export the averaged weights with their metadata to `model.safetensors` in the output folder.
 
     Args:
-        config: of the training.
+        config: of the training run.
         ema: moving average of the weights.
         step: number of finished steps.
         pictures: number of training images.
     """
-    kind = torch.float16 if config.export_precision == "fp16" else torch.float32
+    dtype = torch.float16 if config.export_precision == "fp16" else torch.float32
     metadata = checkpoint_metadata(config) | {"training": {"step": step, "pictures": pictures}}
-    content = encode_checkpoint({key: value.to(kind) for key, value in ema.items()}, metadata)
+    content = encode_checkpoint({key: value.to(dtype) for key, value in ema.items()}, metadata)
     storage.write_bytes(storage.join(config.out, MODEL_FILE), content)
 
 
 def truncate_log(config: TrainConfig, step: int) -> None:
-    """Drop the log lines after step `step`, and a line that an interruption cut off."""
+    """Drop the log lines after step `step`, and a partial line left by an interruption."""
     path = storage.join(config.out, LOG_FILE)
     if not storage.exists(path):
         return
@@ -110,18 +117,19 @@ def truncate_log(config: TrainConfig, step: int) -> None:
 
 
 def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
-    """What a model file tells about itself, so that `model: auto` needs no flags."""
+    """Metadata of an exported model: its architecture and process, so that `model: auto` needs no flags."""
     values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
     parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}
     return {part: {key: values[key] for key in kind.model_fields if key in values} for part, kind in parts.items()}
 
 
-def _shown(value: object) -> object:
+def _summary(value: object) -> object:
+    """A value short enough for an error message."""
     return describe_betas(value) if isinstance(value, list) else value
 
 
 def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
-    """What must not change between the pieces of one training. Its length, rate and logging may."""
+    """Settings that must not change on resume. Length, learning rate and logging may."""
     values: dict[str, object] = {"pictures": pictures, "processes": world_size}
     values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
     for part in checkpoint_metadata(config).values():

@@ -1,7 +1,7 @@
 """Training and fine-tuning on a folder of pictures: IDDPM's objective, AdamW, EMA, DDP, exact resume.
 
-Everything random in a step (pictures, flips, times, noise) is a function of (seed, step, rank), so that a resumed run
-repeats the uninterrupted one to the bit on the same machine without storing any generator's state.
+All randomness of a step (pictures, flips, timesteps, noise, dropout) is a function of (seed, step, rank), so that a
+resumed run equals the uninterrupted one to the bit on the same machine without storing any generator's state.
 """
 
 import json
@@ -48,17 +48,17 @@ from repaint.workers.worker import Worker
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Learning rate of step `step`: linear warm-up, then constant or half a cosine down to 0 at `config.steps`."""
+    """Learning rate schedule: linear warm-up, then constant or cosine decay to 0 at `config.steps`."""
     warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
     decay = 0.5 * (1 + math.cos(math.pi * step / config.steps)) if config.lr_decay == "cosine" else 1.0
     return config.lr * warmup * decay
 
 
 class Trainer:
-    """A network in training with all that must survive an interruption.
+    """Training loop with the network, its moving average, the optimiser and the number of finished steps.
 
     Args:
-        config: what to train, on what, for how long.
+        config: of the training run.
         worker: this worker; with several of them inside a process group, see `repaint.workers.rendezvous`.
 
     Raises:
@@ -93,7 +93,14 @@ class Trainer:
             self.parallel = DistributedDataParallel(self.network)
 
     def last_step(self, stop: int | None) -> int:
-        """Where a run that shall stop at `stop` (None: at the end) ends; ConfigError for a negative number."""
+        """Last step of a run with the option --stop.
+
+        Args:
+            stop: the option; None trains to the end.
+
+        Raises:
+            ConfigError: a negative number.
+        """
         if stop is not None and stop < 0:
             raise ConfigError(f"--stop {stop}: a step is at least 0")
         return self.config.steps if stop is None else min(stop, self.config.steps)
@@ -101,8 +108,10 @@ class Trainer:
     def run(self, stop: int | None = None) -> None:
         """Train up to step `stop` (default: all), saving as configured and at the end.
 
-        Ctrl-C ends after the step in progress, saves, and raises KeyboardInterrupt. A picture that cannot be read
-        ends the run too (DataError), with all steps before it saved.
+        Raises:
+            KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
+            DataError: an unreadable picture; all steps before it are saved.
+            ConfigError: the loss is not finite, or `stop` is negative.
         """
         stop = self.last_step(stop)
         if self.worker.is_main:
@@ -134,9 +143,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config, self.step)
         loss = self._loss(batch)
-        total = loss.total.mean()
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        loss.total.mean().backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
         self.optimiser.step()
         self._update_ema()
@@ -144,11 +152,8 @@ class Trainer:
         at_end = self.step == config.steps
         saving = self.step % config.save_interval == 0
         if saving or at_end or self.step % config.log_interval == 0:
-            line = {"step": self.step, "loss": total.item(), "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
-            if not math.isfinite(line["loss"]):
-                way_out = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
-                raise ConfigError(f"step {self.step}: the loss is {line['loss']}; {way_out}")
-            line |= {"grad_norm": norm.item(), "seconds_per_step": time.perf_counter() - started}
+            line = _loss_line(loss, self.step) | {"grad_norm": norm.item()}
+            line |= {"seconds_per_step": time.perf_counter() - started}
             bar.set_postfix(loss=f"{line['loss']:.4f}")
             self._log(line)
         if saving:
@@ -176,13 +181,13 @@ class Trainer:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        # A young average follows faster, or it would remember the random start for 1 / (1 - rate) steps.
+        # A lower rate at first: otherwise the average contains the random initial weights for 1 / (1 - rate) steps.
         rate = min(self.config.ema_rate, (1 + self.step) / (10 + self.step))
         for key, value in self.network.state_dict().items():
             self.ema[key].lerp_(value, 1 - rate)
 
     def save(self) -> None:
-        """Write the resume state and the exported model (main process only)."""
+        """Save the resume state and export the model (main process only)."""
         if not self.worker.is_main:
             return
         state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
@@ -201,7 +206,7 @@ class Trainer:
             truncate_log(self.config, self.step)
 
     def save_samples(self) -> None:
-        """Write a sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
+        """Write a contact sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
         config = self.config
         network = build_unet(self.network.config).to(self.worker.device)
         network.load_state_dict(self.ema)
@@ -226,17 +231,26 @@ class Trainer:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
 
 
+def _loss_line(loss: TrainingLoss, step: int) -> dict[str, float]:
+    """Mean loss terms of a finished step for the log; ConfigError if the loss is not finite."""
+    total = loss.total.mean().item()
+    if not math.isfinite(total):
+        advice = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
+        raise ConfigError(f"step {step}: the loss is {total}; {advice}")
+    return {"step": step, "loss": total, "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
+
+
 @contextmanager
 def _ctrl_c_flag() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into a flag, so that no step is torn apart; the second one interrupts at once."""
+    """Turn Ctrl-C into a flag that is checked between steps; a second Ctrl-C interrupts at once."""
     flag = threading.Event()
     before = signal.getsignal(signal.SIGINT)
 
-    def remember(_signal: int, _frame: object) -> None:
+    def set_flag(_signal: int, _frame: object) -> None:
         flag.set()
         signal.signal(signal.SIGINT, before)
 
-    signal.signal(signal.SIGINT, remember)
+    signal.signal(signal.SIGINT, set_flag)
     try:
         yield flag
     finally:

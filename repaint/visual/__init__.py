@@ -1,1 +1,1 @@
-"""Pictures of results: contact sheets, animations, figures."""
+"""Visualisation of results: contact sheets, animations, figures."""

@@ -1,4 +1,4 @@
-"""Seeing a fill come about: the state and the predicted clean picture over the schedule, with the noise level below."""
+"""Animations of the sampling process: noisy state and predicted x0 over the schedule, with the noise level below."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -20,15 +20,22 @@ Pixels = NDArray[np.uint8]
 Format = Literal["gif", "webp", "mp4"]
 
 FRAME_SECONDS = Fraction(1, 12)
-LAST_SECONDS = Fraction(2)  # how long the end is shown
-CURVE = 64  # height of the noise curve in pixels
+LAST_SECONDS = Fraction(2)  # duration of the last frame
+CURVE_HEIGHT = 64  # of the noise curve, in pixels
 GAP = 8
 INK, MUTED, LINE = "#1f2933", "#c4ccd4", "#1f5fa8"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The sampler after a transition: its number from 1, the network calls so far, and pictures uint8 [B, H, W, 3]."""
+    """Snapshot of a batch after a transition of the schedule.
+
+    Attributes:
+        transition: its number, from 1.
+        nfe: network calls so far.
+        state: x_t, uint8 [B, H, W, 3].
+        pred_xstart: predicted x0, uint8 [B, H, W, 3].
+    """
 
     transition: int
     nfe: int
@@ -37,36 +44,36 @@ class Frame:
 
 
 class Recorder:
-    """A sampler callback that keeps frames of a batch for its animations, and hands snapshots on.
+    """Sampler callback that records frames of a batch for animations and passes on snapshots.
 
     Args:
         times: the schedule.
-        frames: most frames to keep, spread evenly over the transitions; the last one is always kept.
-        snapshot_interval: hand on the state after every so many network calls too; 0 for never.
-        on_snapshot: gets each snapshot at once, as thousands would not fit into memory; it is not kept here.
+        frames: maximum number of frames, spread evenly over the transitions; the last one is always recorded.
+        snapshot_interval: network calls between snapshots; 0 for none.
+        on_snapshot: receives each snapshot at once, because thousands would not fit into memory.
     """
 
     def __init__(
         self, times: Sequence[int], frames: int, snapshot_interval: int, on_snapshot: Callable[[Frame], object]
     ) -> None:
         transitions = len(times) - 1
-        self._wanted = set(np.linspace(transitions, 1, min(frames, transitions)).round().astype(int).tolist())
+        self._recorded = set(np.linspace(transitions, 1, min(frames, transitions)).round().astype(int).tolist())
         self._interval = snapshot_interval
         self._on_snapshot = on_snapshot
         self._transition = 0
         self.frames: list[Frame] = []
 
     def __call__(self, step: Step) -> None:
-        """Take note of one transition."""
+        """Record one transition."""
         self._transition += 1
-        snap = self._interval > 0 and step.s < step.t and step.nfe % self._interval == 0
-        animate = self._transition in self._wanted
-        if not (snap or animate):
+        snapshot = self._interval > 0 and step.s < step.t and step.nfe % self._interval == 0
+        animate = self._transition in self._recorded
+        if not (snapshot or animate):
             return
         frame = Frame(self._transition, step.nfe, _to_bytes(step.x), _to_bytes(step.pred_xstart))
         if animate:
             self.frames.append(frame)
-        if snap:
+        if snapshot:
             self._on_snapshot(frame)
 
 
@@ -75,14 +82,14 @@ def _to_bytes(batch: torch.Tensor) -> Pixels:
 
 
 def draw_pair(frame: Frame, number: int) -> Pixels:
-    """State and predicted clean picture of picture `number` of the batch, side by side."""
+    """Draw state and predicted x0 of picture `number` of the batch side by side: uint8 [H, W, 3]."""
     pictures = [enlarge(frame.state[number]), enlarge(frame.pred_xstart[number])]
     gap = np.full((pictures[0].shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([pictures[0], gap, pictures[1]], axis=1)
 
 
 def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], result: Pixels) -> list[Pixels]:
-    """The frames of one picture of a batch, and a last one with the result in place of the last prediction.
+    """Draw the animation of one picture of a batch; its last frame shows the result instead of the prediction.
 
     Args:
         frames: of a `Recorder`.
@@ -95,47 +102,47 @@ def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], resu
     """
     pairs = [draw_pair(frame, number) for frame in frames]
     size = pairs[0].shape[:2]
-    page, curve = _page(size, times)
-    drawn = [_on_page(page, pair, curve, frame) for pair, frame in zip(pairs, frames, strict=True)]
+    background, curve = _draw_background(size, times)
+    drawn = [_draw_frame(background, pair, curve, frame) for pair, frame in zip(pairs, frames, strict=True)]
     end = Frame(len(times) - 1, frames[-1].nfe, frames[-1].state, result[None].repeat(number + 1, axis=0))
-    return [*drawn, _on_page(page, draw_pair(end, number), curve, end)]
+    return [*drawn, _draw_frame(background, draw_pair(end, number), curve, end)]
 
 
-def _page(size: tuple[int, int], times: Sequence[int]) -> tuple[Image.Image, list[tuple[float, float]]]:
-    """A page with words and the noise curve, and the curve's points, one for each time."""
-    height, width = size[0] + CURVE + 4 * GAP + 16, size[1] + 2 * GAP
-    page = Image.new("RGB", (width + width % 2, height + height % 2), "white")
-    draw = ImageDraw.Draw(page)
+def _draw_background(size: tuple[int, int], times: Sequence[int]) -> tuple[Image.Image, list[tuple[float, float]]]:
+    """Labels and noise curve, and the points of the curve, one for each time; `size` is (height, width) of a pair."""
+    height, width = size[0] + CURVE_HEIGHT + 4 * GAP + 16, size[1] + 2 * GAP
+    background = Image.new("RGB", (width + width % 2, height + height % 2), "white")
+    draw = ImageDraw.Draw(background)
     font = ImageFont.load_default(size=12)
-    for i, word in enumerate(("noisy state", "predicted picture")):
+    for i, label in enumerate(("noisy state", "predicted picture")):
         middle = GAP + (i + 0.5) * (size[1] + GAP) / 2 - i * GAP / 2
-        draw.text((middle, GAP + 6), word, INK, font, anchor="mm")
+        draw.text((middle, GAP + 6), label, INK, font, anchor="mm")
     top = size[0] + 3 * GAP + 16
     highest = max(times) + 1
-    across = (size[1] - 1) / (len(times) - 1)
-    points = [(GAP + i * across, top + CURVE * (1 - (t + 1) / highest)) for i, t in enumerate(times)]
+    step = (size[1] - 1) / (len(times) - 1)
+    points = [(GAP + i * step, top + CURVE_HEIGHT * (1 - (t + 1) / highest)) for i, t in enumerate(times)]
     draw.line(points, MUTED, 1)
-    return page, points
+    return background, points
 
 
-def _on_page(page: Image.Image, pair: Pixels, curve: list[tuple[float, float]], frame: Frame) -> Pixels:
-    canvas = page.copy()
-    canvas.paste(Image.fromarray(pair), (GAP, 2 * GAP + 8))
-    draw = ImageDraw.Draw(canvas)
+def _draw_frame(background: Image.Image, pair: Pixels, curve: list[tuple[float, float]], frame: Frame) -> Pixels:
+    image = background.copy()
+    image.paste(Image.fromarray(pair), (GAP, 2 * GAP + 8))
+    draw = ImageDraw.Draw(image)
     draw.line(curve[: frame.transition + 1], LINE, 2)
     x, y = curve[frame.transition]
     draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=LINE)
     font = ImageFont.load_default(size=11)
-    draw.text((canvas.width - GAP, curve[0][1]), f"call {frame.nfe}", INK, font, anchor="rt")
-    return np.asarray(canvas)
+    draw.text((image.width - GAP, curve[0][1]), f"call {frame.nfe}", INK, font, anchor="rt")
+    return np.asarray(image)
 
 
 def encode_animation(frames: Sequence[Pixels], kind: Format) -> bytes:
-    """File content of an animation: 12 frames a second, the last one held for two seconds.
+    """Encode an animation as the content of a file: 12 frames per second, the last one shown for two seconds.
 
     Args:
         frames: uint8 [H, W, 3] each, H and W even.
-        kind: of the file; GIF and WebP files repeat for ever.
+        kind: file format; GIF and WebP loop for ever.
 
     Raises:
         ConfigError: PyAV, which mp4 needs, is not installed.
@@ -155,7 +162,7 @@ def encode_animation(frames: Sequence[Pixels], kind: Format) -> bytes:
 
 
 def require_codec(kind: Format) -> None:
-    """Raise ConfigError now if `encode_animation` would, for want of a library."""
+    """Check before a run that the library of an animation format is installed; ConfigError otherwise."""
     if kind == "mp4":
         try:
             import av  # noqa: F401

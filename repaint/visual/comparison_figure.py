@@ -1,4 +1,4 @@
-"""Figures of methods beside each other: quality against cost, and against the share of the hole."""
+"""Comparison figures of inpainting methods: quality against network calls (Pareto front) and against hole size."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ LONGEST_LABEL = 30
 
 @dataclass(frozen=True)
 class Mark:
-    """A value `y` of a method at `x`, with its confidence interval."""
+    """Data point of a method: value `y` at `x` with the confidence interval [`low`, `high`]."""
 
     name: str
     x: float
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Panel:
-    """Marks of several methods under one title."""
+    """Data points of several methods in one panel."""
 
     title: str
     ylabel: str
@@ -38,7 +38,7 @@ class Panel:
 
 
 def pareto_front(marks: Sequence[Mark], higher_is_better: bool) -> list[Mark]:
-    """The marks that no other one beats, by growing x: each is better than all that cost as much or less."""
+    """Pareto front, by ascending x: the marks that are better than all others of equal or lower cost."""
     sign = 1 if higher_is_better else -1
     front: list[Mark] = []
     for mark in sorted(marks, key=lambda mark: (mark.x, -sign * mark.y)):
@@ -48,25 +48,25 @@ def pareto_front(marks: Sequence[Mark], higher_is_better: bool) -> list[Mark]:
 
 
 def plot_costs(rows: Sequence[Sequence[Panel]]) -> bytes:
-    """Quality against network calls (x, at least 1) as a PNG file, with the Pareto front and a label at each point.
+    """Plot quality against network calls (x, at least 1) with the Pareto front and labelled points, as a PNG file.
 
     Args:
-        rows: lines of equally many panels, those of a column under the title of the first.
+        rows: of equally many panels; a column has the title of its first panel.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
     figure = _draw_panels(rows, _draw_costs, "network calls")
-    figure.draw_without_rendering()  # labels are placed where the layout has put the points
+    figure.draw_without_rendering()  # the layout must be final before labels are placed
     for axes, panel in zip(figure.axes, itertools.chain(*rows), strict=True):
         _place_labels(axes, panel)
     return encode(figure)
 
 
 def plot_shares(rows: Sequence[Sequence[Panel]]) -> bytes:
-    """Quality against the hole's share in percent (x) as a PNG file, a line for each method; see `plot_costs`."""
+    """Plot quality against hole size (x, percent of the picture), one line per method; see `plot_costs`."""
     names = list(dict.fromkeys(mark.name for panel in itertools.chain(*rows) for mark in panel.marks))
-    figure = _draw_panels(rows, lambda axes, panel: _draw_shares_of_hole(axes, panel, names), "hole [% of the picture]")
+    figure = _draw_panels(rows, lambda axes, panel: _draw_hole_sizes(axes, panel, names), "hole [% of the picture]")
     handles = {
         label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -113,10 +113,10 @@ def _draw_costs(axes: "Axes", panel: Panel) -> None:
     axes.margins(y=0.15)
 
 
-def _draw_shares_of_hole(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
+def _draw_hole_sizes(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
     for number, name in enumerate(names):
-        aside = 0.8 * (number - (len(names) - 1) / 2)  # so that intervals do not cover each other
-        marks = [replace(mark, x=mark.x + aside) for mark in panel.marks if mark.name == name]
+        offset = 0.8 * (number - (len(names) - 1) / 2)  # so that intervals do not overlap
+        marks = [replace(mark, x=mark.x + offset) for mark in panel.marks if mark.name == name]
         colour = COLOURS[number % len(COLOURS)]
         axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=name)
         _draw_marks(axes, marks, colour)
@@ -130,21 +130,21 @@ def _draw_marks(axes: "Axes", marks: Sequence[Mark], colour: str) -> None:
     axes.errorbar(x, y, errors, fmt="o", color=colour, markersize=5, elinewidth=1, capsize=2.5)
 
 
-# Where a label may stand: the end of the interval or the point itself, then points to the right and up of it.
-_PLACES: list[tuple[Literal["low", "y", "high"], int, int]] = [
+# Candidate label positions: end of the interval or the point itself, then the offset in points to the right and up.
+_POSITIONS: list[tuple[Literal["low", "y", "high"], int, int]] = [
     ("high", 0, 4), ("low", 0, -4), ("y", 7, 0), ("y", -7, 0), ("y", 7, 9), ("y", -7, 9), ("y", 7, -9), ("y", -7, -9),
     ("high", 0, 16), ("low", 0, -16), ("high", 4, 4), ("high", -4, 4), ("low", 4, -4), ("low", -4, -4),
 ]  # fmt: skip
 
 
 def _place_labels(axes: "Axes", panel: Panel) -> None:
-    """Write the names of marks beside them, away from each other and all that is drawn if there is room."""
+    """Label the marks, choosing positions that overlap other labels and the data least."""
     front = pareto_front(panel.marks, panel.higher_is_better)
     taken = [_extent(axes, (mark.x, mark.low), (mark.x, mark.high)) for mark in panel.marks]
     for start, end in itertools.pairwise(front):
         points = [axes.transData.transform((mark.x, mark.y)) for mark in (start, end)]
-        steps = [points[0] + (points[1] - points[0]) * step / 20 for step in range(20)]
-        taken += [_box(*here, *there) for here, there in itertools.pairwise(steps)]
+        polyline = [points[0] + (points[1] - points[0]) * step / 20 for step in range(20)]
+        taken += [_box(*here, *there) for here, there in itertools.pairwise(polyline)]
     for mark in panel.marks:
         label = axes.annotate(
             shorten(mark.name, LONGEST_LABEL), (mark.x, mark.y), (0, 0), textcoords="offset points",
@@ -152,15 +152,15 @@ def _place_labels(axes: "Axes", panel: Panel) -> None:
         )  # fmt: skip
         label.set_in_layout(False)
         costs = []
-        for number, place in enumerate(_PLACES):
-            _move(label, mark, place)
-            costs.append((_hidden(label.get_window_extent(), taken, axes.bbox), number))
-        _move(label, mark, _PLACES[min(costs)[1]])
+        for number, position in enumerate(_POSITIONS):
+            _move(label, mark, position)
+            costs.append((_hidden_area(label.get_window_extent(), taken, axes.bbox), number))
+        _move(label, mark, _POSITIONS[min(costs)[1]])
         taken.append(label.get_window_extent())
 
 
-def _move(label: "Annotation", mark: Mark, place: tuple[str, int, int]) -> None:
-    anchor, right, up = place
+def _move(label: "Annotation", mark: Mark, position: tuple[str, int, int]) -> None:
+    anchor, right, up = position
     label.xy = mark.x, getattr(mark, anchor)
     label.set_position((right, up))
     label.set_horizontalalignment("left" if right > 0 else "right" if right < 0 else "center")
@@ -168,7 +168,7 @@ def _move(label: "Annotation", mark: Mark, place: tuple[str, int, int]) -> None:
 
 
 def _extent(axes: "Axes", start: tuple[float, float], end: tuple[float, float]) -> "Bbox":
-    """The pixels of something drawn between two points, in the units of the axes."""
+    """Bounding box in pixels of what is drawn between two points in data coordinates."""
     (x0, y0), (x1, y1) = axes.transData.transform([start, end])
     return _box(x0 - 6, y0 - 4, x1 + 6, y1 + 4)
 
@@ -179,8 +179,8 @@ def _box(x0: float, y0: float, x1: float, y1: float) -> "Bbox":
     return Bbox.from_extents(min(x0, x1), min(y0, y1), max(x0, x1) + 1, max(y0, y1) + 1)
 
 
-def _hidden(extent: "BboxBase", taken: Sequence["Bbox"], frame: "BboxBase") -> float:
-    """Area in pixels of a label that lies on others or outside the frame."""
+def _hidden_area(extent: "BboxBase", taken: Sequence["Bbox"], frame: "BboxBase") -> float:
+    """Area in pixels of a label that overlaps others or lies outside the frame."""
     covered = sum(_overlap(extent, other) for other in taken)
     return covered + extent.width * extent.height - _overlap(extent, frame)
 

@@ -1,4 +1,4 @@
-"""Pictures of pictures: results beside each other, small enough to look at."""
+"""Contact sheets of results, and the pixelwise diversity of several fills."""
 
 import math
 from collections.abc import Sequence
@@ -12,25 +12,25 @@ from repaint.data.masks import Mask
 
 Pixels = NDArray[np.uint8]
 
-LEAST, MOST = 128, 256  # sides of a picture on a sheet
+MIN_SIDE, MAX_SIDE = 128, 256  # of a picture on a sheet, in pixels
 CAPTION = 20  # height of a line of text
 GAP = 4
-CHUNK = 2**22  # values that `spread` sorts at once
+CHUNK = 2**22  # number of values that `spread` sorts at a time
 
 
 def masked_pixels(example: Example) -> Pixels:
-    """The picture with its hole in black."""
+    """The picture with a black hole: uint8 [H, W, 3]."""
     return np.where(example.known[:, :, None], example.pixels, 0).astype(np.uint8)
 
 
-def enlarge(pixels: Pixels, least: int = LEAST) -> Pixels:
-    """Repeat the pixels of a small picture so that people can see it: at least `least` pixels wide."""
-    factor = -(-least // pixels.shape[1])
+def enlarge(pixels: Pixels, min_width: int = MIN_SIDE) -> Pixels:
+    """Upscale a small picture by an integer factor with nearest neighbour, to at least `min_width` pixels."""
+    factor = -(-min_width // pixels.shape[1])
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def tile(pictures: Sequence[Pixels], columns: int, gap: int = 2) -> Pixels:
-    """Arrange pictures of one size in rows on white.
+    """Arrange pictures of one size in a grid on white.
 
     Args:
         pictures: uint8 [H, W, 3] each, at least one.
@@ -50,60 +50,63 @@ def tile(pictures: Sequence[Pixels], columns: int, gap: int = 2) -> Pixels:
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], columns: Sequence[str]) -> Pixels:
-    """Rows of pictures with a name under each row and a word over each column; many rows stand in several blocks.
+    """Contact sheet with a name under each row and a label over each column; many rows form several blocks.
 
     Args:
         rows: (name, pictures uint8 [H, W, 3] of any sizes, one for each column), at least one.
-        columns: what the columns show.
+        columns: labels.
 
     Returns:
         uint8 [H', W', 3].
     """
     largest = max(max(pixels.shape) for _, pictures in rows for pixels in pictures)
-    side = LEAST if largest <= LEAST else MOST
+    side = MIN_SIDE if largest <= MIN_SIDE else MAX_SIDE
     strips = [_strip(name, [fit_square(pixels, side) for pixels in pictures]) for name, pictures in rows]
     header = _header(columns, side)
     blocks = max(1, round((len(rows) / 3) ** 0.5))
     height = -(-len(strips) // blocks)
     blank = np.full_like(strips[0], 255)
-    stacks = []
+    columns_of_strips = []
     for first in range(0, len(strips), height):
         block = strips[first : first + height]
-        stacks.append(np.concatenate([header, *block, *[blank] * (height - len(block))]))
-    return np.concatenate(stacks, axis=1)
+        columns_of_strips.append(np.concatenate([header, *block, *[blank] * (height - len(block))]))
+    return np.concatenate(columns_of_strips, axis=1)
 
 
-def picture_sheet(title: str, words: Sequence[str], pictures: Sequence[Pixels], columns: int = 6) -> Pixels:
-    """One picture in several versions, each with a word over it, under a common title.
+def picture_sheet(title: str, labels: Sequence[str], pictures: Sequence[Pixels], columns: int = 6) -> Pixels:
+    """Contact sheet of one picture's versions, each with a label over it, under a common title.
 
     Args:
         title: one line.
-        words: one for each version.
+        labels: one for each version.
         pictures: uint8 [H, W, 3] each.
-        columns: versions in a row.
+        columns: versions per row.
+
+    Returns:
+        uint8 [H', W', 3].
     """
     columns = min(columns, len(pictures))
-    side = LEAST if max(max(pixels.shape) for pixels in pictures) <= LEAST else MOST
+    side = MIN_SIDE if max(max(pixels.shape) for pixels in pictures) <= MIN_SIDE else MAX_SIDE
     blank = np.full((side, side, 3), 255, np.uint8)
     rows = []
     for first in range(0, len(pictures), columns):
         row = [fit_square(pixels, side) for pixels in pictures[first : first + columns]]
-        labels = [*words[first : first + columns], *[""] * (columns - len(row))]
-        rows += [_header(labels, side), tile([*row, *[blank] * (columns - len(row))], columns, gap=GAP)]
+        header = _header([*labels[first : first + columns], *[""] * (columns - len(row))], side)
+        rows += [header, tile([*row, *[blank] * (columns - len(row))], columns, gap=GAP)]
     return np.concatenate([_caption(title, rows[0].shape[1], muted=True), *rows])
 
 
 def spread(fills: Sequence[Pixels]) -> NDArray[np.float32]:
-    """How much the fills of one picture differ, pixel by pixel.
+    """Diversity of fills: mean absolute pairwise difference, pixel by pixel.
 
-    Sorted, the value at place i of k is the larger one in i pairs and the smaller one in k - 1 - i: that gives the sum
-    over all pairs without going through them.
+    The value of rank i among k is the larger one in i pairs and the smaller one in k - 1 - i; so a weighted sum of the
+    sorted values is the sum over all pairs.
 
     Args:
-        fills: the same n pixels of each fill, uint8 [n, 3], at least two.
+        fills: the same n pixels of each fill, uint8 [n, 3], at least two fills.
 
     Returns:
-        float32 [n]: mean absolute difference of two different fills, from 0 to 1.
+        float32 [n] in [0, 1].
     """
     count = len(fills)
     weights = 2.0 * np.arange(count) - (count - 1)
@@ -118,19 +121,22 @@ def spread(fills: Sequence[Pixels]) -> NDArray[np.float32]:
 
 
 def spread_map(differences: NDArray[np.float32], known: Mask) -> Pixels:
-    """`spread` of a picture's hole as a picture, uint8 [H, W, 3]: white is the largest value, black is none, or known.
+    """Diversity map of a hole as a picture: white is the largest difference, black is none or known.
 
     Args:
-        differences: float32 [n] for the n pixels of the hole, in the order of `picture[~known]`.
+        differences: of `spread`, float32 [n] for the n pixels of the hole, in the order of `picture[~known]`.
         known: bool [H, W], True = known.
+
+    Returns:
+        uint8 [H, W, 3].
     """
     grey = np.zeros(known.shape, np.uint8)
     grey[~known] = (255 * differences / max(differences.max(initial=0), 1 / 255)).round()
     return grey[..., None].repeat(3, axis=2)
 
 
-def shrink(pixels: Pixels, side: int = MOST) -> Pixels:
-    """A picture [H, W, 3] whose longer side is at most `side`; by default as small as sheets show it anyhow."""
+def shrink(pixels: Pixels, side: int = MAX_SIDE) -> Pixels:
+    """Downscale a picture [H, W, 3] so that its longer side is at most `side`, by default the maximum on a sheet."""
     height, width = pixels.shape[:2]
     longest = max(height, width)
     if longest <= side:
@@ -140,7 +146,7 @@ def shrink(pixels: Pixels, side: int = MOST) -> Pixels:
 
 
 def fit_square(pixels: Pixels, side: int) -> Pixels:
-    """A picture on a white square, uint8 [side, side, 3]: reduced if larger, repeated if less than half as large."""
+    """Fit a picture into a white square, uint8 [side, side, 3]: downscaled, or upscaled by an integer factor."""
     pixels = shrink(pixels, side)
     factor = max(1, side // max(pixels.shape[:2]))
     pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
@@ -157,16 +163,16 @@ def _strip(name: str, pictures: Sequence[Pixels]) -> Pixels:
 
 def _header(columns: Sequence[str], side: int) -> Pixels:
     margin = np.full((CAPTION, GAP, 3), 255, np.uint8)
-    cells = [np.concatenate([margin, _caption(word, side)], axis=1) for word in columns]
+    cells = [np.concatenate([margin, _caption(label, side)], axis=1) for label in columns]
     return np.concatenate([*cells, margin], axis=1)
 
 
 def _caption(text: str, width: int, muted: bool = False) -> Pixels:
-    """A line of text in the middle, shortened at the front if it is too long."""
+    """A centered line of text, truncated at the front if it is too long."""
     font = ImageFont.load_default(size=13)
     while font.getlength(text) > width - 4 and len(text) > 1:
         text = "…" + text[2:]
-    canvas = Image.new("RGB", (width, CAPTION), "white")
+    line = Image.new("RGB", (width, CAPTION), "white")
     ink = "#66727f" if muted else "#1f2933"
-    ImageDraw.Draw(canvas).text((width / 2, CAPTION / 2), text, ink, font, anchor="mm")
-    return np.asarray(canvas)
+    ImageDraw.Draw(line).text((width / 2, CAPTION / 2), text, ink, font, anchor="mm")
+    return np.asarray(line)

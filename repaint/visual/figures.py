@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, and the way into a file."""
+"""Matplotlib style of all figures: colours, axes, encoding. Matplotlib is imported when a figure is made."""
 
 import io
 import warnings
@@ -18,7 +18,16 @@ COLOURS = (LINE, "#c2571a", "#2e7d4f", "#8a3ffc", "#a8324a", "#66727f")
 
 
 def new_figure(what: str, width: float, height: float) -> "Figure":
-    """An empty white figure of so many inches; ConfigError that names `what` if matplotlib is not installed."""
+    """Create an empty white figure.
+
+    Args:
+        what: name of the figure, for the error message.
+        width: in inches.
+        height: in inches.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -32,22 +41,22 @@ def new_figure(what: str, width: float, height: float) -> "Figure":
 
 
 def encode(figure: "Figure") -> bytes:
-    """The content of a PNG file."""
+    """Encode a figure as the content of a PNG file."""
     content = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks shows as boxes
+        warnings.filterwarnings("ignore", "Glyph")  # missing glyphs of a name are drawn as boxes
         figure.savefig(content, format="png", dpi=DPI)
     return content.getvalue()
 
 
 def shorten(name: str, longest: int) -> str:
-    """A name in one line of at most so many characters."""
+    """Truncate a name to one line of at most `longest` characters."""
     name = " ".join(name.split())
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def style(axes: "Axes", xlabel: str, ylabel: str) -> None:
-    """Quiet axes: labels, horizontal lines, no frame but the bottom."""
+    """Style axes: labels, horizontal grid, only the bottom spine."""
     axes.set_xlabel(xlabel, fontsize=9, color=MUTED)
     axes.set_ylabel(ylabel, fontsize=9, color=MUTED)
     axes.tick_params(labelsize=8.5, colors=MUTED, length=0)

@@ -1,4 +1,4 @@
-"""The resampling figure: what network calls buy."""
+"""Resampling figure: distance to the true distribution against network calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CURVES = ("#b4531f", LINE, "#3b8f6b", "#7a4fa3")
+CURVE_COLOURS = ("#b4531f", LINE, "#3b8f6b", "#7a4fa3")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Schedules of one kind: what they cost and how far from the truth they end.
+    """Cost and error of schedules of one kind.
 
     Attributes:
         name: of the kind, shown at the end of the line.
-        labels: of each schedule, such as "r=5"; may be empty.
-        calls: network calls of each, ascending.
-        distances: of each, positive.
+        labels: one per schedule, such as "r=5"; may be empty.
+        calls: network calls, ascending.
+        distances: to the true distribution, positive.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Curve:
 
 
 def plot_resampling(curves: Sequence[Curve]) -> bytes:
-    """The figure of `draw_resampling` as the content of a PNG file.
+    """Draw the figure of `draw_resampling` as the content of a PNG file.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -40,17 +40,17 @@ def plot_resampling(curves: Sequence[Curve]) -> bytes:
 
 
 def draw_resampling(curves: Sequence[Curve]) -> "Figure":
-    """Distance to the truth against network calls, both logarithmic, one labelled line per kind of schedule.
+    """Draw the distance to the truth against network calls on log-log axes, one labelled line per kind of schedule.
 
     Args:
-        curves: at most as many as there are colours, 4.
+        curves: at most 4, the number of colours.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
     figure = new_figure("the resampling figure", 8.4, 5.6)
     axes = figure.subplots()
-    for curve, color in zip(curves, CURVES, strict=False):
+    for curve, color in zip(curves, CURVE_COLOURS, strict=False):
         _draw_curve(axes, curve, color)
     _style_logarithmic(axes)
     title = "Resampling approaches the true fill, slowing down does not"

@@ -1,4 +1,4 @@
-"""The schedule figure: what a jump schedule looks like and costs."""
+"""Schedule figure: times, network calls and noise levels of jump schedules."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 10
-MOST_CALLS = 100_000
+MAX_CALLS = 100_000
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A list of times with a name to show.
+    """A named schedule.
 
     Attributes:
-        timesteps: of the trained process, for each time; None if they are not known, so that times stand for
-            themselves.
+        name: shown as the title.
+        times: indices in the respaced process, -1 = clean.
+        timesteps: of the trained process, one for each time; None to show the times themselves.
     """
 
     name: str
@@ -32,25 +33,25 @@ class Schedule:
 
     @property
     def heights(self) -> list[int]:
-        """What to show of each time: its timesteps, or itself; -1 is the clean picture."""
+        """Vertical position of each time: its timestep, or the time itself; -1 is the clean picture."""
         return list(self.times) if self.timesteps is None else [self.timesteps[t] if t >= 0 else -1 for t in self.times]
 
     @property
     def height(self) -> int:
-        """One above the highest that can be shown."""
+        """Highest vertical position plus 1."""
         return max(self.heights) + 1
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, int]) -> "Schedule":
-        """The schedule of all parameters of `get_schedule_jump`, named after them.
+        """Build the schedule of `get_schedule_jump` from all its parameters, named after them.
 
         Raises:
             ConfigError: a parameter is out of range, or the schedule too long.
         """
         calls = parameters["t_T"] * math.prod(value for key, value in parameters.items() if key.endswith("n_sample"))
-        if calls > MOST_CALLS and min(parameters.values()) >= 0:
+        if calls > MAX_CALLS and min(parameters.values()) >= 0:
             raise ConfigError(
-                f"a schedule of more than {MOST_CALLS:,} network calls is too long to draw; lower t_T or n_sample"
+                f"a schedule of more than {MAX_CALLS:,} network calls is too long to draw; lower t_T or n_sample"
             )
         try:
             return cls(_label(parameters), get_schedule_jump(**parameters))
@@ -64,22 +65,22 @@ class Schedule:
 
     @property
     def network_calls(self) -> int:
-        """Steps down."""
+        """Number of denoising steps."""
         return count_network_calls(self.times)
 
     @property
     def forward_steps(self) -> int:
-        """Steps up."""
+        """Number of forward steps of the jumps back in time."""
         return len(self.times) - 1 - self.network_calls
 
     @property
     def title(self) -> str:
-        """The name in one line that fits over a panel."""
+        """The name, truncated to the width of a panel."""
         return shorten(self.name, LONGEST_NAME)
 
 
 def _label(parameters: Mapping[str, int]) -> str:
-    """The paper's symbols; what changes nothing is left out."""
+    """Parameters in the paper's symbols, without those that have no effect."""
     parts = [f"T={parameters['t_T']}"]
     for level in ("", "2", "3"):
         length, passes = parameters[f"jump{level}_length"], parameters[f"jump{level}_n_sample"]
@@ -90,7 +91,7 @@ def _label(parameters: Mapping[str, int]) -> str:
 
 
 def summarize(schedule: Schedule) -> str:
-    """One line: the name, the cost, and where in the noise it is spent (thirds of the time)."""
+    """Summarize a schedule in one line: name, cost, and the share of calls per third of the noise levels."""
     low, middle, high = share_of_calls(schedule.heights, 3)
     return (
         f"{' '.join(schedule.name.split())}: {schedule.network_calls} network calls, "
@@ -99,7 +100,7 @@ def summarize(schedule: Schedule) -> str:
 
 
 def plot_schedules(schedules: Sequence[Schedule]) -> bytes:
-    """The figure of `draw_schedules` as the content of a PNG file.
+    """Draw the figure of `draw_schedules` as the content of a PNG file.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -108,9 +109,9 @@ def plot_schedules(schedules: Sequence[Schedule]) -> bytes:
 
 
 def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
-    """Side by side, for each schedule: the time over the transitions, and the share of network calls per noise level.
+    """Draw schedules side by side: time over transitions, and the share of network calls per noise level.
 
-    Vertical limits are common to all schedules, so that they compare.
+    All schedules have the same vertical limits, for comparison.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -129,14 +130,13 @@ def draw_schedules(schedules: Sequence[Schedule]) -> "Figure":
 
 
 def _draw_times(axes: "Axes", schedule: Schedule, highest_t: int) -> None:
-    # Long schedules have teeth a few pixels wide: a thin line keeps them apart.
+    # In long schedules a jump is a few pixels wide: a thin line keeps them apart.
     width = 1.4 if len(schedule.times) < 1000 else 0.8
     axes.plot(range(len(schedule.times)), schedule.heights, color=LINE, linewidth=width, solid_joinstyle="round")
     axes.set_xlim(0, len(schedule.times) - 1)
     axes.set_ylim(-1 - 0.03 * highest_t, 1.03 * highest_t)
     axes.xaxis.set_major_formatter(lambda position, _: f"{position:,.0f}")
     style(axes, "transition", _axis(schedule))
-    axes.locator_params(axis="both", nbins=6, integer=True)
     axes.locator_params(axis="both", nbins=6, integer=True)
     title = axes.set_title(schedule.title, loc="left", pad=22, fontsize=12, fontweight="bold", color=INK)
     title.set_parse_math(False)
@@ -155,7 +155,6 @@ def _draw_shares(axes: "Axes", schedule: Schedule, highest_share: float) -> None
     axes.set_ylim(0, 118 * highest_share)
     axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:.0f}%")
     style(axes, f"{_axis(schedule)}  (low noise → high noise)", "network calls")
-    axes.locator_params(axis="both", nbins=6, integer=True)
     axes.locator_params(axis="both", nbins=6, integer=True)
 
 

@@ -18,11 +18,9 @@ import sys
 from pathlib import Path
 import torch
 from repaint.checkpoints.formats import read_weights
-from repaint.config.schema import Config, load_config
-from repaint.pipeline.network import load_network
-from repaint import build
 from repaint.config.loading import load_config
 from repaint.config.run import Config
+from repaint.pipeline.network import load_network
 
 def most():
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))

@@ -110,7 +110,7 @@ def test_what_metadata_specify_is_not_assumed(tmp_path: Path) -> None:
     assert note(whole) is None
     assert note({"betas": [0.1, 0.2], "diffusion_steps": 2, "rescale_timesteps": False}) is None
     assert "assumed: diffusion_steps 1000, rescale_timesteps" in str(note({"noise_schedule": "cosine"}))
-    assert note({}, model="flags") is None
+    assert note({}, **FLAGS, model="flags") is None
 
 
 @pytest.mark.parametrize("model", ["flags", "auto"])

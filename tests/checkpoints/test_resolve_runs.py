@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from repaint.diffusion.gaussian import GaussianDiffusion
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline import pipeline
 from tests.helpers.command import manifest, run, user_error
@@ -26,15 +26,15 @@ X, T = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
 
 
 class Spy:
-    """Stands for the sampler: shows the network an input, and remembers its answer and the process."""
+    """Stands for the sampler: shows the network an input, and remembers its answer and the labels."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, x: Tensor, t: Tensor, y: Tensor | None = None) -> None:
-        self.given, self.diffusion, self.labels = (x, t, y), None, None
+        self.given, self.labels = (x, t, y), None
         monkeypatch.setattr(pipeline, "p_sample_loop", self)
 
     @torch.no_grad()
-    def __call__(self, model: Any, diffusion: GaussianDiffusion, x0: Tensor, *_others: Any, **options: Any) -> Tensor:
-        self.answer, self.diffusion, self.labels = model(*self.given), diffusion, options["y"]
+    def __call__(self, step: DDPMStep, _diffusion: object, x0: Tensor, *_others: object, **_options: object) -> Tensor:
+        self.answer, self.labels = step.model(*self.given), step.y
         return x0
 
 
@@ -122,14 +122,14 @@ def test_runs_go_on_with_the_same_model_alone(tmp_path: Path, folder: Path, caps
     assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
     assert run(conf) == 0
     assert "2 of 2 pictures are finished already" in capsys.readouterr().out
-    user_error(capsys, run(conf, "--set", "precision=bf16"), "tells of results of another configuration")
+    user_error(capsys, run(conf, "--set", "precision=bf16"), "holds results of another configuration")
     assert run(conf, "--overwrite", "--set", "precision=bf16") == 0
     check_filled(tmp_path)
     assert run(conf, "--overwrite", "--set", "precision=fp32") == 0
     capsys.readouterr()
     (weights,) = (folder / "unet").glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    user_error(capsys, run(conf, "--set", "precision=fp32"), "tells of results of another configuration")
+    user_error(capsys, run(conf, "--set", "precision=fp32"), "holds results of another configuration")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.helpers.tiny import make_run, read_pixels
 
 pytest.importorskip("matplotlib")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = ("--trials", "10", "--rounds", "1")
 TABLE = ("--spectrum", "3", "--size", "8", "--fewest_steps", "4", "--evenness", "0")  # the field of the known table
 
@@ -33,7 +33,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 @pytest.fixture
 def without_the_papers_rows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """The long schedules take most of the time of a short search."""
-    monkeypatch.setattr("design_schedule.KNOWN", ())
+    monkeypatch.setattr("repaint.commands.schedule_design.KNOWN", ())
 
 
 def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_same_seed_writes_the_same(call: Call, tmp_path: Path) -> None:
         (("--size", "4"), "pictures of 8 to 1024 pixels a side can be looked at, not of 4; see --size"),
         (("--spectrum", "nan"), "--spectrum nan: from 0 to 5"),
         (("--spectrum", "-1"), "--spectrum -1.0: from 0 to 5"),
-        (("--pictures", "gt", "--spectrum", "2"), "--pictures and --spectrum both say what the pictures are like"),
+        (("--pictures", "gt", "--spectrum", "2"), "--pictures and --spectrum exclude each other"),
         (("--mask", "nowhere"), "nowhere: neither a kind of mask"),
         (("--pictures", "nowhere"), "nowhere: no such folder"),
         (("--mask", "nothing.png"), "--mask nothing.png: leaves nothing to fill"),
@@ -146,8 +146,8 @@ def test_the_same_seed_writes_the_same(call: Call, tmp_path: Path) -> None:
         (("--out", "gs://b/schedule.yml"), "--out 'gs://b/schedule.yml': a local configuration, name it so"),
         (("--out", "conf.yml", "--overwrite"), "--out conf.yml: the design is laid over this file"),
         (("--out", "base.yml", "--overwrite"), "--out base.yml: the design is laid over this file"),
-        (("--out", "mine.yml"), "mine.png is there already; give another --out, or say --overwrite"),
-        (("--out", "folder.yml", "--overwrite"), "folder.yml is there already"),
+        (("--out", "mine.yml"), "mine.png exists already; give another --out, or --overwrite"),
+        (("--out", "folder.yml", "--overwrite"), "folder.yml exists already"),
         (("--conf_path", "nowhere.yml"), "nowhere.yml: no such configuration file"),
     ],
 )

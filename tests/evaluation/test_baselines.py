@@ -5,7 +5,7 @@ import pytest
 
 from repaint.data.mask_generators import generate_mask
 from repaint.evaluation.baselines import bicubic, biharmonic, telea
-from repaint.evaluation.metrics import hole_psnr
+from repaint.evaluation.image_quality import hole_psnr
 
 Y, X = np.mgrid[:32, :32] / 32
 SMOOTH = (np.stack([X, Y, 0.5 + 0.3 * np.sin(3 * X + 2 * Y)], axis=-1) * 255).astype(np.uint8)

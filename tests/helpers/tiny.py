@@ -51,6 +51,14 @@ def write_masks(folder: Path, count: int = 3, size: tuple[int, int] = (SIZE, SIZ
         Image.fromarray(mask).save(folder / f"{i:02d}.png")
 
 
+def touch(folder: Path, *names: str) -> str:
+    """Empty files below a folder, whose path is returned."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return str(folder)
+
+
 def make_run(folder: Path, count: int = 3, **changes: Any) -> Path:
     """Everything for a run below `folder`; returns the configuration file. `changes` are top-level keys."""
     write_pictures(folder / "gt", count)

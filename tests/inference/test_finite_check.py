@@ -9,21 +9,21 @@ def step(x: torch.Tensor, t: int, nfe: int) -> Step:
 
 
 def test_the_first_bad_transition_of_each_picture_is_reported() -> None:
-    watch = FiniteCheck()
+    check = FiniteCheck()
     x = torch.ones(3, 3, 2, 2)
     x[1] = -7
-    watch(step(x, 9, 1))
+    check(step(x, 9, 1))
     x[1, 0, 0, 0] = float("nan")
-    watch(step(x, 8, 2))
+    check(step(x, 8, 2))
     x[1] = float("inf")
     x[2, :, 0] = -float("inf")
-    watch(step(x, 7, 3))
-    assert watch.report(0) is None
-    assert watch.report(1) == (
+    check(step(x, 7, 3))
+    assert check.report(0) is None
+    assert check.report(1) == (
         "not finite from transition 2 on (network call 2, t=8): 8.3% of its values; the largest before was 7"
     )
     assert "transition 3 on (network call 3, t=7): 50.0% of its values; the largest before was 1" in str(
-        watch.report(2)
+        check.report(2)
     )
 
 

@@ -10,6 +10,7 @@ from repaint.models.cuda_graph import Replay
 from repaint.models.diffusers_unet import DiffusersUNet
 from repaint.models.memory import activation_bytes
 from repaint.models.optimize import Precision, prepare
+from repaint.models.torch_settings import ScopedCall
 from tests.helpers.diffusers_models import UNET, make_unet
 from tests.helpers.networks import compiler_that_counts
 from tests.helpers.tiny import SIZE
@@ -77,7 +78,9 @@ def test_replays_answer_what_the_network_would(recordings: list[tuple[Tensor, ..
 def test_on_a_gpu_compiled_networks_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler_that_counts(monkeypatch)
     monkeypatch.setattr(DiffusersUNet, "to", lambda network, *_args, **_options: network)
-    assert isinstance(prepare(adapter(), CUDA, "bf16", compiled=True), Replay)
+    call = prepare(adapter(), CUDA, "bf16", compiled=True)
+    assert isinstance(call, ScopedCall)
+    assert isinstance(call.call, Replay)
 
 
 def test_memory_counts_what_waits_for_the_decoder() -> None:

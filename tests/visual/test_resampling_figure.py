@@ -1,9 +1,6 @@
 """The resampling figure and its command line."""
 
-import os
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +8,10 @@ from PIL import Image
 
 from repaint.errors import ConfigError
 from repaint.visual.resampling_figure import Curve, draw_resampling
+from tests.helpers.scripts import Call, script_in
 
 matplotlib = pytest.importorskip("matplotlib")
 
-ROOT = Path(__file__).parents[2]
 FLAT = Curve("flat", ["a", "b"], [10, 100], [0.4, 0.39])
 FALLING = Curve("falling", ["", "c"], [20, 200], [0.4, 0.1])
 SLOWING_DOWN = [
@@ -42,15 +39,16 @@ def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> 
         draw_resampling([FLAT])
 
 
-def test_command_draws_and_prints(tmp_path: Path) -> None:
-    out = tmp_path / "new" / "figure.png"
-    line = [sys.executable, "scripts/plot_resampling.py", "--steps", "60", "--length", "6", "--passes", "3", "1"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*line, "--out", str(out)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    """The script within this process: exit code, output, errors. Writes into `tmp_path`."""
+    return script_in(tmp_path, "plot_resampling", monkeypatch, capsys)
+
+
+def test_command_draws_and_prints(call: Call) -> None:
+    out = Path("new/figure.png")
+    code, lines, errors = call("--steps", "60", "--length", "6", "--passes", "3", "1", "--out", str(out))
+    assert (code, errors) == (0, "")
     assert lines[:5] == SLOWING_DOWN
     assert [text.split(": ")[0] for text in lines[5:]] == ["T=60, j=6, r=1", "T=60, j=6, r=3"]
     assert float(lines[6].split()[-1]) < 0.25
@@ -59,20 +57,8 @@ def test_command_draws_and_prints(tmp_path: Path) -> None:
         assert min(picture.size) > 600
 
 
-@pytest.fixture
-def call(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """The command line within this process: exit code and errors. Writes into `tmp_path`."""
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    monkeypatch.chdir(tmp_path)
-    import plot_resampling
-
-    return lambda *arguments: (plot_resampling.main(arguments), capsys.readouterr().err)
-
-
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("--out", "picture.jpg"), "'picture.jpg': the figure is a PNG file"),
         (("--steps", "0"), "--steps must be at most 3 numbers between 1 and 1000, not [0]"),
@@ -83,10 +69,10 @@ def call(
         (("--passes", "1000"), "more than 100,000 network calls are too many; lower --passes or --steps"),
     ],
 )
-def test_mistakes_are_one_line(call: Callable[..., tuple[int, str]], arguments: tuple[str, ...], says: str) -> None:
-    code, errors = call(*arguments)
-    assert code == 2
+def test_mistakes_are_one_line(call: Call, arguments: tuple[str, ...], message: str) -> None:
+    code, lines, errors = call(*arguments)
+    assert (code, lines) == (2, [])
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
-    assert says in errors
+    assert message in errors
     assert not list(Path().iterdir())

@@ -20,7 +20,7 @@ def test_unknown_devices(name: str) -> None:
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
-    """A machine with two GPUs; the devices that PyTorch is told to use."""
+    """A machine with two GPUs; the devices set for PyTorch."""
     chosen: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

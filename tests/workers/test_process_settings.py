@@ -76,7 +76,7 @@ def test_the_library_changes_no_setting_of_the_process(tmp_path: Path) -> None:
 
 
 def test_the_command_line_applies_them_before_it_starts(tmp_path: Path) -> None:
-    script = "import os; from repaint.cli import guard; guard(lambda: print(os.environ['MKL_CBWR']) or 0)"
+    script = "import os; from repaint.commands.errors import guard; guard(lambda: print(os.environ['MKL_CBWR']) or 0)"
     environment = {key: value for key, value in os.environ.items() if key != "MKL_CBWR"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300

@@ -1,4 +1,4 @@
-"""Host memory of a run over many tiny pictures: python -m tests.memory --pictures 1000"""
+"""Host memory of a run over many tiny pictures: python -m tests.programs.memory --pictures 1000"""
 
 import argparse
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.helpers.tiny import make_run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTLED = 100  # pictures after which nothing should grow any more
 
 

@@ -1,4 +1,4 @@
-"""Damaged inputs through the command: python -m tests.fuzz --cases 2000 --seed 0
+"""Damaged inputs through the command: python -m tests.programs.fuzz --cases 2000 --seed 0
 
 Every case takes a small run that works, damages one of its files, and runs it in this process. It must end with a
 result (0), a one-line error (2) or a skipped picture (3), in time and without a traceback.

@@ -1,0 +1,44 @@
+"""Options that contradict each other or the data end the command with one line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.pictures import fill
+from tests.helpers.tiny import make_run
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"mask_path": None}, "there are no masks; give mask_path"),
+        ({"mask": {"kind": "thick"}}, "the masks come from 'mask' and from elsewhere too"),
+        ({"mask_path": None, "mask": {"kind": "thick", "side": "left"}}, "masks of the kind thick have no side"),
+        ({"mask_path": None, "mask": {"kind": "blob"}}, "mask.kind: input should be 'thin', 'medium'"),
+        ({"mask_channel": "alpha", "mask_color": "red"}, "exclude each other"),
+        ({"mask_polarity": "hole_white", "mask_color": "red"}, "is about grey mask files"),
+        ({"mask_polarity": "hole_white", "mask_path": None, "mask": {"kind": "box"}}, "is about grey mask files"),
+        ({"window_context": 1}, "window_context has no meaning without fit: window"),
+        ({"animation_frames": 9}, "animation_frames has no meaning without animation"),
+        ({"animation": "avi"}, "animation: input should be 'gif', 'webp' or 'mp4'"),
+        ({"num_samples_per_image": 0}, "num_samples_per_image: input should be greater than or equal to 1"),
+        ({"format": "bmp"}, "format: input should be 'png', 'jpg' or 'webp'"),
+        (
+            {"mask_path": None, "mask": {"kind": "box", "width": 2}},
+            "width: input should be less than or equal to 1",
+        ),
+        ({"mask_color": "blurple"}, "a colour such as '#00f'"),
+        ({"fit": "window", "paste_known": False}, "only fit: crop can show it"),
+        ({"fit": "window", "inpa_inj_sched_prev": False}, "inpa_inj_sched_prev: false ignores the picture"),
+        ({"fit": "pad", "inpa_inj_sched_prev": False}, "only fit: crop allows it"),
+        ({"fit": "window", "drop_last": True}, "drop_last: how many windows there are"),
+        ({"batch_size": 5, "drop_last": True}, "drop_last: there are fewer than 5 pictures, which full batches of"),
+        ({"fit": "stretch"}, "fit: input should be 'crop', 'window', 'pad' or 'resize'"),
+    ],
+)
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: dict, message: str) -> None:
+    make_run(tmp_path)
+    fill(tmp_path, code=2, **data)
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
