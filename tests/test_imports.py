@@ -19,7 +19,7 @@ ONLY_IN = {
     "matplotlib": "repaint.visual",
     "cv2": "repaint.evaluation.baselines",
     "av": "repaint.visual.animation",
-    "gradio": "repaint.demo.page",
+    "gradio": "repaint.demo",
     "diffusers": "repaint.models.diffusers_unet",
     "huggingface_hub": "repaint.checkpoints.hub",
 }

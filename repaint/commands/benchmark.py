@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "benchmark.py") -> 
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", choices=CONFS, default="faces64", help="architecture (default: faces64)")
-    parser.add_argument("--device", metavar="cpu|cuda|cuda:1", help="default: the best one at hand")
+    parser.add_argument("--device", metavar="cpu|cuda|cuda:1", help="default: the best one available")
     parser.add_argument("--batch", type=int, nargs="+", default=[1], help="pictures at a time (default: 1)")
     parser.add_argument("--calls", type=int, default=10, help="network calls of a round (default: 10)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "demo.py") -> int:
         help="weights files or folders to choose from (default: the bundled)",
     )
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
-    parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one at hand")
+    parser.add_argument("--device", metavar="cpu|cuda|cuda:1|mps", help="default: the best one available")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(arguments)
     return guard(lambda: run(args.model, args.port, args.device), args.debug)

@@ -1,1 +1,1 @@
-"""BatchLoop in the browser: a page over `repaint.inpainting`."""
+"""Inpainting in the browser: a local page over `repaint.inpainter`."""

@@ -1,4 +1,4 @@
-"""A fill that works in the background: it can be watched and stopped. Knows no browser."""
+"""Background inpainting job with progress reports that can be stopped; independent of the browser."""
 
 import time
 from collections.abc import Iterator
@@ -15,23 +15,23 @@ from repaint.inpainter import Inpainter, Picture
 from repaint.sampler import Step
 from repaint.visual.contact_sheets import enlarge, tile
 
-PREVIEW_SECONDS = 0.2  # least time between two previews: drawing them must not slow the sampler down
+PREVIEW_SECONDS = 0.2  # least time between two previews, so that drawing them does not slow the sampler down
 PREVIEW_COLUMNS = 4
-PREVIEW_WIDTH = 256  # least, of each fill
+PREVIEW_WIDTH = 256  # least width of each fill
 
 
-class Stopped(Exception):  # noqa: N818 - nothing went wrong
-    """The user has asked for the end of a job."""
+class Stopped(Exception):  # noqa: N818 - no error
+    """Raised inside a job whose end was requested."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """A job on its way.
+class JobProgress:
+    """Progress of a running job.
 
     Attributes:
         calls: network calls so far.
-        total: network calls that it takes.
-        preview: uint8 [H, W, 3], what the network now takes for the clean pictures of the windows that it works at.
+        total: network calls of the whole job.
+        preview: uint8 [H, W, 3], the predicted clean pictures (pred_xstart) of the windows in work.
     """
 
     calls: int
@@ -40,68 +40,68 @@ class Look:
 
 
 class Job:
-    """Fills of one picture, made in a thread of their own from the first look on.
+    """Fills of one picture, computed in a thread that starts with the first update.
 
     Args:
-        painter: the model; takes one job at a time.
+        inpainter: the model; it runs one job at a time.
         image: see `Inpainter.__call__`.
         mask: the same.
         seed: of the noise.
-        num_samples: fills to make.
-        stopping: is set, at any time and from any thread, to end the job before its next network call.
+        num_samples: number of fills.
+        stop_requested: set it, at any time and from any thread, to end the job before its next network call.
 
     Attributes:
-        fills: the result, when `looks` has ended; empty if the job was stopped.
+        fills: the result, once `updates` has ended; empty if the job was stopped.
         calls: network calls so far.
     """
 
     def __init__(
-        self, painter: Inpainter, image: Picture, mask: Picture, seed: int, num_samples: int, stopping: Event
+        self, inpainter: Inpainter, image: Picture, mask: Picture, seed: int, num_samples: int, stop_requested: Event
     ) -> None:
-        self.painter, self.image, self.mask, self.seed, self.num_samples = painter, image, mask, seed, num_samples
+        self.inpainter, self.image, self.mask, self.seed, self.num_samples = inpainter, image, mask, seed, num_samples
         self.fills: list[Image.Image] = []
         self.calls = 0
-        self.stopping = stopping
-        self._looks: SimpleQueue[Look | Exception | None] = SimpleQueue()
-        self._seen = 0.0
+        self.stop_requested = stop_requested
+        self._updates: SimpleQueue[JobProgress | Exception | None] = SimpleQueue()
+        self._last_preview = 0.0
 
-    def looks(self) -> Iterator[Look]:
-        """Do the job, and tell of it a few times a second. Leaving the loop stops it.
+    def updates(self) -> Iterator[JobProgress]:
+        """Run the job, and report its progress a few times a second. Leaving the loop stops it.
 
         Raises:
             RepaintError: see `Inpainter.__call__`.
         """
-        total = self.painter.count_calls(self.image, self.mask, self.num_samples)
+        total = self.inpainter.count_calls(self.image, self.mask, self.num_samples)
         worker = Thread(target=self._work, args=(total,), name="fill", daemon=True)
         worker.start()
         try:
-            while (look := self._looks.get()) is not None:
-                if isinstance(look, Exception):
-                    raise look
-                yield look
+            while (update := self._updates.get()) is not None:
+                if isinstance(update, Exception):
+                    raise update
+                yield update
         finally:
-            self.stopping.set()
+            self.stop_requested.set()
             worker.join()
 
     def _work(self, total: int) -> None:
-        def see(step: Step) -> None:
+        def report(step: Step) -> None:
             self.calls += step.s < step.t
-            if self.stopping.is_set():
+            if self.stop_requested.is_set():
                 raise Stopped
-            if time.monotonic() - self._seen >= PREVIEW_SECONDS:
-                self._looks.put(Look(self.calls, total, _draw(step)))
-                self._seen = time.monotonic()
+            if time.monotonic() - self._last_preview >= PREVIEW_SECONDS:
+                self._updates.put(JobProgress(self.calls, total, _draw(step)))
+                self._last_preview = time.monotonic()
 
         try:
-            if not self.stopping.is_set():
-                self.fills = self.painter(
-                    self.image, self.mask, seed=self.seed, num_samples=self.num_samples, callback=see
+            if not self.stop_requested.is_set():
+                self.fills = self.inpainter(
+                    self.image, self.mask, seed=self.seed, num_samples=self.num_samples, callback=report
                 )
         except Stopped:
             pass
-        except Exception as error:  # noqa: BLE001 - raised again by the thread that looks
-            self._looks.put(error)
-        self._looks.put(None)
+        except Exception as error:  # noqa: BLE001 - raised again by `updates`
+            self._updates.put(error)
+        self._updates.put(None)
 
 
 def _draw(step: Step) -> NDArray[np.uint8]:

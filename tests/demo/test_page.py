@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -28,8 +29,9 @@ if CHROMIUM is None:
 import httpx  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-SECONDS = 1000  # Playwright counts milliseconds
-PATIENCE = 60 * SECONDS
+PATIENCE = 300  # seconds: conditions are waited for, and the machine may be busy
+
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,9 @@ def address() -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            told = re.search(r"http://\S+", server.stdout.readline())
-            assert told
-            yield told[0]
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found
+            yield found[0]
         finally:
             server.terminate()
 
@@ -64,14 +66,17 @@ def outside() -> list[str]:
 def visit(browser: Browser, address: str, picture: str, outside: list[str]) -> Page:
     """A visitor of his own, with a picture loaded."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(1000 * PATIENCE)
     page.on("request", lambda request: outside.append(request.url) if is_outside(request.url, address) else None)
     page.goto(address)
-    page.locator("#picture canvas").first.wait_for()  # before it is there, nobody takes the file
-    with page.expect_response(re.compile("/upload")):
-        page.locator("#picture input[type=file]").first.set_input_files(PICTURES / picture)
+    page.locator("#picture canvas").first.wait_for()  # earlier, the editor ignores the file
+    ended: list[str] = []  # streams of events: that of an upload ends once the brush has its size
+    for end in ("requestfinished", "requestfailed"):  # by the server, or by the page after the last event
+        page.on(end, lambda request: ended.append(request.url) if "/queue/data" in request.url else None)
+    page.locator("#picture input[type=file]").first.set_input_files(PICTURES / picture)
+    wait_until(page, lambda: bool(ended))
     page.get_by_text(re.compile(r"^[2-9]\d\d%$")).wait_for()  # enlarged to fill the editor's field
-    page.wait_for_timeout(1 * SECONDS)  # the brush follows the picture's size
+    wait_for_drawing(page)
     return page
 
 
@@ -92,7 +97,20 @@ def paint(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(x + 50, y + 20, steps=10)
     page.mouse.up()
-    page.wait_for_timeout(0.5 * SECONDS)
+    wait_for_drawing(page)
+
+
+def wait_until(page: Page, condition: Callable[[], bool]) -> None:
+    """Let the page work until a condition holds, which its events bring about."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+def wait_for_drawing(page: Page) -> None:
+    """Two animation frames: the first may have begun before."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def wait_for_status(page: Page, pattern: str) -> re.Match[str]:
@@ -128,12 +146,10 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         page.get_by_label("number input for Fills").fill("4" if screenshot else "2")
         paint(page)
         page.locator("#fill").click()
-        page.locator("#preview img").wait_for()  # the prediction is shown before the end
-        assert not page.locator("#gallery").is_visible()
         calls = wait_for_status(page, r"done, (\d+) network calls")
         assert calls[1] == ("232" if screenshot else "58")
         page.locator("#gallery img").nth(1).wait_for()
-        page.wait_for_timeout(1 * SECONDS)
+        page.wait_for_function("[...document.querySelectorAll('#gallery img')].every(image => image.complete)")
         page.screenshot(path=screenshot or tmp_path / "page.png", full_page=True)
         fills = [download(page, tmp_path, number) for number in range(2)]
     assert (fills[0] != fills[1]).any()
@@ -151,6 +167,9 @@ def test_two_visitors_stop_and_get_their_own_fills(
     choose(first, "paper")
     first.locator("#fill").click()
     seen = int(wait_for_status(first, r"network call ([1-9]\d*) of 2410")[1])
+
+    first.locator("#preview img").wait_for()  # the prediction is shown before the end
+    assert not first.locator("#gallery").is_visible()
 
     second.locator("#fill").click()  # and waits for his turn
     wait_for_status(second, "waiting for its turn")
@@ -171,7 +190,7 @@ def test_two_visitors_stop_and_get_their_own_fills(
 
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "README.md"), "examples/faces64.safetensors"])
 def test_no_other_files_are_served(address: str, path: str) -> None:
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{address}gradio_api/file={path}", timeout=PATIENCE).status_code in (403, 404)
 
 
 def test_no_other_files_are_read(address: str) -> None:
@@ -179,7 +198,7 @@ def test_no_other_files_are_read(address: str) -> None:
     picture, layer = (upload(address, PICTURES / f"face_{number}.png") for number in (0, 1))
     model = "faces64.safetensors"
     assert "event: complete" in ask_for_fill(address, picture, layer, model)
-    assert httpx.get(f"{address}gradio_api/file={picture}").status_code == 200
+    assert httpx.get(f"{address}gradio_api/file={picture}", timeout=PATIENCE).status_code == 200
     outside = str(PICTURES / "face_0.png")
     for request in ((outside, layer, model), (picture, outside, model), (picture, layer, str(ROOT / "README.md"))):
         answer = ask_for_fill(address, *request)
@@ -188,9 +207,10 @@ def test_no_other_files_are_read(address: str) -> None:
 
 
 def upload(address: str, path: Path) -> str:
-    """Put a file where the server may read it, as the page does, and tell its name there."""
+    """Put a file where the server may read it, as the page does; returns its name there."""
     with path.open("rb") as file:
-        (name,) = httpx.post(f"{address}gradio_api/upload", files={"files": file}).raise_for_status().json()
+        answer = httpx.post(f"{address}gradio_api/upload", files={"files": file}, timeout=PATIENCE)
+    (name,) = answer.raise_for_status().json()
     return str(name)
 
 
@@ -199,8 +219,8 @@ def ask_for_fill(address: str, picture: str, layer: str, model: str) -> str:
     background, painted = ({"path": path, "meta": {"_type": "gradio.FileData"}} for path in (picture, layer))
     value = {"background": background, "layers": [painted], "composite": None}
     call = f"{address}gradio_api/call/fill"
-    event = httpx.post(call, json={"data": [value, model, "preview", 1, 0]}, timeout=60).json()["event_id"]
-    return httpx.get(f"{call}/{event}", timeout=60).text
+    event = httpx.post(call, json={"data": [value, model, "preview", 1, 0]}, timeout=PATIENCE).json()["event_id"]
+    return httpx.get(f"{call}/{event}", timeout=PATIENCE).text
 
 
 def test_only_this_machine_is_served(address: str) -> None:

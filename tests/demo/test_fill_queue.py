@@ -1,0 +1,141 @@
+"""The page's queue and the demo command, without a browser."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+gr = pytest.importorskip("gradio")
+
+from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
+from repaint.commands import demo  # noqa: E402
+from repaint.demo import fill_queue, page  # noqa: E402
+from repaint.demo.fill_queue import FillQueue  # noqa: E402
+from repaint.errors import RepaintError  # noqa: E402
+from repaint.schedule import PRESETS  # noqa: E402
+from tests.helpers.demo_page import SIDE, editor_value  # noqa: E402
+from tests.helpers.tiny import tiny_unet  # noqa: E402
+
+ANN, BOB = (SimpleNamespace(session_hash=name) for name in ("ann", "bob"))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two networks with the shapes of 64x64 pictures, so that no settings are needed."""
+    folder = tmp_path_factory.mktemp("models")
+    network = tiny_unet(image_size=SIDE, channel_mult=(1, 2, 3, 4), num_res_blocks=1, num_head_channels=32)
+    for name in ("a", "b"):
+        (folder / f"{name}.safetensors").write_bytes(encode_checkpoint(network.state_dict(), {}))
+    return {name: folder / f"{name}.safetensors" for name in ("a", "b")}
+
+
+@pytest.fixture
+def queue(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> FillQueue:
+    monkeypatch.setitem(PRESETS, "fast", (3, 1, 1))
+    monkeypatch.setitem(PRESETS, "preview", (2, 1, 1))
+    return FillQueue(models, "cpu")
+
+
+def fill(queue: FillQueue, job_id: str | None, model: str = "a", schedule: str = "fast", **value: Any) -> Iterator[Any]:
+    return queue.fill(editor_value(**value), model, schedule, 1, 0, job_id)
+
+
+def statuses(events: Iterator[Any]) -> list[str]:
+    return [status for status, *_ in events]
+
+
+def test_from_waiting_to_done(queue: FillQueue) -> None:
+    job_id, status = queue.submit(ANN)
+    assert status == "waiting for its turn ..."
+    events = list(fill(queue, job_id))
+    assert events[0][0] == "starting ..."
+    assert events[-1][0].startswith("done, 3 network calls (")  # and what was assumed about the model
+    assert "noise_schedule linear" in events[-1][0]
+    assert statuses(fill(queue, queue.submit(ANN)[0], schedule="preview"))[-1].startswith("done, 2 network calls")
+
+
+def test_stop_reaches_jobs_that_wait_and_only_the_visitors_own(queue: FillQueue) -> None:
+    (ann, _), (bob, _) = queue.submit(ANN), queue.submit(BOB)
+    queue.stop(ANN)
+    assert statuses(fill(queue, ann)) == ["stopped"]
+    assert statuses(fill(queue, bob))[-1].startswith("done")
+
+
+def test_a_new_job_stops_the_last_one(queue: FillQueue) -> None:
+    first, _ = queue.submit(ANN)
+    events = fill(queue, first)
+    assert next(events)[0] == "starting ..."
+    second, _ = queue.submit(ANN)
+    assert statuses(events)[-1].startswith("stopped after")
+    assert statuses(fill(queue, second))[-1].startswith("done")
+
+
+def test_closing_the_page_stops_the_job(queue: FillQueue) -> None:
+    job_id, _ = queue.submit(ANN)
+    queue.disconnect(ANN)
+    assert statuses(fill(queue, job_id)) == ["stopped"]
+    queue.disconnect(ANN)
+
+
+def test_mistakes_clear_the_status(queue: FillQueue) -> None:
+    events = fill(queue, queue.submit(ANN)[0], painted=False)
+    assert [next(events)[0], next(events)[0]] == ["starting ...", ""]
+    with pytest.raises(gr.Error, match="nothing is painted yet"):
+        next(events)
+
+
+def test_a_model_is_loaded_once_and_alone(queue: FillQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, bool]] = []
+    real = fill_queue.Inpainter
+
+    def spy(path: Path, **options: Any) -> Any:
+        loaded.append((path.stem, queue._loaded is None))
+        return real(path, **options)
+
+    monkeypatch.setattr(fill_queue, "Inpainter", spy)
+    for model, schedule in (("a", "fast"), ("a", "preview"), ("b", "preview"), ("b", "fast"), ("a", "fast")):
+        assert statuses(fill(queue, None, model, schedule))[-1].startswith("done")
+    assert loaded == [("b", True), ("a", True)]
+
+
+def test_a_broken_model_is_reported_at_once(tmp_path: Path) -> None:
+    (tmp_path / "m.pt").write_bytes(b"nothing")
+    with pytest.raises(RepaintError, match=r"m\.pt"):
+        FillQueue({"m": tmp_path / "m.pt"}, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "nowhere.pt"], "--model nowhere.pt: there is no such file or folder"),
+        (["--port", "99999"], "--port 99999: not a port"),
+        (["--device", "toaster"], "--device toaster: not available here"),
+        (["--model", "README.md"], "README.md: "),
+    ],
+)
+def test_mistakes_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert demo.main(options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}")
+    assert error.count("\n") == 1
+
+
+def test_a_taken_port_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def taken(*_arguments: object) -> None:
+        raise OSError("cannot find an empty port")
+
+    monkeypatch.setattr(page, "serve", taken)
+    assert demo.main(["--port", "7999", "--device", "cpu"]) == 2
+    assert capsys.readouterr().err == "error: --port 7999: taken; name another with --port\n"
+
+
+def test_without_gradio_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "repaint.demo.page", None)  # what is left if its import of gradio fails
+    assert demo.main([]) == 2
+    assert capsys.readouterr().err == "error: the page needs gradio: pip install '.[demo]'\n"
