@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from repaint.models.blocks import (
     AttentionBlock,
     Downsample,
-    GroupNorm32,
     ResBlock,
     TimestepSequential,
     Upsample,
     timestep_embedding,
     zero_init,
 )
+from repaint.models.normalisation import GroupNorm32
 
 # Channel multipliers of the published models by picture size (guided-diffusion's defaults).
 DEFAULT_CHANNEL_MULT: dict[int, tuple[float, ...]] = {
