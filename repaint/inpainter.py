@@ -3,6 +3,7 @@
 import warnings
 from copy import copy
 from dataclasses import replace
+from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, NoReturn
 
@@ -159,8 +160,9 @@ class Inpainter:
 
     def _batch_size(self, num_samples: int) -> int:
         """How many fills to make at a time; finding out may cost network calls, so it is done once."""
-        if not isinstance(num_samples, int) or num_samples < 1:
+        if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
+        num_samples = int(num_samples)
         if num_samples not in self._batch_sizes:
             most = 1 << (num_samples - 1).bit_length()  # the next power of two
             self._batch_sizes[num_samples] = min(num_samples, largest_batch(self.pipeline, most))

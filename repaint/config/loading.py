@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
 from pydantic import ValidationError
 
@@ -54,16 +55,24 @@ def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) ->
 
     Args:
         kind: class of the configuration.
-        tree: values by key, nested like the YAML files.
+        tree: values by key, nested like the YAML files; NumPy's numbers and arrays are taken as Python's.
         source: its name in error messages.
 
     Raises:
         ConfigError: anything wrong, in one line.
     """
     try:
-        return kind.model_validate(dict(tree))
+        return kind.model_validate(_without_numpy(tree))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(kind, error)}") from None
+
+
+def _without_numpy(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _without_numpy(each) for key, each in value.items()}
+    return [_without_numpy(each) for each in value] if isinstance(value, list) else value
 
 
 def override(key: str, value: object) -> str:

@@ -111,7 +111,7 @@ def lock(folder: Path) -> Iterator[None]:
         OSError: it cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    holder = filelock.FileLock(folder / LOCK, timeout=_LOCK_SECONDS)
+    holder = filelock.FileLock(folder / LOCK, timeout=_LOCK_SECONDS, mode=0o666)  # a folder may be several users'
     try:
         holder.acquire()
     except filelock.Timeout:

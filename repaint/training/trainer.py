@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -116,12 +116,16 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
-            DataError: an unreadable picture; all steps before it are saved.
+            DataError: an unreadable picture, all steps before it are saved; or another training is at work there.
             ConfigError: the loss is not finite, or `stop` is negative.
         """
         stop = self.last_step(stop)
         if self.worker.is_main:
             storage.check_writable(self.config.out)
+        with storage.lock(self.config.out) if self.worker.is_main else nullcontext():
+            self._run(stop)
+
+    def _run(self, stop: int) -> None:
         rank, world_size = self.worker.rank, self.worker.world_size
         order = StepBatches(
             len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size
