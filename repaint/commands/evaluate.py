@@ -90,7 +90,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     tables = markdown_tables(summaries)
     texts = {"per_picture.csv": csv_table(rows), "summary.json": summary_json(summaries)}
     texts |= {"table.md": tables, "table.tex": latex_table(summaries)}
-    files = {name: text.encode() for name, text in texts.items()}
+    files = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
     if panels := cost_panels(summaries):
         files["quality_vs_calls.png"] = plot_costs(panels)
     if panels := share_panels(summaries):
