@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from repaint.commands.console import with_safe_output
 from repaint.commands.dispatch import run_subcommand
 
 _COMMANDS = {
@@ -17,4 +18,5 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns its exit code, 2 if there is none of that name."""
-    return run_subcommand("repaint", "Inpainting with unconditional diffusion models.", _COMMANDS, arguments)
+    summary = "Inpainting with unconditional diffusion models."
+    return with_safe_output(lambda: run_subcommand("repaint", summary, _COMMANDS, arguments))

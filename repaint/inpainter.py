@@ -3,6 +3,7 @@
 import warnings
 from copy import copy
 from dataclasses import replace
+from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, NoReturn
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repaint.checkpoints.formats import read_classifier_weights, read_weights
+from repaint.checkpoints.formats import read_classifier_weights, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
 from repaint.config.loading import make_config
@@ -25,6 +26,7 @@ from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
 from repaint.inference.inputs import build_labels
 from repaint.inference.state import FillState
+from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.pipeline import build_pipeline, reschedule
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
@@ -59,8 +61,8 @@ class Inpainter:
 
     Attributes:
         pipeline: its `model`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
-        note: message listing the values assumed for the model, because its file does not specify them; None if there
-            are none. It is a warning, too.
+        note: message listing the values assumed for the model, because its file does not specify them, and what else
+            may surprise about model and schedule; None if there is nothing. It is a warning, too.
 
     Raises:
         ConfigError: a setting is unknown, wrong, or contradicts the model.
@@ -87,14 +89,16 @@ class Inpainter:
         masks = {"mask_polarity": mask_polarity, "mask_color": mask_color}
         fitting = make_config(FitConfig, {"fit": fit} | masks | context, "inpaint")
         chosen_device = pick_device(device)
-        weights = read_weights(config.model_path, config.model_format)
-        config, self.note = resolve(config, weights)
+        weights = read_model(config)
+        config, assumptions = resolve(config, weights)
         check_sampling(config)
         check_fit_mode(config, fit)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
         rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
         self._reading = Reading(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
+        notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
+        self.note = "; ".join(notes) or None
         if self.note is not None:
             warnings.warn(self.note, stacklevel=2)
 
@@ -156,8 +160,9 @@ class Inpainter:
 
     def _batch_size(self, num_samples: int) -> int:
         """How many fills to make at a time; finding out may cost network calls, so it is done once."""
-        if not isinstance(num_samples, int) or num_samples < 1:
+        if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
+        num_samples = int(num_samples)
         if num_samples not in self._batch_sizes:
             most = 1 << (num_samples - 1).bit_length()  # the next power of two
             self._batch_sizes[num_samples] = min(num_samples, largest_batch(self.pipeline, most))

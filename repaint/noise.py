@@ -44,7 +44,7 @@ class PictureNoise:
         self.shape = tuple(shape)
         self.device = torch.device(device)
         self.noise_device = torch.device(noise_device or device)
-        self.generators = [torch.Generator(self.noise_device).manual_seed(seed) for seed in seeds]
+        self.generators = [torch.Generator(self.noise_device).manual_seed(int(seed)) for seed in seeds]
 
     def __call__(self) -> Tensor:
         """The next draw, float32 [len(seeds), *shape]."""

@@ -4,8 +4,9 @@ A schedule is a list of respaced times `t_T - 1, ..., -1`, where -1 is the clean
 denoising step (one network call), a step up one forward diffusion step (free). Pure Python, no tensors.
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -55,29 +56,26 @@ def get_schedule_jump(
 
     Args:
         t_T: number of respaced diffusion steps (T in the paper), at least 1.
-        n_sample: passes over every single step; `n_sample - 1` one-step jumps after each step down.
+        n_sample: passes over every single step; `n_sample - 1` one-step jumps after each step down. Here and below 0 or
+            less is 1, as in the published code.
         jump_length: steps of a jump (j in the paper).
         jump_n_sample: passes over each stretch of `jump_length` steps (r in the paper), so r - 1 jumps.
         jump2_length: steps of a second level of jumps, inside each pass of the first.
         jump2_n_sample: its passes.
         jump3_length: steps of a third level of jumps, inside each pass of the second.
         jump3_n_sample: its passes.
-        start_resampling: no jump leads above this time (single steps of `n_sample`: one above).
+        start_resampling: no jump leads above this time (single steps of `n_sample`: one above); below 0 there is none.
 
     Returns:
         List of times; neighbours differ by exactly one.
 
     Raises:
-        ValueError: a parameter is below 1 (`start_resampling` below 0).
+        ValueError: `t_T` or a length is below 1.
     """
-    parameters = {"t_T": t_T, "n_sample": n_sample, "jump_length": jump_length, "jump_n_sample": jump_n_sample}
-    parameters |= {"jump2_length": jump2_length, "jump2_n_sample": jump2_n_sample}
-    parameters |= {"jump3_length": jump3_length, "jump3_n_sample": jump3_n_sample}
-    for name, value in parameters.items():
+    lengths = {"jump_length": jump_length, "jump2_length": jump2_length, "jump3_length": jump3_length}
+    for name, value in ({"t_T": t_T} | lengths).items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
-    if start_resampling < 0:
-        raise ValueError(f"start_resampling must be at least 0, not {start_resampling}")
 
     inner_to_outer = [
         _JumpLevel(jump3_length, jump3_n_sample, t_T),
@@ -100,6 +98,16 @@ def get_schedule_jump(
                     inner.refill()
     times.append(-1)
     return times
+
+
+def most_calls(t_T: int, parameters: Mapping[str, int]) -> int:
+    """About how many network calls `get_schedule_jump` takes at most, without listing them: T times all passes.
+
+    Args:
+        t_T: number of steps.
+        parameters: its arguments by name.
+    """
+    return t_T * math.prod(max(1, value) for key, value in parameters.items() if key.endswith("n_sample"))
 
 
 def get_schedule_passes(passes: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from repaint.commands.errors import guard
-from repaint.commands.options import add_run_options
+from repaint.commands.options import add_run_options, path_argument
 from repaint.config.loading import load_config, override
 from repaint.config.run import Config
 from repaint.data.images import decode, encode_png
@@ -77,7 +77,7 @@ def paint(painter: Painter, faces: list[int], out: str) -> int:
 def main() -> int:
     """Parse the command line and paint; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", default="gallery.png", help="PNG file (default: gallery.png)")
+    parser.add_argument("--out", type=path_argument, default="gallery.png", help="PNG file (default: gallery.png)")
     parser.add_argument("--faces", type=int, nargs=len(KINDS), default=[2, 4, 1, 7, 6, 3], metavar="N",
                         help="which bundled face each line shows, 0 to 7 (default: %(default)s)")  # fmt: skip
     add_run_options(parser)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from repaint.commands.errors import guard
+from repaint.commands.options import path_argument
 from repaint.data import storage
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--length", type=int, default=10, metavar="J", help="steps of a jump (default: 10)")
     texts = "passes, the points of a line (default: 1 2 5 10 20)"
     parser.add_argument("--passes", type=int, nargs="+", default=[1, 2, 5, 10, 20], metavar="R", help=texts)
-    parser.add_argument("--out", default="resampling.png", help="PNG file (default: resampling.png)")
+    parser.add_argument(
+        "--out", type=path_argument, default="resampling.png", help="PNG file (default: resampling.png)"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(arguments)
     return guard(lambda: _plot(args), args.debug)

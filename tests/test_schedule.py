@@ -12,6 +12,7 @@ from repaint.schedule import (
     count_network_calls,
     get_schedule_jump,
     get_schedule_passes,
+    most_calls,
     share_of_calls,
 )
 
@@ -146,15 +147,28 @@ def test_plain_sampling_spreads_its_calls_evenly() -> None:
     assert share_of_calls(get_schedule_jump(50)) == [0.1] * 10
 
 
-@pytest.mark.parametrize("name", ["t_T", "n_sample", "jump_length", "jump_n_sample", "jump2_length", "jump3_n_sample"])
+@pytest.mark.parametrize("name", ["t_T", "jump_length", "jump2_length", "jump3_length"])
 def test_parameters_below_one_are_errors(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
         get_schedule_jump(**({"t_T": 10} | {name: 0}))
 
 
-def test_negative_start_is_an_error() -> None:
-    with pytest.raises(ValueError, match="start_resampling must be at least 0, not -1"):
-        get_schedule_jump(10, start_resampling=-1)
+@pytest.mark.parametrize("name", ["n_sample", "jump_n_sample", "jump2_n_sample", "jump3_n_sample"])
+@given(all_parameters, st.integers(-5, 0))
+def test_passes_of_zero_or_less_are_one_as_published(name: str, parameters: dict[str, Any], passes: int) -> None:
+    assert get_schedule_jump(**parameters | {name: passes}) == get_schedule_jump(**parameters | {name: 1})
+    assert most_calls(parameters["t_T"], parameters | {name: passes}) <= most_calls(parameters["t_T"], parameters)
+
+
+@given(all_parameters, st.integers(-9, -1))
+def test_a_negative_start_allows_no_resampling_as_published(parameters: dict[str, Any], start: int) -> None:
+    t_T = parameters["t_T"]
+    assert get_schedule_jump(**parameters | {"start_resampling": start}) == list(range(t_T - 1, -2, -1))
+
+
+@given(one_level)
+def test_most_calls_is_a_bound_for_one_level(parameters: dict[str, Any]) -> None:
+    assert count_network_calls(get_schedule_jump(**parameters)) <= most_calls(parameters["t_T"], parameters)
 
 
 @given(st.integers(1, 40), st.integers(1, 6))

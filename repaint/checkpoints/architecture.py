@@ -88,12 +88,26 @@ def _check_architecture(config: UNetConfig) -> None:
                 f"num_channels {config.num_channels} x channel_mult {config.channel_mult[level]:g} is "
                 f"{config.width(level)} channels; group normalisation needs a multiple of 32 up to {WIDEST}"
             )
-    for size in config.attention_resolutions:
-        if size < 1 or config.image_size % size:
-            raise ConfigError(
-                f"attention_resolutions: {size} is not a feature-map size of image_size {config.image_size}; "
-                f"the keys are sizes, not depths"
-            )
+
+
+def attention_note(key: str, config: UNetConfig) -> str | None:
+    """A message about attention sizes that no feature map has; None if there are none.
+
+    They are accepted because the published code runs them: it divides `image_size` by them and rounds down.
+
+    Args:
+        key: of the configuration.
+        config: what it specifies.
+    """
+    maps = config.map_sizes
+    odd = [
+        f"{size} counts as {maps[depth]}" if (depth := config.image_size // size) in maps else f"{size} has no effect"
+        for size in config.attention_resolutions
+        if size not in maps.values()
+    ]
+    if not odd:
+        return None
+    return f"{key}: {', '.join(odd)}; the maps of this network have sizes {', '.join(map(str, maps.values()))}"
 
 
 def build_unet(config: UNetConfig) -> UNet:

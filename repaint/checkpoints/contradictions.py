@@ -83,9 +83,16 @@ def _differ(config: SamplingConfig | TrainConfig, flags: Flags, key: str) -> boo
     if key == "channel_mult":
         size = flags.get("image_size", config.image_size)
         return channel_mult(ours, size) != channel_mult(theirs, size)
-    if key.endswith("attention_resolutions"):
-        return set(sizes(ours)) != set(sizes(theirs))
+    if key == "attention_resolutions":
+        size = flags.get("image_size", config.image_size)
+        levels = len(channel_mult(flags.get("channel_mult", config.channel_mult), size))
+        return _attention_depths(ours, size, levels) != _attention_depths(theirs, size, levels)
     return bool(ours != theirs)
+
+
+def _attention_depths(text: str, image_size: int, levels: int) -> set[int]:
+    """Down-sampling factors at which attention is applied, see `UNetConfig.attention_depths`."""
+    return {image_size // size for size in sizes(text)} & {2**level for level in range(levels)}
 
 
 def explain_misfit(config: SamplingConfig | TrainConfig, detected: Flags) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from repaint.checkpoints.diffusers_scheduler import in_short, read_process
+from repaint.checkpoints.file_kinds import find_kind
 from repaint.checkpoints.hub import download, is_hub_id
 from repaint.checkpoints.weights import Flags, OwnNetwork, State, Weights
 from repaint.data import storage
@@ -30,10 +31,14 @@ _WEIGHTS = re.compile(r"diffusion_pytorch_model(-\d+-of-\d+)?\.(safetensors|bin)
 
 @dataclass(frozen=True)
 class _Parts:
-    """Where the parts of a model are; a model without a scheduler is a bare network."""
+    """Where the parts of a model are; a model without a scheduler is a bare network.
+
+    `entry` is the name of the network's folder if there are several: `unet`, and `unet_ema` with its moving average.
+    """
 
     unet: Path
     scheduler: Path | None
+    entry: str | None = None
 
 
 def matches(path: str) -> bool:
@@ -46,12 +51,13 @@ def is_available(path: str) -> bool:
     return storage.exists(path) or is_hub_id(path)
 
 
-def read(path: str) -> Weights:
+def read(path: str, entry: str | None = None) -> Weights:
     """Read a model of diffusers, without ever running code from it.
 
     Args:
         path: of a folder that `save_pretrained` wrote for a `UNet2DModel` or a pipeline of one; or, if there is
             nothing of this name, a model of the Hugging Face hub.
+        entry: `unet` or `unet_ema`, as the library's trainers write both; None takes the latter if there is one.
 
     Returns:
         Weights of a `DiffusersUNet`, with the metadata of network and scheduler.
@@ -64,14 +70,18 @@ def read(path: str) -> Weights:
         raise ConfigError(f"{path}: a model of diffusers must be a local folder, or owner/name on the hub")
     library()  # before anything is downloaded
     folder = _find(path)
-    parts = _find_parts(path, folder)
+    parts = _find_parts(path, folder, entry)
     flags = _read_flags(path, parts.unet)
     metadata = _read_metadata(path, flags, parts.scheduler)
     if not Path(path).exists():
         _download_weights(path, folder, parts.unet)
     files = _weight_files(path, parts.unet)
     network = OwnNetwork("diffusers", partial(DiffusersUNet, flags), 2 ** (len(flags["block_out_channels"]) - 1))
-    return Weights(path, _load(path, parts.unet, files), metadata, _digest(parts.unet / _MODEL, *files), network)
+    state, digest = _load(path, parts.unet, files), _digest(parts.unet / _MODEL, *files)
+    note = None
+    if parts.entry is not None and entry is None:
+        note = f"{path}: its moving average (EMA) {parts.entry} is taken; model_entry: unet takes the other"
+    return Weights(path, state, metadata, digest, network, parts.entry, note)
 
 
 def _find(path: str) -> Path:
@@ -85,9 +95,13 @@ def _find(path: str) -> Path:
     return download(path, _TEXTS)
 
 
-def _find_parts(path: str, folder: Path) -> _Parts:
+def _find_parts(path: str, folder: Path, entry: str | None) -> _Parts:
     scheduler = next((each for each in (folder / "scheduler", folder) if (each / _SCHEDULER).is_file()), None)
-    parts = _Parts(folder / "unet" if (folder / "unet").is_dir() else folder, scheduler and scheduler / _SCHEDULER)
+    networks = [name for name in ("unet_ema", "unet") if (folder / name).is_dir()]
+    if entry is not None and entry not in networks:
+        raise CheckpointError(f"{path}: has no folder {entry} of a network (model_entry)")
+    chosen = entry or (networks[0] if networks else None)
+    parts = _Parts(folder / (chosen or ""), scheduler and scheduler / _SCHEDULER, chosen if len(networks) > 1 else None)
     if (folder / _INDEX).is_file():
         _check_pipeline(path, _read_json(path, folder / _INDEX))
         if scheduler is None:
@@ -211,6 +225,8 @@ def _weight_files(path: str, unet: Path) -> list[Path]:
     files = [each for each in found if each.suffix == ".safetensors"] or found
     if not files:
         raise CheckpointError(f"{path}: no weights: there is no diffusion_pytorch_model.safetensors or .bin")
+    for file in files:
+        find_kind(str(file))  # refuses pointer files of Git LFS and the like
     return files
 
 

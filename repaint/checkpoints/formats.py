@@ -24,8 +24,12 @@ class Format(Protocol):
     def is_available(self, path: str) -> bool:
         """Whether a checkpoint exists, or can be downloaded."""
 
-    def read(self, path: str) -> Weights:
-        """Read a checkpoint without running code from it; raises CheckpointError, DataError or ConfigError."""
+    def read(self, path: str, entry: str | None = None) -> Weights:
+        """Read a checkpoint, or an entry of one that holds several states, without running code from it.
+
+        Raises:
+            CheckpointError, DataError, ConfigError: see `read_weights`.
+        """
 
 
 # By the values of the key `model_format`. The first that matches a path reads it.
@@ -39,19 +43,25 @@ def pick_format(path: str, model_format: ModelFormat = "auto") -> str:
     return next(name for name, module in FORMATS.items() if module.matches(path))
 
 
-def read_weights(path: str, model_format: ModelFormat = "auto") -> Weights:
+def read_weights(path: str, model_format: ModelFormat = "auto", entry: str | None = None) -> Weights:
     """Read a checkpoint.
 
     Args:
         path: of a file, local or of blobfile; or of a local folder of diffusers, or with `model_format: diffusers`
             the name of a model on the Hugging Face hub, which is downloaded if it is not in the hub's cache.
         model_format: see `pick_format`.
+        entry: which of several states in it to take; None takes the moving average, if there is one.
 
     Raises:
         CheckpointError, DataError: it is missing, damaged, unsafe, or of a kind that cannot be run.
         ConfigError: it needs a library that is not installed.
     """
-    return FORMATS[pick_format(path, model_format)].read(path)
+    return FORMATS[pick_format(path, model_format)].read(path, entry)
+
+
+def read_model(config: SamplingConfig) -> Weights:
+    """Read the checkpoint of a configuration, see `read_weights`."""
+    return read_weights(config.model_path, config.model_format, config.model_entry)
 
 
 def is_available(path: str, model_format: ModelFormat = "auto") -> bool:

@@ -72,14 +72,14 @@ def resolve(config: SamplingKind, weights: Weights) -> Resolved[SamplingKind]:
         ConfigError: a key contradicts the checkpoint, or must be set because nothing else specifies it.
         CheckpointError: `model: auto`, but the file is not a UNet's; metadata of another program.
     """
-    changes: Flags = {}
+    changes: Flags = {} if weights.entry is None else {"model_entry": weights.entry}
     if weights.network is not None:
         _refuse_idle_keys(config, weights.network, weights.path)
-        changes = {"model_format": weights.network.format}
+        changes |= {"model_format": weights.network.format}
     elif config.model != "auto":
         check_process(config, weights)
         refuse_contradictions(config, read_network_metadata(weights), _SHAPELESS_FLAGS, weights.path)
-        return Resolved(config, None)
+        return Resolved(config.model_copy(update=changes), None)
     facts = _find_facts(config, weights)
     completed = config.model_copy(update=facts.assumed)
     refuse_contradictions(completed, facts.specified, config.model_fields_set, weights.path)

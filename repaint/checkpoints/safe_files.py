@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,44 +14,43 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from repaint.checkpoints.entries import pick_state
+from repaint.checkpoints.file_kinds import find_kind
 from repaint.checkpoints.weights import Flags, State
 from repaint.errors import CheckpointError
 
 _METADATA_KEY = "repaint"
-_WRAPPERS = ("state_dict", "model", "ema")  # keys under which other trainers nest the weights
 
 
 def read_checkpoint(path: str, content: bytes | None = None) -> tuple[State, Flags]:
-    """Read a weights file without ever running code from it.
-
-    Args:
-        path: `.safetensors`, or anything `torch.save` wrote (`.pt`), read with `weights_only=True`.
-        content: the file's bytes, if it is not on a local disk.
+    """Read the weights of a file without ever running code from it, see `read_file`.
 
     Returns:
         (weights by name, metadata that `encode_checkpoint` stored; empty for other files).
 
     Raises:
+        CheckpointError: see `read_file`, or the file holds no weights or several.
+    """
+    loaded, metadata = read_file(path, content)
+    return pick_state(path, loaded).state, metadata
+
+
+def read_file(path: str, content: bytes | None = None) -> tuple[object, Flags]:
+    """Read all that a weights file holds, without ever running code from it.
+
+    Args:
+        path: safetensors, or anything `torch.save` wrote, read with `weights_only=True`. The content tells which it is.
+        content: the file's bytes, if it is not on a local disk.
+
+    Returns:
+        (weights by name, or whatever else `torch.save` stored; metadata that `encode_checkpoint` stored).
+
+    Raises:
         CheckpointError: the file is missing, not a checkpoint, damaged, or holds more than weights.
     """
-    head = content[:64] if content is not None else _read_head(path)
-    if head.lstrip()[:1] == b"<":
-        raise CheckpointError(f"{path}: a web page (HTML), not weights; delete it and run download.sh again")
-    if path.endswith(".safetensors"):
+    if find_kind(path, content) == "safetensors":
         return _read_safetensors(path, content)
     return _read_torch(path, content), {}
-
-
-def _read_head(path: str) -> bytes:
-    try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise CheckpointError(f"{path}: not a regular file")
-        with Path(path).open("rb") as file:
-            return file.read(64)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such weights file; download.sh fetches the published ones") from None
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise CheckpointError(f"{path}: cannot be read ({error})") from None
 
 
 def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
@@ -78,33 +78,34 @@ def _read_safetensors_file(path: str) -> tuple[State, Mapping[str, str]]:
     return state, texts
 
 
-def _read_torch(path: str, content: bytes | None) -> State:
+def _read_torch(path: str, content: bytes | None) -> object:
+    if content is None and path.endswith(".safetensors"):  # PyTorch would go by the name
+        content = Path(path).read_bytes()
     source = path if content is None else io.BytesIO(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the pickle protocol of a file that is refused anyway
-            loaded = torch.load(source, map_location="cpu", weights_only=True)
+            loaded: object = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Weights only load failed" not in str(error):
-            raise CheckpointError(f"{path}: not a weights file of PyTorch, or damaged; fetch it again") from None
-        raise CheckpointError(
-            f"{path}: refused, because it holds more than plain weights and loading it could run code; "
-            f"convert it to .safetensors where you trust it"
-        ) from None
+        raise CheckpointError(f"{path}: {_explain_refusal(str(error))}") from None
+    except EOFError:
+        raise CheckpointError(f"{path}: damaged or incomplete (its end is missing); fetch it again") from None
     except Exception as error:  # noqa: BLE001 - a damaged zip or pickle can fail in any way
         reason = str(error).split("\n")[0][:120]
         raise CheckpointError(f"{path}: damaged or incomplete ({reason}); fetch it again") from None
-    return _unwrap(path, loaded)
+    return loaded
 
 
-def _unwrap(path: str, loaded: object) -> State:
-    """The state dict within what `torch.save` stored, without the prefix of DistributedDataParallel."""
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not loaded or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise CheckpointError(f"{path}: holds no dictionary of weights (a state_dict is expected)")
-    return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+def _explain_refusal(reason: str) -> str:
+    """Why PyTorch's reader has stopped: at something that could be code, or at something that is no pickle at all."""
+    code = re.search(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]{1,80})|to (?:call|execute)|[Cc]an only build", reason)
+    if code is None:
+        return "not a weights file of PyTorch, or damaged; fetch it again"
+    what = f" ({code[1]})" if code[1] else ""
+    return (
+        f"refused, because it holds more than plain weights{what} and loading it could run code; convert it to "
+        f".safetensors where you trust it"
+    )
 
 
 def encode_checkpoint(state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:

@@ -38,6 +38,8 @@ class Weights:
             `ProcessConfig` in `repaint.config`.
         digest: SHA-256 of the checkpoint's files.
         network: None for guided-diffusion's UNets, whose architecture follows from the configuration.
+        entry: which of the states in the file it is, see `repaint.checkpoints.entries`; None if there is only one.
+        note: message about a choice that was made among them; None if there was none.
     """
 
     path: str
@@ -45,3 +47,5 @@ class Weights:
     metadata: Flags
     digest: str
     network: OwnNetwork | None = None
+    entry: str | None = None
+    note: str | None = None

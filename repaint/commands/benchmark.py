@@ -24,6 +24,7 @@ from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_na
 from repaint.checkpoints.formats import has_own_network, read_weights
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
+from repaint.commands.options import path_argument
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.bundled import locate
@@ -127,6 +128,6 @@ def main(arguments: Sequence[str] | None = None, prog: str = "benchmark.py") -> 
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="key of our variant's configuration; repeatable"
     )
-    parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
+    parser.add_argument("--json", type=path_argument, metavar="FILE", help="write the numbers there too")
     args = parser.parse_args(arguments)
     return guard(lambda: benchmark(args))

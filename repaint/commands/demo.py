@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repaint.commands.errors import guard
+from repaint.commands.options import path_argument
 from repaint.data.bundled import locate, locate_model
 from repaint.errors import ConfigError, missing_extra
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "demo.py") -> int:
     )
     parser.add_argument(
         "--model",
-        type=Path,
+        type=lambda text: Path(path_argument(text)),
         nargs="+",
         default=[Path(locate_model("faces64"))],
         help="weights files or folders to choose from (default: the bundled)",

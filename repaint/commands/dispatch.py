@@ -1,8 +1,9 @@
 """Dispatch of a command line to its subcommands, which are imported only when they are called."""
 
-import importlib
 import sys
 from collections.abc import Mapping, Sequence
+
+from repaint.commands.launch import load_main
 
 
 def run_subcommand(
@@ -19,9 +20,7 @@ def run_subcommand(
     words = list(sys.argv[1:] if arguments is None else arguments)
     usage = f"usage: {prog} {{{','.join(commands)}}} [options]"
     if words and words[0] in commands:
-        module = importlib.import_module(f"repaint.commands.{commands[words[0]][0]}")
-        code: int = module.main(words[1:], prog=f"{prog} {words[0]}")
-        return code
+        return load_main(commands[words[0]][0])(words[1:], prog=f"{prog} {words[0]}")
     if words and words[0] in ("-h", "--help"):
         width = max(map(len, commands))
         lines = [f"  {name:{width}}  {summary}" for name, (_, summary) in commands.items()]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from torch.distributed import DistError
 
+from repaint.commands.console import with_safe_output
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference.runner import EXIT_INTERRUPTED
 from repaint.workers.process_settings import optimize_process
@@ -23,6 +24,10 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
         debug: show the traceback of every error.
     """
     optimize_process()  # the process is the command's own
+    return with_safe_output(lambda: _run(job, debug))
+
+
+def _run(job: Callable[[], int], debug: bool) -> int:
     try:
         try:
             return job()

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from repaint.commands.errors import guard
-from repaint.commands.options import add_run_options
+from repaint.commands.options import add_run_options, path_argument
 from repaint.config.comparison import ComparedConfig, ComparisonConfig
-from repaint.config.loading import load_config
+from repaint.config.loading import load_config, make_config
 from repaint.config.run import Config
 from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError
@@ -52,18 +52,24 @@ def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> i
     parser = argparse.ArgumentParser(prog=prog, description=FILES, formatter_class=argparse.RawDescriptionHelpFormatter)
     several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--conf_path", **several, metavar="[NAME=]YAML", help="configurations of runs")
-    parser.add_argument("--comparison", metavar="YAML", help="file that lists what to compare")
-    parser.add_argument("--truth", metavar="DIR", help="true pictures")
-    parser.add_argument("--masks", metavar="FILE|DIR", help="their masks, or one for all")
+    parser.add_argument("--comparison", type=path_argument, metavar="YAML", help="file that lists what to compare")
+    parser.add_argument("--truth", type=path_argument, metavar="DIR", help="true pictures")
+    parser.add_argument("--masks", type=path_argument, metavar="FILE|DIR", help="their masks, or one for all")
     parser.add_argument("--results", **several, metavar="[NAME=]DIR", help="pictures filled by any methods")
     parser.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="of --masks")
     parser.add_argument("--mask", metavar="NAME", help="name of the masks in the tables")
     parser.add_argument("--extra", nargs="+", choices=EXTRAS, default=[], help="more metrics; most need weights")
-    parser.add_argument("--reference", metavar="DIR", help="real pictures, for kernel and Frechet distance to them")
-    parser.add_argument("--weights", default="data/pretrained", metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--reference", type=path_argument, metavar="DIR", help="real pictures, for kernel and Frechet distance to them"
+    )
+    parser.add_argument(
+        "--weights", type=path_argument, default="data/pretrained", metavar="DIR", help="default: %(default)s"
+    )
     parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
     parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
-    parser.add_argument("--out", default="log/evaluation", metavar="DIR", help="results (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=path_argument, default="log/evaluation", metavar="DIR", help="results (default: %(default)s)"
+    )
     add_run_options(parser)
     args = parser.parse_args(arguments)
     return guard(lambda: _evaluate(args), args.debug)
@@ -109,12 +115,13 @@ def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
     entries = _listed(load_config(ComparisonConfig, args.comparison)) if args.comparison else []
     common: dict[str, Any] = {} if args.mask is None else {"mask": args.mask}
     for text in args.conf_path:
-        entries.append(ComparedConfig(**common, **_named(text, "conf_path")))
+        entries.append(make_config(ComparedConfig, common | _named(text, "conf_path"), "--conf_path"))
     folders = {"truth": args.truth, "masks": args.masks, "mask_polarity": args.mask_polarity}
     given = {key: value for key, value in folders.items() if value is not None}
     if bool(given) != bool(args.results) or (given and None in (args.truth, args.masks)):
         raise ConfigError("--truth, --masks and --results belong together; give all three")
-    entries += [ComparedConfig(**common, **given, **_named(text, "results")) for text in args.results]
+    for text in args.results:
+        entries.append(make_config(ComparedConfig, common | given | _named(text, "results"), "--results"))
     if not entries:
         raise ConfigError("nothing to measure; give --conf_path, --comparison, or --truth, --masks and --results")
     return entries

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from repaint.commands import photo
 from repaint.commands.errors import EXIT_USER_ERROR, guard, is_main_process
-from repaint.commands.options import add_run_options, default_configuration
+from repaint.commands.options import add_run_options, default_configuration, path_argument
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.bundled import locate, locate_model
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "test.py") -> int:
     parser = argparse.ArgumentParser(
         prog=prog, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--conf_path", help="YAML configuration (default: the bundled quickstart)")
+    parser.add_argument("--conf_path", type=path_argument, help="YAML configuration (default: the bundled quickstart)")
     parser.add_argument("--dry_run", action="store_true", help="check everything and print the plan, run nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     photo.add_options(parser)

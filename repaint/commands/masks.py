@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from repaint.commands.errors import guard
+from repaint.commands.options import path_argument
 from repaint.data import storage
 from repaint.data.images import decode, encode_png
 from repaint.data.mask_generators import GENERATORS, Shape, make_generator
@@ -29,12 +30,13 @@ def main(arguments: Sequence[str] | None = None, prog: str = "make_masks.py") ->
     parser.add_argument("kind", choices=list(GENERATORS))
     parser.add_argument("--size", type=int, help=f"height and width (default {SIZE})")
     parser.add_argument("--count", type=int, help="number of masks (default 1)")
-    parser.add_argument("--pictures", metavar="FOLDER", help="a mask for each picture instead, of its size and name")
+    texts = "a mask for each picture instead, of its size and name"
+    parser.add_argument("--pictures", type=path_argument, metavar="FOLDER", help=texts)
     parser.add_argument("--seed", type=int, default=0, help="mask number i is drawn from seed + i (default 0)")
     parser.add_argument("--side", choices=["left", "right", "top", "bottom"], help="of genhalf: where the hole is")
     parser.add_argument("--width", type=float, help="of genhalf and box: share of the picture's side")
     parser.add_argument("--text", help="of text: the letters")
-    parser.add_argument("--out", required=True, help="folder of the masks")
+    parser.add_argument("--out", type=path_argument, required=True, help="folder of the masks")
     args = parser.parse_args(arguments)
     return guard(lambda: write_masks(args))
 

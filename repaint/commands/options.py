@@ -2,9 +2,18 @@
 
 import argparse
 
+from repaint.config.fields import expand_path
 from repaint.data.bundled import locate
 
 QUICKSTART = "confs/quickstart.yml"
+
+
+def path_argument(text: str) -> str:
+    """`type=` of every option that takes a path: expands `~`, `$NAME` and `${NAME}`."""
+    try:
+        return expand_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def default_configuration() -> str:

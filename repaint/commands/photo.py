@@ -2,18 +2,21 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from tqdm import tqdm
 
+from repaint.commands.options import path_argument
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import images, storage
 from repaint.data.bundled import locate_model
-from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
+from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
+from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
@@ -30,15 +33,18 @@ _OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the pictures and their options."""
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="picture files or folders")
+    parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
     group = parser.add_argument_group("pictures without a configuration")
-    group.add_argument("--mask", metavar="FILE|DIR", help="mask of all pictures, or folder of masks of their names")
+    texts = "mask of all pictures, or folder of masks of their names"
+    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
     group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
     group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
-    group.add_argument("--out", metavar="FILE|DIR", help="result file of one picture, or folder of the results")
+    texts = "result file of one picture, or folder of the results"
+    group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
-    group.add_argument("--model", metavar="NAME|PATH", help=f"bundled model, weights file or folder (default: {MODEL})")
+    texts = f"bundled model, weights file or folder (default: {MODEL})"
+    group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
     group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
@@ -128,14 +134,21 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     fills = 1 if args.fills is None else args.fills
     if fills < 1:
         raise ConfigError(f"--fills {fills}: at least 1")
-    found = [(root, pair) for root in args.pictures for pair in _pairs(root, args.mask)]
-    to_file = args.out is not None and PurePosixPath(args.out).suffix != "" and not Path(args.out).is_dir()
-    if to_file and len(found) > 1:
-        raise ConfigError(f"--out {args.out}: a file, but there are {len(found)} pictures; name a folder")
-    jobs = []
-    for index, (root, pair) in enumerate(found):
-        numbered = Pair(index, pair.name, pair.picture, pair.mask)
-        jobs.append(_Job(numbered, _result_paths(root, pair, args.out, to_file, fills)))
+    found = [pair for root in args.pictures for pair in _pairs(root, args.mask)]
+    picture, times = Counter(pair.picture for pair in found).most_common(1)[0]
+    if times > 1:
+        raise ConfigError(f"{picture} and {picture} would both be written to one result; name it once")
+    if args.out is not None and PurePosixPath(args.out).suffix != "" and not storage.is_folder(args.out):
+        if len(found) > 1:
+            raise ConfigError(f"--out {args.out}: a file, but there are {len(found)} pictures; name a folder")
+        results = [_numbered(*_split_file(args.out), fills)]
+    else:
+        longest = _numbered("", ".png", fills)[-1]
+        stems = _stems_beside(found, longest) if args.out is None else _stems_in(args.out, found, longest)
+        results = [_numbered(stem, ".png", fills) for stem in stems]
+    jobs = [
+        _Job(replace(pair, index=index), paths) for index, (pair, paths) in enumerate(zip(found, results, strict=True))
+    ]
     _check_results(jobs)
     return jobs
 
@@ -157,32 +170,53 @@ def _pairs(root: str, mask: str | None) -> Iterator[Pair]:
     """The pictures of a file or folder with their masks; results of an earlier run among them are left out."""
     if not storage.exists(root):
         raise DataError(f"{root}: no such picture or folder")
-    stems = {stem_of(name) for name in list_pictures(root)} if storage.is_folder(root) else set()
+    stems = _stems_of_results(root) if storage.is_folder(root) else set()
     pairs, note = pair_pictures(root, mask, skip=lambda name: _is_result(name, stems))
     if note is not None:
         print(note)
     yield from pairs
 
 
+def _stems_of_results(folder: str) -> set[str]:
+    """What results beside the pictures of a folder are called before SUFFIX."""
+    names, limit = list_pictures(folder), storage.name_limit(folder)
+    stems = set(result_stems(names).values()) | {stem_of(name) for name in names}
+    return stems | {shorten_stem(stem, limit) for stem in stems}
+
+
 def _is_result(name: str, stems: Set[str]) -> bool:
-    """Whether a file is a fill that an earlier run put beside its picture; `stems` are those of the folder."""
+    """Whether a file is a fill that an earlier run put beside its picture; for `stems` see `_stems_of_results`."""
     stem = stem_of(name)
     source, marker, number = stem.rpartition(SUFFIX)
     numbered = not number or (number[0] == "_" and number[1:].isdecimal())
     return bool(marker) and numbered and source in stems
 
 
-def _result_paths(root: str, pair: Pair, out: str | None, to_file: bool, fills: int) -> list[str]:
+def _stems_beside(pairs: Sequence[Pair], ending: str) -> Iterator[str]:
+    """Paths of the fills beside their pictures, without the ending, of which the longest is given."""
+    for picture, stem in result_stems(pair.picture for pair in pairs).items():
+        folder, name = storage.parent(picture), PurePosixPath(storage.name_of(picture))
+        own = name.stem if stem == stem_of(picture) else PurePosixPath(stem).name
+        yield storage.join(folder, fit_stem(own, f"{SUFFIX}{ending}", storage.name_limit(folder)) + SUFFIX)
+
+
+def _stems_in(folder: str, pairs: Sequence[Pair], ending: str) -> Iterator[str]:
+    """Paths of the fills in a folder, without the ending; pictures of several folders may share a name."""
+    limit = storage.name_limit(folder)
+    for stem in distinct_stems({pair.picture: stem_of(pair.name) for pair in pairs}).values():
+        yield storage.join(folder, fit_stem(stem, ending, limit))
+
+
+def _split_file(path: str) -> tuple[str, str]:
+    """A result file's path without ending, and the ending; ConfigError if that is of no file format of results."""
+    ending = PurePosixPath(path).suffix
+    if ending[1:].lower() not in images.SAVE_OPTIONS:
+        raise ConfigError(f"--out {path}: results can be written as {', '.join(images.SAVE_OPTIONS)}")
+    return path.removesuffix(ending), ending
+
+
+def _numbered(stem: str, ending: str, fills: int) -> list[str]:
     """Files of the fills of a picture."""
-    if out is not None and to_file:
-        ending = PurePosixPath(out).suffix
-        if ending[1:].lower() not in images.SAVE_OPTIONS:
-            raise ConfigError(f"--out {out}: results can be written as {', '.join(images.SAVE_OPTIONS)}")
-        stem = out.removesuffix(ending)
-    elif out is not None:
-        ending, stem = ".png", storage.join(out, stem_of(pair.name))
-    else:
-        ending, stem = ".png", f"{pair.picture.removesuffix(PurePosixPath(pair.picture).suffix)}{SUFFIX}"
     return [f"{stem}_{number}{ending}" for number in range(fills)] if fills > 1 else [f"{stem}{ending}"]
 
 

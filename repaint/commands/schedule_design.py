@@ -21,10 +21,10 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.errors import guard
-from repaint.commands.options import QUICKSTART, default_configuration
+from repaint.commands.options import QUICKSTART, default_configuration, path_argument
 from repaint.config.data import OutputPaths
 from repaint.config.loading import files_of, load_config
 from repaint.config.run import Config
@@ -66,14 +66,13 @@ def main(arguments: Sequence[str] | None = None, prog: str = "design_schedule.py
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--calls", type=int, default=240, help="network calls that it costs (default: 240)")
-    parser.add_argument(
-        "--conf_path", default=default_configuration(), help=f"model and data to run it on (default: {QUICKSTART})"
-    )
-    parser.add_argument("--pictures", metavar="DIR", help="pictures like those to be filled")
+    texts = f"model and data to run it on (default: {QUICKSTART})"
+    parser.add_argument("--conf_path", type=path_argument, default=default_configuration(), help=texts)
+    parser.add_argument("--pictures", type=path_argument, metavar="DIR", help="pictures like those to be filled")
     spectrum = f"without pictures: their power falls with frequency f as 1 / f^P (default: {SPECTRUM:g})"
     parser.add_argument("--spectrum", type=float, metavar="P", help=spectrum)
     kinds = f"{', '.join([*SHORT_NAMES, *GENERATORS])}, or mask files or folders (default: {' '.join(MASKS)})"
-    parser.add_argument("--mask", nargs="+", default=MASKS, metavar="KIND|PATH", help=kinds)
+    parser.add_argument("--mask", nargs="+", type=path_argument, default=MASKS, metavar="KIND|PATH", help=kinds)
     parser.add_argument("--size", type=int, help="side of the pictures (default: the network's)")
     parser.add_argument("--fewest_steps", type=int, help=f"T at least (default: {STEPS}, or a {PASSES}th of the calls)")
     shared = f"share of the calls that all noise levels get alike, from 0 to 1 (default: {EVENNESS:g})"
@@ -82,7 +81,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "design_schedule.py
     parser.add_argument("--trials", type=int, default=200, help="designs drawn at random (default: 200)")
     parser.add_argument("--rounds", type=int, default=6, help="of small changes to the best (default: 6)")
     parser.add_argument("--seed", type=int, default=0, help="of the search and of random masks (default: 0)")
-    parser.add_argument("--out", default="schedule.yml", help="configuration to write; the figure is put beside it")
+    texts = "configuration to write; the figure is put beside it"
+    parser.add_argument("--out", type=path_argument, default="schedule.yml", help=texts)
     parser.add_argument("--overwrite", action="store_true", help="replace both if they are there")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(arguments)
@@ -119,7 +119,7 @@ def _read_config(path: str) -> Config:
     config = load_config(Config, path)
     if not holds_architecture(config):
         return config
-    return resolve(config, read_weights(config.model_path, config.model_format)).config
+    return resolve(config, read_model(config)).config
 
 
 def _limits(args: argparse.Namespace, config: Config) -> Limits:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from repaint.commands.errors import guard
+from repaint.commands.options import path_argument
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.config.sampling import ScheduleJumpParams
@@ -37,12 +39,13 @@ class _Item:
 def main(arguments: Sequence[str] | None = None, prog: str = "plot_schedule.py") -> int:
     """Parse the command line, draw, print; returns the exit code."""
     parser = argparse.ArgumentParser(prog=prog, description="Draw jump schedules side by side.")
-    parser.add_argument("--conf_path", nargs="+", action="extend", default=[], metavar="YAML", help="configurations")
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument("--conf_path", **several, type=path_argument, metavar="YAML", help="configurations")
     texts = f"a preset ({', '.join(PRESETS)}) or parameters such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"
     parser.add_argument("--schedule", action="append", default=[], metavar="NAME|KEY=VALUE,...", help=texts)
     for key, default in PAPER.items():
         parser.add_argument(f"--{key}", metavar="N", help=f"of a schedule from flags (default: {default})")
-    parser.add_argument("--out", default="schedule.png", help="PNG file (default: schedule.png)")
+    parser.add_argument("--out", type=path_argument, default="schedule.png", help="PNG file (default: schedule.png)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     args = parser.parse_args(arguments)
     return guard(lambda: _plot(args), args.debug)

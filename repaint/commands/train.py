@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands.errors import guard
-from repaint.commands.options import add_run_options
+from repaint.commands.options import add_run_options, path_argument
 from repaint.config.loading import load_config
 from repaint.config.training import TrainConfig
 from repaint.training.trainer import Trainer
@@ -14,7 +14,7 @@ from repaint.workers.rendezvous import join_workers, process_group
 def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
     """Parse the command line and train; returns the exit code."""
     parser = argparse.ArgumentParser(prog=prog, description="Train a diffusion model on a folder of pictures.")
-    parser.add_argument("--conf_path", required=True, help="YAML configuration")
+    parser.add_argument("--conf_path", type=path_argument, required=True, help="YAML configuration")
     parser.add_argument("--stop", type=int, metavar="STEP", help="stop at this step, to be resumed later")
     add_run_options(parser)
     args = parser.parse_args(arguments)

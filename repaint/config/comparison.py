@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from repaint.config.fields import NonNegativeReal, StrictModel
+from repaint.config.fields import NonNegativeReal, PathText, StrictModel
 
 
 class ComparedConfig(StrictModel):
@@ -17,7 +17,7 @@ class ComparedConfig(StrictModel):
     mask: str | None = None
     """Column of the tables; by default the kind or the folder of the masks."""
 
-    conf_path: str | None = None
+    conf_path: PathText | None = None
     """Configuration of a run whose results are measured. It excludes folders."""
 
     set: list[str] = Field(default_factory=list)
@@ -27,16 +27,16 @@ class ComparedConfig(StrictModel):
     """Fill the configuration's pictures by a classical method when they are measured, instead of reading results. Only
     with `conf_path`."""
 
-    truth: str | None = None
+    truth: PathText | None = None
     """Folder of true pictures."""
 
-    masks: str | None = None
+    masks: PathText | None = None
     """Mask file for all pictures, or folder of masks."""
 
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
     """Meaning of white in `masks`: the known part or the hole. Only with folders."""
 
-    results: str | Annotated[list[str], Field(min_length=1)] | None = None
+    results: PathText | Annotated[list[PathText], Field(min_length=1)] | None = None
     """Folder of filled pictures of the true pictures' names and sizes (`photo.png`, or `photo_0.png`, `photo_1.png` ...
     for several fills), or a list of folders, each with other fills of the same pictures."""
 

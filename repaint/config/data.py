@@ -11,6 +11,7 @@ from repaint.config.fields import (
     Ignored,
     NonNegative,
     NotFingerprinted,
+    PathText,
     Positive,
     PositiveShare,
     Seed,
@@ -29,20 +30,20 @@ class OutputPaths(StrictModel):
     """Folders of the results, local or any that blobfile writes; only `srs` is needed. They differ from each other and
     lie outside `gt_path` and `mask_path`."""
 
-    srs: str
+    srs: PathText
     """Filled pictures."""
 
-    lrs: str | None = None
+    lrs: PathText | None = None
     """Pictures with the hole painted over; without the key they are not written."""
 
-    gts: str | None = None
+    gts: PathText | None = None
     """Pictures as read: cropped to the network's size with `fit: crop`, else upright in full resolution; without the
     key they are not written."""
 
-    gt_keep_masks: str | None = None
+    gt_keep_masks: PathText | None = None
     """Their masks, 255 = known; without the key they are not written."""
 
-    log: str | None = None
+    log: PathText | None = None
     """Manifest, contact sheet, animations and snapshots; by default the folder that holds `srs`."""
 
 
@@ -103,10 +104,10 @@ class EvalDataConfig(FitConfig):
     """Pictures to fill, their masks and the results, under a name of your choice; exactly one data set. Masks come from
     files (`mask_path`), from the pictures (`mask_channel: alpha` or `mask_color`) or from a rule (`mask`)."""
 
-    gt_path: Annotated[str, _IN_MANIFEST]
+    gt_path: Annotated[PathText, _IN_MANIFEST]
     """Folder of pictures, searched with its sub-folders, or one picture; local or any path that blobfile reads."""
 
-    mask_path: Annotated[str | None, _IN_MANIFEST] = None
+    mask_path: Annotated[PathText | None, _IN_MANIFEST] = None
     """Folder of masks with the pictures' names, or one mask for all pictures; 255 is known, 0 is the hole, cut at
     128."""
 

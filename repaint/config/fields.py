@@ -4,6 +4,8 @@ The description of a field is the string literal below it; `repaint.config.refer
 """
 
 import math
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
@@ -30,6 +32,8 @@ class NotFingerprinted:
 
 
 NO_EFFECT = NotFingerprinted("nothing reads it")
+_HOME = re.compile(r"~[^/\\]*(?=[/\\])")  # what stays of `~user/` without such a user
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 
 
 def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
@@ -116,6 +120,19 @@ def _check_color(text: str) -> str:
     return text
 
 
+def expand_path(text: str) -> str:
+    """Expand `~`, `~user`, `$NAME` and `${NAME}` in a path; ValueError where there is no such user or variable.
+
+    A file whose name really has such characters is taken as it is.
+    """
+    expanded = os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - a Path would make gs:// into gs:/
+    left = _HOME.match(expanded) or _VARIABLE.search(expanded)
+    if left is None or os.path.lexists(expanded):
+        return expanded
+    kind = "user" if left[0].startswith("~") else "environment variable"
+    raise ValueError(f"{text!r} cannot be expanded, as there is no {kind} {left[0].strip('~${}')!r}")
+
+
 def refuse_true(reason: str) -> AfterValidator:
     """Validator of a published switch that a file may contain but not switch on."""
 
@@ -141,6 +158,7 @@ Context = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), _FROM_TEXT]
 Beta = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), _FROM_TEXT]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 NonNegative = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Whole = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 Steps = Annotated[int, Field(ge=1, le=1_000_000)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
 Depth = Annotated[int, Field(ge=1, le=100)]
@@ -152,6 +170,8 @@ Compile = Annotated[bool | Literal["auto"], BeforeValidator(_check_compile)]
 Betas = Annotated[list[Beta], Field(min_length=1, max_length=1_000_000)]
 Passes = Annotated[list[Positive], Field(min_length=1)]
 Times = Annotated[list[int], Field(min_length=2)]
-Labels = Annotated[int | list[int] | str | None, BeforeValidator(_check_labels)]
+# Every path of a configuration has this type, so that all are expanded alike.
+PathText = Annotated[str, Field(json_schema_extra={"format": "path"}), AfterValidator(expand_path)]
+Labels = Annotated[int | list[int] | PathText | None, BeforeValidator(_check_labels)]
 Color = Annotated[str, AfterValidator(_check_color)]
 Ignored = Annotated[Any, NO_EFFECT]

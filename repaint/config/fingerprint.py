@@ -14,6 +14,7 @@ from repaint.config.sampling import SamplingConfig
 
 # Deciding keys that no longer exist, at the only value that is left: folders of earlier versions can still be resumed.
 _FORMER_KEYS = {"merge_forward": False}
+_LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1}
 
 
 def fingerprint(config: Config, resolved: Mapping[str, Any]) -> str:
@@ -49,6 +50,8 @@ def _unused_keys(config: SamplingConfig) -> set[str]:
     """Keys that have no effect because of other keys: runs that differ in them alone have equal pictures."""
     # `resample` and `times` replace the jump schedule. (They are left out while unset, as before they existed.)
     unused = {"schedule_jump_params"} if config.has_own_passes else {"resample", "times"}
+    # Keys that came later are left out at their defaults. (`model_entry` is resolved where a file has several.)
+    unused |= {key for key, default in _LATER_KEYS.items() if getattr(config, key) == default}
     # The betas are either listed or named.
     unused.add("betas" if config.betas is None else "noise_schedule")
     # Without guidance nothing loads the classifier.

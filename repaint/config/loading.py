@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from repaint.config.fields import StrictModel
+from repaint.config.fields import StrictModel, expand_path
 from repaint.config.messages import explain
 from repaint.config.sampling import RESAMPLING_KEYS, SCHEDULE_KEYS, set_resampling_keys
 from repaint.errors import ConfigError
@@ -32,7 +33,7 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
     Raises:
         ConfigError: anything wrong, in one line.
     """
-    tree = _read_tree(Path(path), ())
+    tree = _read_tree(_expand(path), ())
     changes: dict[str, Any] = {}
     for text in overrides:
         apply_override(changes, text)
@@ -46,7 +47,7 @@ def files_of(path: Path) -> list[Path]:
     """A valid configuration's file and all files that it is based on, resolved."""
     tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     base = tree.get("base")
-    return [path.resolve(), *(files_of(path.parent / base) if base else [])]
+    return [path.resolve(), *(files_of(path.parent / expand_path(base)) if base else [])]
 
 
 def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) -> ConfigType:
@@ -54,16 +55,24 @@ def make_config(kind: type[ConfigType], tree: Mapping[str, Any], source: str) ->
 
     Args:
         kind: class of the configuration.
-        tree: values by key, nested like the YAML files.
+        tree: values by key, nested like the YAML files; NumPy's numbers and arrays are taken as Python's.
         source: its name in error messages.
 
     Raises:
         ConfigError: anything wrong, in one line.
     """
     try:
-        return kind.model_validate(dict(tree))
+        return kind.model_validate(_without_numpy(tree))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(kind, error)}") from None
+
+
+def _without_numpy(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _without_numpy(each) for key, each in value.items()}
+    return [_without_numpy(each) for each in value] if isinstance(value, list) else value
 
 
 def override(key: str, value: object) -> str:
@@ -132,7 +141,15 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return tree
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
-    return _merge(_without_replaced(_read_tree(path.parent / base, (*seen, path.resolve())), tree), tree)
+    under = _read_tree(path.parent / _expand(base, f"{path}: base: "), (*seen, path.resolve()))
+    return _merge(_without_replaced(under, tree), tree)
+
+
+def _expand(path: str | Path, where: str = "") -> Path:
+    try:
+        return Path(expand_path(str(path)))
+    except ValueError as error:
+        raise ConfigError(f"{where}{error}") from None
 
 
 def _parse(path: Path) -> object:

@@ -23,7 +23,7 @@ class NetworkConfig(StrictModel):
 
     attention_resolutions: Sizes = "32,16,8"
     """Feature-map *sizes* in pixels (not depths) with self-attention, such as `'32,16,8'`; `''` for none but the middle
-    block's."""
+    block's. Sizes that no map has are without effect, or stand for the map at `image_size` / size, rounded down."""
 
     num_heads: Width = 4
     """Attention heads. Without effect unless `num_head_channels` is -1."""

@@ -4,6 +4,7 @@ Types, ranges and defaults come from the fields, their meaning from the text bel
 """
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ Written by `python -m repaint.config.reference --out docs/configuration.md` from
 A configuration is a YAML file. Files are strict: an unknown key, a wrong type, a key given twice, a YAML merge key
 (`<<`) or a contradiction is an error that names the file and the key. `base: other.yml` (relative to the file) merges
 the file over another one, and `--set key.path=value` on the command line overrides a key. Paths may be local or any
-that `blobfile` reads.
+that `blobfile` reads (`gs://`, `az://`, `https://` of Azure); `~`, `$NAME` and `${NAME}` in them are expanded.
 """
 NO_EFFECT_INTRO = """\
 Files of the published code contain these keys, but nothing reads them. They are accepted, and one message lists those
@@ -73,6 +74,9 @@ SECTIONS = (
     Section("Comparison entries", ComparedConfig, "entries"),
 )
 _TITLES = {section.model.__name__: section.title for section in SECTIONS} | {"DataConfig": "Data set"}
+
+
+_PLURAL = re.compile("number|text|path")
 
 
 def render() -> str:
@@ -141,7 +145,9 @@ def _alternatives(schema: Mapping[str, Any]) -> list[str]:
     if schema["type"] == "boolean":
         return ["`true`", "`false`"]
     if schema["type"] == "array":
-        return [f"list of {describe_type(schema['items']).replace('number', 'numbers').replace('text', 'texts')}"]
+        return ["list of " + _PLURAL.sub(r"\g<0>s", describe_type(schema["items"]))]
+    if schema.get("format") == "path":
+        return ["path"]
     return [{"integer": "whole number", "number": "number", "string": "text"}[schema["type"]] + _describe_range(schema)]
 
 

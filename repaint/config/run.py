@@ -65,6 +65,12 @@ class Config(SamplingConfig):
     print_estimated_vars: Ignored = None
     """Debugging output."""
 
+    debug: Ignored = None
+    """Debugging output; the option `--debug` shows tracebacks."""
+
+    device: Ignored = None
+    """Where to run; the option `--device` chooses it."""
+
     @model_validator(mode="after")
     def _frames_of_animation(self) -> Self:
         if "animation_frames" in self.model_fields_set and self.animation is None:

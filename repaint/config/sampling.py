@@ -13,6 +13,7 @@ from repaint.config.fields import (
     NonNegativeReal,
     NotFingerprinted,
     Passes,
+    PathText,
     Positive,
     Seed,
     Share,
@@ -21,6 +22,7 @@ from repaint.config.fields import (
     StrictModel,
     Text,
     Times,
+    Whole,
     Width,
     refuse_true,
 )
@@ -54,37 +56,40 @@ class ScheduleJumpParams(StrictModel):
     """RePaint's jump schedule (paper, section 4.2), computed by `repaint.schedule.get_schedule_jump`."""
 
     t_T: Steps | None = None
-    """Number of respaced steps, T in the paper; if it is set, it must be equal to what `timestep_respacing` gives."""
+    """Number of respaced steps, T in the paper. Fewer than `timestep_respacing` gives respace the process to so many
+    even steps; more are an error."""
 
-    n_sample: Positive = 1
-    """Passes over each single step: `n_sample` - 1 jumps of one step after each step down."""
+    n_sample: Whole = 1
+    """Passes over each single step: `n_sample` - 1 jumps of one step after each step down. Here and in the other keys
+    of passes, 0 or less is 1."""
 
     jump_length: Positive = 10
     """Steps of a jump, j in the paper."""
 
-    jump_n_sample: Positive = 10
+    jump_n_sample: Whole = 10
     """Passes over each stretch of `jump_length` steps, r in the paper; so there are r - 1 jumps."""
 
     jump2_length: Positive = 1
     """Steps of a second level of jumps inside each pass of the first."""
 
-    jump2_n_sample: Positive = 1
+    jump2_n_sample: Whole = 1
     """Passes of the second level."""
 
     jump3_length: Positive = 1
     """Steps of a third level of jumps inside each pass of the second."""
 
-    jump3_n_sample: Positive = 1
+    jump3_n_sample: Whole = 1
     """Passes of the third level."""
 
-    start_resampling: NonNegative = NEVER_LIMITED
-    """Largest time to which a jump may lead (one above for the jumps of `n_sample`). The default sets no limit."""
+    start_resampling: Whole = NEVER_LIMITED
+    """Largest time to which a jump may lead (one above for the jumps of `n_sample`). The default sets no limit; below 0
+    there are no jumps."""
 
 
 class SamplingConfig(NetworkConfig, ProcessConfig):
     """A trained model and how it fills holes."""
 
-    model_path: Annotated[str, _WEIGHTS_DIGEST]
+    model_path: Annotated[PathText, _WEIGHTS_DIGEST]
     """Weights: a file `.pt` or `.safetensors` of guided-diffusion, a folder of diffusers, or with
     `model_format: diffusers` a name `owner/model` on the Hugging Face hub."""
 
@@ -96,6 +101,10 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     model_format: Annotated[ModelFormat, _WEIGHTS_DIGEST] = "auto"
     """Format of the weights; `auto` takes a local folder for a model of diffusers and everything else for a file of
     guided-diffusion."""
+
+    model_entry: str | None = None
+    """Which of several states in a weights file to take, such as `ema` or `model`: the name of its entry, or for a
+    model of diffusers that of the network's folder. Without it the moving average (EMA), if there is one."""
 
     use_fp16: Annotated[bool, _RESOLVED_PRECISION] = False
     """The published name of `precision: fp16`; it must not contradict `precision`."""
@@ -117,7 +126,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     the files below; keys of the schedule beside it win over it."""
 
     timestep_respacing: Text = "250"
-    """Steps of the trained process that sampling visits: `'250'` so many, evenly spaced; `'10,15,20'` so many of each
+    """Steps of the trained process that sampling visits: `'250'` so many, evenly spaced; `'10,0,20'` so many of each
     of three equal sections; `'ddim50'` so many with one fixed stride; `''` all; `'power30:1.25'` 30, the *i*-th at
     (*i* / 29)^1.25 of the way, so denser at low noise; `'at:0,7,40,999'` these."""
 
@@ -147,6 +156,10 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     inpa_inj_sched_prev: bool = True
     """Merge the known pixels into each step; false is plain unconditional sampling, which only `fit: crop` allows."""
 
+    inpa_inj_time_shift: NonNegative = 1
+    """A step up from t to t + 1 adds the noise of the step at t + `inpa_inj_time_shift`: 1 as in the paper, other
+    values as in the published code. It excludes `times` unless it is 1."""
+
     inpa_inj_sched_prev_cumnoise: Annotated[bool, _REFUSE_CUMULATIVE_NOISE, NotFingerprinted("always false")] = False
     """Cumulative noise of the published code; true is refused."""
 
@@ -159,7 +172,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     lines `name,label`, or `random`, as without the key: drawn from each picture's seed. Where nothing needs a class it
     is ignored with a note."""
 
-    classifier_path: str | None = None
+    classifier_path: PathText | None = None
     """Weights of a noised classifier for guidance."""
 
     classifier_scale: NonNegativeReal = 0.0
@@ -214,6 +227,12 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
         keys = set_resampling_keys(self.model_dump(include=set(RESAMPLING_KEYS), exclude_unset=True))
         if len(keys) > 1:
             raise ValueError(f"{' and '.join(keys)} both specify the resampling; leave out all but one")
+        return self
+
+    @model_validator(mode="after")
+    def _no_shift_of_longer_steps(self) -> Self:
+        if self.times is not None and self.inpa_inj_time_shift != 1:
+            raise ValueError("inpa_inj_time_shift has no meaning for times, whose steps up may be long; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from typing import Literal
 from repaint.config.fields import (
     NonNegative,
     NonNegativeReal,
+    PathText,
     Positive,
     PositiveReal,
     Seed,
@@ -20,13 +21,13 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     """A training run: `python scripts/train.py --conf_path X.yml`. The keys of the network and of the diffusion process
     stand beside these."""
 
-    data_path: str
+    data_path: PathText
     """Folder of pictures, searched with its sub-folders."""
 
-    out: str
+    out: PathText
     """Folder of the results: resume state, exported model, sample sheets and log."""
 
-    init_path: str | None = None
+    init_path: PathText | None = None
     """Checkpoint to fine-tune; its weights are loaded at step 0."""
 
     random_flip: bool = True

@@ -46,7 +46,7 @@ class Example:
     Attributes:
         pair: the files.
         photo: the picture as the results show it: the center crop at the network's size, or in full resolution.
-        known: mask, bool [H, W], True = known.
+        known: mask, bool [H, W], True = known; [H, W, 3] for a coloured mask with `fit: crop`.
         windows: parts to fill, one after the other.
     """
 
@@ -76,7 +76,8 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     Args:
         pair: names of the pictures.
         picture: of any mode.
-        mask: of any mode, in the picture's aspect ratio; None if it is part of the picture or generated.
+        mask: of any mode, in the picture's aspect ratio unless it is cropped; None if it is part of the picture or
+            generated.
         reading: settings.
 
     Raises:
@@ -89,7 +90,7 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
 
 
 def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
-    """Read a picture as the results show it, and its mask, bool [H, W].
+    """Read a picture as the results show it, and its mask, bool [H, W] or [H, W, 3].
 
     Raises:
         DataError: as in `load_example`.
@@ -125,9 +126,10 @@ def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
         grey = reading.rule.read(picture, pair.picture)
         return masks.crop_embedded_mask(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
     name = pair.mask or "mask"
-    grey = reading.rule.read(mask, name)
-    masks.check_ratio(grey.size, picture.size, name, pair.picture)
-    return masks.crop_mask(grey, picture.size, reading.size) if crop else masks.scale_mask(grey, picture.size)
+    if crop:
+        return masks.crop_mask(reading.rule.read_channels(mask, name), reading.size)
+    masks.check_ratio(mask.size, picture.size, name, pair.picture)
+    return masks.scale_mask(reading.rule.read(mask, name), picture.size)
 
 
 def _check_format_limit(pair: Pair, picture: Image.Image, reading: Reading) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from repaint.data import storage
-from repaint.data.pairing import Pair, stem_of
+from repaint.data.names import stem_of
+from repaint.data.pairing import Pair
 from repaint.errors import DataError
 
 MAX_LABEL_BYTES = 2**26
@@ -43,8 +44,8 @@ def read_labels(path: str, pairs: Sequence[Pair]) -> list[int]:
 
 
 def _label_of(pair: Pair, labels: Mapping[str, int], path: str) -> int:
-    stem = stem_of(pair.name)
-    file = PurePosixPath(pair.picture)
+    file = PurePosixPath(storage.name_of(pair.picture))
+    stem = stem_of(pair.source or pair.name)
     # Exact names first: a file of the same name in another folder must not win.
     for spelling in (f"{stem}{file.suffix}", stem, file.name):
         if spelling in labels:

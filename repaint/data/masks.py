@@ -1,8 +1,10 @@
 """Inpainting masks read from grey files, an alpha channel or a color key; cropping and scaling them with the picture.
 
-In files 255 is known and 0 is the hole. In memory a mask is a bool array [H, W], True = known.
+In files 255 is known and 0 is the hole. In memory a mask is a bool array [H, W], True = known, or [H, W, 3] if a
+coloured file masks each channel of the picture by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,23 +56,49 @@ class MaskRule:
         grey = to_grey(picture)
         return ImageChops.invert(grey) if self.hole_white else grey
 
+    def read_channels(self, picture: Image.Image, path: str) -> list[Image.Image]:
+        """Extract the mask of each channel, as in the published code: one for all, or three from a coloured file.
+
+        Arguments, errors and the levels of each as in `read`.
+        """
+        if self.color is None and self.channel == "grey":
+            red, green, blue = _on_black(picture).convert("RGB").split()
+            if not red.tobytes() == green.tobytes() == blue.tobytes():
+                return [ImageChops.invert(band) if self.hole_white else band for band in (red, green, blue)]
+        return [self.read(picture, path)]
+
 
 def to_grey(mask: Image.Image) -> Image.Image:
     """Convert a mask of any mode to 8-bit grey; transparent parts count as black."""
+    return _on_black(mask).convert("L")
+
+
+def _on_black(mask: Image.Image) -> Image.Image:
+    """The mask with 8 bits a channel, its transparent parts black."""
     mask = to_eight_bits(mask)
-    if has_alpha(mask):
-        mask = mask.convert("RGBA")
-        mask = Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
-    return mask.convert("L")
+    if not has_alpha(mask):
+        return mask
+    mask = mask.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
 
 
 def mask_pixels(known: Mask) -> NDArray[np.uint8]:
-    """Convert a bool mask to the file convention: uint8 [H, W], 255 known, 0 hole."""
+    """Convert a bool mask to the file convention: uint8 of its shape, 255 known, 0 hole."""
     return np.where(known, 255, 0).astype(np.uint8)
 
 
+def by_channel(known: Mask) -> Mask:
+    """A mask [H, W] or [H, W, 3] as [H, W, 1] or [H, W, 3], to be combined with pixels [H, W, 3]."""
+    return known if known.ndim == 3 else known[..., None]
+
+
+def wholly_known(known: Mask) -> Mask:
+    """Bool [H, W]: the pixels of which a mask [H, W] or [H, W, 3] knows all channels."""
+    return np.asarray(known.all(axis=2)) if known.ndim == 3 else known
+
+
 def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask: str, picture: str) -> None:
-    """Check that a mask has the aspect ratio of its picture, up to rounding.
+    """Check that a mask has the aspect ratio of its picture, or is one of them scaled and rounded to whole pixels.
 
     Args:
         mask_size: (width, height).
@@ -82,26 +110,35 @@ def check_ratio(mask_size: tuple[int, int], picture_size: tuple[int, int], mask:
         DataError: the aspect ratios differ.
     """
     (mask_width, mask_height), (width, height) = mask_size, picture_size
-    same = round(width * mask_height / height) == mask_width or round(height * mask_width / width) == mask_height
-    if not same:
+    if not (_is_scaled(mask_size, picture_size) or _is_scaled(picture_size, mask_size)):
         raise DataError(
             f"{mask}: {mask_width}x{mask_height} has another aspect ratio than its picture {picture} "
             f"({width}x{height}); make the mask at the picture's size"
         )
 
 
-def crop_mask(mask: Image.Image, picture_size: tuple[int, int], size: int) -> Mask:
-    """Center-crop a mask like its picture with nearest neighbour, and threshold it.
+def _is_scaled(size: tuple[int, int], original: tuple[int, int]) -> bool:
+    """Whether one scale for both sides makes `original` less than a pixel longer or shorter than `size`."""
+    (width, height), (original_width, original_height) = size, original
+    lowest = max((width - 1) / original_width, (height - 1) / original_height)
+    highest = min((width + 1) / original_width, (height + 1) / original_height)
+    return lowest < highest
+
+
+def crop_mask(channels: Sequence[Image.Image], size: int) -> Mask:
+    """Center-crop a mask by the published rule for pictures but with nearest neighbour, and threshold it.
 
     Args:
-        mask: 8-bit grey, in its picture's aspect ratio.
-        picture_size: (width, height) of the picture.
+        channels: 8-bit grey, one for all channels of the picture or three; of any size.
         size: height and width of the result.
 
     Returns:
-        bool [size, size], True = known.
+        bool [size, size], True = known; [size, size, 3] if the channels differ.
     """
-    return np.asarray(center_crop_like(mask, picture_size, size)) >= THRESHOLD
+    first, *others = (np.asarray(center_crop_like(mask, mask.size, size)) >= THRESHOLD for mask in channels)
+    if all(np.array_equal(first, other) for other in others):
+        return first
+    return np.stack([first, *others], axis=-1)
 
 
 def crop_embedded_mask(mask: Image.Image, size: int) -> Mask:

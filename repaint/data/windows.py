@@ -20,7 +20,7 @@ from scipy.ndimage import (
     uniform_filter,
 )
 
-from repaint.data.masks import Mask
+from repaint.data.masks import Mask, by_channel
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -182,16 +182,16 @@ def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pix
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
-        known: bool [H, W], True = known.
+        known: bool [H, W], True = known; a coloured mask [H, W, 3] only if nothing has to be resized.
         window: what to cut out.
         size: height and width of the network's input.
 
     Returns:
-        (pixels, mask): uint8 [size, size, 3], 0 in the hole, and bool [size, size], True = known.
+        (pixels, mask): uint8 [size, size, 3], 0 in the hole, and bool [size, size] or [size, size, 3], True = known.
     """
     inside: Mask = _cut(known, window)
-    part: Pixels = _cut(np.where(known[..., None], pixels, 0).astype(np.uint8), window)
-    if inside.shape == (size, size):
+    part: Pixels = _cut(np.where(by_channel(known), pixels, 0).astype(np.uint8), window)
+    if inside.shape[:2] == (size, size):
         return part, inside
     share = _resize(inside.astype(np.float32), size, size)
     full = share > 1 - 1e-4

@@ -47,6 +47,7 @@ class GaussianDiffusion(nn.Module):
             posterior's ("fixed_small") or the forward step's ("fixed_large") variance (DDPM section 3.2).
         clip_denoised: clamp the estimate of x0 to [-1, 1].
         rescale_timesteps: give the network timesteps scaled to 0..1000 whatever the length of the trained process.
+        time_shift: a step up from t to t + 1 takes the beta of t + time_shift: 1, but for the published code's option.
     """
 
     betas: Tensor
@@ -61,12 +62,14 @@ class GaussianDiffusion(nn.Module):
         variance_type: VarianceType = "learned_range",
         clip_denoised: bool = True,
         rescale_timesteps: bool = False,
+        time_shift: int = 1,
     ) -> None:
         super().__init__()
         timesteps = list(range(len(betas))) if timesteps is None else timesteps
         self.mean_type = mean_type
         self.variance_type = variance_type
         self.clip_denoised = clip_denoised
+        self.time_shift = time_shift
         self.num_timesteps = len(timesteps)
         for name, table in _tables(respace_betas(betas, timesteps)).items():
             self.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
@@ -99,7 +102,7 @@ class GaussianDiffusion(nn.Module):
     def q_forward(self, x: Tensor, t: int, s: int, noise: Tensor) -> Tensor:
         """Draw x_s given x = x_t for t < s in one go: the law of s - t forward steps (DDPM equation 4 on a stretch)."""
         if s == t + 1:
-            return self.q_step(x, s, noise)
+            return self.q_step(x, t + self.time_shift, noise)
         log_share = self.at("log_alphas_cumprod", s) - self.at("log_alphas_cumprod", t)
         return (log_share / 2).exp() * x + (-torch.expm1(log_share)).sqrt() * noise
 
@@ -149,6 +152,13 @@ class GaussianDiffusion(nn.Module):
         fraction = (output[:, 3:] + 1) / 2
         upper, lower = self.at("log_betas", t), self.at("posterior_log_variance_clipped", t)
         return fraction * upper + (1 - fraction) * lower
+
+    def model_variance(self, law: ReverseDistribution, t: Time) -> Tensor:
+        """Variance of a reverse step, for guidance.
+
+        A variance fixed to the posterior's is 0 at t = 0, where only its logarithm is clipped.
+        """
+        return self.at("posterior_variance", t) if self.variance_type == "fixed_small" else law.log_variance.exp()
 
     def p_mean_variance(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> ReverseDistribution:
         """Distribution of x_{t-1} given x_t = x: one network call.

@@ -12,10 +12,10 @@ def space_timesteps(num_timesteps: int, respacing: str) -> list[int]:
 
     Args:
         num_timesteps: steps of the trained process.
-        respacing: "" (all), "250" (that many, evenly spaced), "10,15,20" (that many from each of so many equal
-            sections), "ddim50" (that many with one fixed integer stride, as in the DDIM paper), "power30:1.25" (30
-            steps, the i-th at (i / 29)^1.25 of the way to the last timestep: the larger the exponent, the denser at low
-            noise) or "at:0,7,40,999" (these).
+        respacing: "" (all), "250" (that many, evenly spaced), "10,0,20" (that many from each of so many equal
+            sections; below 0 counts as 0), "ddim50" (that many with one fixed integer stride, as in the DDIM paper),
+            "power30:1.25" (30 steps, the i-th at (i / 29)^1.25 of the way to the last timestep: the larger the
+            exponent, the denser at low noise) or "at:0,7,40,999" (these).
 
     Returns:
         Sorted list of timesteps in 0..num_timesteps-1.
@@ -78,18 +78,26 @@ def _explicit(num_timesteps: int, respacing: str) -> list[int]:
 
 def _sections(num_timesteps: int, counts: list[int]) -> list[int]:
     short, longer = divmod(num_timesteps, len(counts))
-    steps: set[int] = set()
+    steps: list[int] = []
     start = 0
     for i, count in enumerate(counts):
         size = short + (i < longer)
-        if not 1 <= count <= size:
+        if count > size:
             raise ValueError(f"cannot take {count} of the {size} steps in section {i + 1} of {len(counts)}")
-        stride = (size - 1) / (count - 1) if count > 1 else 1.0
-        # The stride is added up, not multiplied: where a sum lands next to a half, rounding must go the published way.
-        positions = accumulate(repeat(stride, count - 1), initial=0.0)
-        steps.update(start + round(position) for position in positions)
+        steps += [start + step for step in _spread(count, size)]
         start += size
-    return sorted(steps)
+    if not steps:
+        raise ValueError("a respacing must keep at least one step")
+    return steps
+
+
+def _spread(count: int, size: int) -> list[int]:
+    """So many of `size` steps from end to end; none for a count of 0 or less, as in the published code."""
+    if count < 1:
+        return []
+    stride = (size - 1) / (count - 1) if count > 1 else 1.0
+    # The stride is added up, not multiplied: where a sum lands next to a half, rounding must go the published way.
+    return [round(position) for position in accumulate(repeat(stride, count - 1), initial=0.0)]
 
 
 def respace_betas(betas: NDArray[np.float64], timesteps: list[int]) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ class DDPMStep:
         mean = law.mean
         if self.cond_fn is not None:
             timesteps = self.diffusion.timesteps(t, len(x))
-            mean = mean + law.log_variance.exp() * self.cond_fn(x, timesteps, self.y).float()
+            mean = mean + self.diffusion.model_variance(law, t) * self.cond_fn(x, timesteps, self.y).float()
         if t > 0:
             mean = mean + (0.5 * law.log_variance).exp() * noise
         return mean, law.pred_xstart

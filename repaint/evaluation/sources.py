@@ -15,8 +15,9 @@ from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import Reading, read_pair
 from repaint.data.images import decode, to_rgb
-from repaint.data.masks import Mask, MaskRule
-from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
+from repaint.data.masks import Mask, MaskRule, wholly_known
+from repaint.data.names import stem_of
+from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
 from repaint.evaluation.baselines import BASELINES
 from repaint.inference.inputs import build_folders, build_pairs, build_reading, result_names
@@ -93,7 +94,7 @@ class Source:
     def read(self, pair: Pair) -> tuple[Pixels, Mask]:
         """Truth uint8 [H, W, 3] and mask bool [H, W], True = known, as the method received them."""
         photo, known = read_pair(pair, self.reading)
-        return photo.pixels, known
+        return photo.pixels, wholly_known(known)
 
 
 def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], allow_missing: bool) -> list[Source]:
@@ -161,7 +162,7 @@ def _describe_mask(config: Config) -> str:
     data = config.eval_data
     if data.mask is not None:
         return data.mask.kind
-    return "painted" if data.mask_path is None else PurePosixPath(data.mask_path).stem
+    return "painted" if data.mask_path is None else PurePosixPath(storage.name_of(data.mask_path)).stem
 
 
 def _from_folders(entry: ComparedConfig) -> Source:
@@ -177,7 +178,7 @@ def _from_folders(entry: ComparedConfig) -> Source:
             for name in _names_of(pair, names) or [pair.name]:
                 cost = {"nfe": entry.calls, "seconds": entry.seconds, **costs.get(name, {})}
                 fills.add(pair, storage.join(folder, name), stem_of(name) in names, cost)
-    method, mask = entry.method or PurePosixPath(folders[0]).name, entry.mask or PurePosixPath(masks).stem
+    method, mask = entry.method or storage.name_of(folders[0]), entry.mask or PurePosixPath(storage.name_of(masks)).stem
     return Source(method, mask, folders[0], reading, fills.cases, fills.missing)
 
 

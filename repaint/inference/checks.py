@@ -81,17 +81,13 @@ def _check_paths(config: Config) -> None:
             if storage.contains(place, path):
                 raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
         for other, place in outputs.items():
-            if key not in (other, "paths.log") and _same(path, place):
+            if key not in (other, "paths.log") and storage.same(path, place):
                 raise ConfigError(f"{key} and {other} are the same folder {path}; give each its own")
     for name in _extras(config):
         path = storage.join(log, name)
         for key, place in (inputs | outputs).items():
-            if _same(path, place) or (key in inputs and storage.contains(path, place)):
+            if storage.same(path, place) or (key in inputs and storage.contains(path, place)):
                 raise ConfigError(f"{name} would go to {path}, where {key} {place} is; give them another paths.log")
-
-
-def _same(path: str, other: str) -> bool:
-    return storage.contains(path, other) and storage.contains(other, path)
 
 
 def _extras(config: Config) -> list[str]:
@@ -118,7 +114,7 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
     folders = build_folders(config)
     inputs: dict[str, set[str]] = {}
     for path in (path for pair in pairs for path in (pair.picture, pair.mask) if path is not None):
-        inputs.setdefault(PurePosixPath(path).name, set()).add(path)
+        inputs.setdefault(storage.name_of(path), set()).add(path)
     copies = [pair.name for pair in pairs]
     written = {folder: copies for folder in (folders.masked, folders.truth, folders.keep_mask) if folder is not None}
     for folder, results in [*written.items(), (folders.inpainted, names), (folders.log, [CONTACT_SHEET])]:
@@ -127,5 +123,5 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
             continue
         for result in (storage.join(folder, name) for name in results):
             for path in inputs.get(PurePosixPath(result).name, ()):
-                if _same(path, result):
+                if storage.same(path, result):
                     raise ConfigError(f"{path}: a result would replace this input; give the results another folder")

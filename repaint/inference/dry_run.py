@@ -3,10 +3,10 @@
 import torch
 import yaml
 
-from repaint.checkpoints.formats import is_available
 from repaint.config.run import Config, describe
 from repaint.data import storage
-from repaint.inference.inputs import describe_mask
+from repaint.data.downloads import explain_missing
+from repaint.inference.inputs import describe_mask, find_missing
 from repaint.inference.plan import Plan, prepare, print_notes, summarize
 from repaint.pipeline.network import check_weights, estimate_memory
 from repaint.pipeline.process import build_times
@@ -18,7 +18,7 @@ def dry_run(config: Config, device: torch.device) -> None:
     Raises:
         RepaintError: the run could not work, for any other reason than a missing file.
     """
-    missing = _find_missing(config)
+    missing = find_missing(config)
     plan = prepare(config, device, missing)
     if plan.weights is not None:
         check_weights(plan.config, plan.weights)
@@ -31,15 +31,8 @@ def dry_run(config: Config, device: torch.device) -> None:
     _print_memory(plan, 1 if batch_size == "auto" else batch_size, device)
     for path in missing:
         print(f"missing: {path}")
-
-
-def _find_missing(config: Config) -> list[str]:
-    data = config.eval_data
-    inputs = [config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
-    missing = [path for path in inputs if path and not storage.exists(path)]
-    if not is_available(config.model_path, config.model_format):
-        missing.insert(0, config.model_path)
-    return missing
+    if (way_out := explain_missing(missing)) is not None:
+        print(way_out)
 
 
 def _print_files(plan: Plan) -> None:

@@ -3,28 +3,49 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import torch
 
 from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
+from repaint.checkpoints.formats import is_available
 from repaint.checkpoints.weights import Weights
+from repaint.config.data import EvalDataConfig
 from repaint.config.fingerprint import fingerprint
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
+from repaint.data.downloads import explain_missing
 from repaint.data.examples import Reading
 from repaint.data.labels import read_labels
 from repaint.data.mask_generators import make_generator
 from repaint.data.masks import MaskRule
-from repaint.data.pairing import Pair, check_ratios, pair_pictures
+from repaint.data.names import fit_stem
+from repaint.data.pairing import Pair, check_ratios, find_other_ratios, name_some, pair_pictures
 from repaint.errors import ConfigError, DataError
 from repaint.inference.results import ResultFolders
 from repaint.noise import draw_class, picture_seed
 from repaint.pipeline.precision import pick_precision
 
 
+def find_missing(config: Config) -> list[str]:
+    """Paths of the model, the pictures and the masks of a run that do not exist."""
+    data = config.eval_data
+    inputs = [config.classifier_path if config.guided else None, data.gt_path, data.mask_path]
+    missing = [path for path in inputs if path and not storage.exists(path)]
+    if not is_available(config.model_path, config.model_format):
+        missing.insert(0, config.model_path)
+    return missing
+
+
+def require_published(paths: Sequence[str]) -> None:
+    """Raise DataError with the way to get them if published files are among these missing paths."""
+    if (message := explain_missing(paths)) is not None:
+        raise DataError(message)
+
+
 def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
-    """Pictures with their masks, and a note about the pairing or None.
+    """Pictures with their masks, and notes about them, one a line, or None.
 
     With `drop_last` the last pictures are left out that would not make full batches with all their fills.
 
@@ -33,7 +54,8 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
         ConfigError: `drop_last` leaves no picture.
     """
     data = config.eval_data
-    pairs, note = pair_pictures(data.gt_path, data.mask_path, data.offset, data.max_len)
+    require_published([path for path in (data.gt_path, data.mask_path) if path and not storage.exists(path)])
+    pairs, note = pair_pictures(data.gt_path, _mask_path(data), data.offset, data.max_len)
     if data.drop_last and isinstance(data.batch_size, int):
         group = data.batch_size // math.gcd(data.batch_size, config.num_samples_per_image)
         pairs = pairs[: len(pairs) // group * group]
@@ -42,8 +64,46 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
                 f"drop_last: there are fewer than {group} pictures, which full batches of batch_size {data.batch_size} "
                 f"need; leave it out or lower batch_size"
             )
-    check_ratios(pairs)
-    return pairs, note
+    pairs, shortened = _fit_names(config, pairs)
+    notes = [note, shortened, _check_ratios(data, pairs)]
+    return pairs, "\n".join(filter(None, notes)) or None
+
+
+def _mask_path(data: EvalDataConfig) -> str | None:
+    """Where mask files are; a copy of the pictures that is the pictures themselves is no such place."""
+    in_picture = data.mask_channel == "alpha" or data.mask_color is not None
+    itself = in_picture and data.mask_path is not None and storage.same(data.mask_path, data.gt_path)
+    return None if itself else data.mask_path
+
+
+def _check_ratios(data: EvalDataConfig, pairs: Sequence[Pair]) -> str | None:
+    """A note about masks that `fit: crop` crops otherwise than their pictures; other fits raise DataError."""
+    if data.fit != "crop":
+        check_ratios(pairs)
+        return None
+    others = sum(1 for _ in find_other_ratios(pairs))
+    if not others:
+        return None
+    return f"masks of another aspect ratio than their picture: {others}; fit: crop takes the middle of each"
+
+
+def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str | None]:
+    """Pairs whose results have names that the disk takes, and a note about those that were shortened."""
+    folders = build_folders(config)
+    places = [folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask]
+    limit = min(storage.name_limit(place) for place in places if place is not None)
+    number = f"_{config.num_samples_per_image - 1}" if config.num_samples_per_image > 1 else ""
+    endings = [".png", f"{number}.{config.eval_data.format}", f"{number}.{config.animation or ''}"]
+    longest = max(endings, key=len)
+    renamed = []
+    for pair in pairs:
+        stem = pair.name.removesuffix(".png")
+        fitting = fit_stem(stem, longest, limit)
+        relative = str(PurePosixPath(pair.name).with_name(storage.name_of(pair.picture)))
+        renamed.append(pair if fitting == stem else replace(pair, name=f"{fitting}.png", source=relative))
+    changed = [pair.name for pair, before in zip(renamed, pairs, strict=True) if pair is not before]
+    note = f"names of results over {limit} bytes are shortened: {name_some(changed)}" if changed else None
+    return renamed, note
 
 
 def build_reading(config: Config) -> Reading:

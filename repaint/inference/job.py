@@ -13,6 +13,7 @@ from repaint.inference.plan import Plan
 from repaint.inference.targets import Target, describe_targets
 from repaint.pipeline.pipeline import Pipeline, build_pipeline
 from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.process import pick_respacing
 from repaint.workers.process_settings import release_freed_memory
 
 
@@ -45,6 +46,8 @@ def load_job(plan: Plan, device: torch.device) -> Job:
     config, weights, size = plan.config, plan.weights, plan.config.eval_data.batch_size
     assert weights is not None, "only a dry run does without weights"
     classifier = read_classifier_weights(config)
+    if classifier is not None and classifier.note is not None:
+        plan.notes.append(classifier.note)
     batches = 1 if size == "auto" else -(-len(plan.targets) // size)
     pipeline = build_pipeline(config, weights, classifier, device, batches)
     release_freed_memory()  # that of the files
@@ -56,7 +59,7 @@ def load_job(plan: Plan, device: torch.device) -> Job:
 def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     passes = config.model_dump(include={"resample", "times"}, exclude_none=True)
     schedule = passes or config.schedule_jump_params.model_dump()
-    steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": config.timestep_respacing}
+    steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     return {
         "schedule": schedule | steps,
         "checkpoint": config.model_path,

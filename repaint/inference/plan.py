@@ -9,14 +9,15 @@ from typing import Literal
 
 import torch
 
-from repaint.checkpoints.formats import holds_architecture, read_weights
+from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.pairing import Pair
 from repaint.inference.checks import check_results, check_run
-from repaint.inference.inputs import build_labels, build_pairs
+from repaint.inference.inputs import build_labels, build_pairs, find_missing, require_published
 from repaint.inference.targets import Target, build_targets
+from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import describe_schedule
 from repaint.schedule import count_network_calls
@@ -30,7 +31,7 @@ class Plan:
         config: checked, and resolved with the checkpoint's metadata.
         weights: the checkpoint; None in a dry run that misses it.
         targets: fills to make; empty in a dry run that misses pictures or masks.
-        notes: messages for the user: assumed values, pairing, classes, precision.
+        notes: messages for the user: choices, assumed values, pairing, classes, precision.
     """
 
     config: Config
@@ -55,13 +56,15 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] = ())
     Raises:
         RepaintError: the configuration cannot work, or an input is missing, damaged or does not fit.
     """
+    if not missing:
+        require_published(find_missing(config))
     architecture_from_weights = holds_architecture(config) and config.model_path not in missing
     if not architecture_from_weights:
         check_run(config, device)  # before gigabytes are read
     pairs, pairing_note = _find_pairs(config, missing)
     weights, assumptions = None, None
     if config.model_path not in missing:
-        weights = read_weights(config.model_path, config.model_format)
+        weights = read_model(config)
         config, assumptions = resolve(config, weights)
     if architecture_from_weights:
         check_run(config, device)
@@ -69,7 +72,7 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] = ())
     targets = build_targets(config, pairs, labels)
     check_results(config, pairs, [target.name for target in targets])
     notes = [assumptions, pairing_note, labels_note, _precision_note(config, device)]
-    return Plan(config, weights, targets, [note for note in notes if note is not None])
+    return Plan(config, weights, targets, sampling_notes(config, weights) + [note for note in notes if note])
 
 
 def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], str | None]:

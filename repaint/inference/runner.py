@@ -3,8 +3,10 @@
 import hashlib
 import json
 import sys
+from contextlib import nullcontext
 
 from repaint.config.run import Config
+from repaint.data import storage
 from repaint.errors import DataError
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.inputs import build_folders, build_reading
@@ -42,6 +44,11 @@ def run(config: Config, worker: Worker, overwrite: bool = False) -> int:
     plan = prepare(config, worker.device)
     job = load_job(plan, worker.device)
     folders = build_folders(job.config)
+    with storage.lock(folders.log) if worker.is_main else nullcontext():  # of two runs each would write all pictures
+        return _run(plan, job, folders, worker, overwrite)
+
+
+def _run(plan: Plan, job: Job, folders: ResultFolders, worker: Worker, overwrite: bool) -> int:
     finished, batch_size = _agree_on_work(job, folders, worker, overwrite)
     manifest = manifest_path(folders.log, worker.rank if worker.world_size > 1 else None)
     results = Results(folders, job.expected, finished, manifest)
@@ -133,6 +140,8 @@ def _print_results(job: Job, results: Results, tally: Tally) -> None:
     sheet, diversity = write_sheets(build_reading(job.config), job.targets, results)
     if diversity is not None:
         print(f"diversity: two fills of a picture differ by {diversity:.3f} in the hole (0 to 1)")
+    if tally.coloured:
+        print(f"coloured masks: each channel of {len(tally.coloured)} pictures was masked by itself, as published")
     if tally.flattened:
         print(f"format: jpg has no transparency; that of {len(tally.flattened)} pictures is left out (png keeps it)")
     contact = f", contact sheet {sheet}" if sheet else ""

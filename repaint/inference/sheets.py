@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from repaint.data import storage
 from repaint.data.examples import Reading, load_example
 from repaint.data.images import encode_png
-from repaint.data.masks import Mask
+from repaint.data.masks import Mask, wholly_known
 from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.inference.results import CONTACT_SHEET, Results
@@ -72,13 +72,14 @@ def _view(pair: Pair, names: Sequence[str], needed: int, reading: Reading, resul
         example = load_example(pair, reading)
     except DataError:  # changed since
         return None
-    view = _View(pair.name, example.known, [shrink(example.pixels), shrink(masked_pixels(example))])
+    known = wholly_known(example.known)
+    view = _View(pair.name, known, [shrink(example.pixels), shrink(masked_pixels(example))])
     for name in finished:
         pixels = results.read_filled(name, example)
         if pixels is None:
             break
         view.fills.append(shrink(pixels))
-        view.holes.append(pixels[~example.known])
+        view.holes.append(pixels[~known])
     return view if len(view.fills) >= needed else None
 
 

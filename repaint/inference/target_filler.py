@@ -110,6 +110,8 @@ class TargetFiller(BatchObserver):
         figures = {"batch_size": batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
         self._writer.write(state, self._job.record | figures, batch_size)
         alpha = state.example.photo.alpha
+        if state.example.known.ndim == 3:
+            self.tally.coloured.add(state.example.pair.picture)
         if state.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(state.example.pair.picture)
 

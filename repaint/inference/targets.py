@@ -62,22 +62,25 @@ class Tally:
         done: number of targets filled.
         failed: paths of the pictures of which a target could not be filled.
         flattened: paths of the pictures whose transparency the files of their fills cannot hold.
+        coloured: paths of the pictures whose channels have masks of their own.
     """
 
     done: int = 0
     failed: set[str] = field(default_factory=set)
     flattened: set[str] = field(default_factory=set)
+    coloured: set[str] = field(default_factory=set)
 
     def to_json(self) -> str:
         """Message for another worker."""
-        return json.dumps([self.done, sorted(self.failed), sorted(self.flattened)])
+        return json.dumps([self.done, *map(sorted, (self.failed, self.flattened, self.coloured))])
 
     @classmethod
     def merge(cls, messages: Sequence[str]) -> "Tally":
         """The counts of all workers together, from the `to_json` of each."""
         merged = cls()
-        for done, failed, flattened in map(json.loads, messages):
+        for done, failed, flattened, coloured in map(json.loads, messages):
             merged.done += done
             merged.failed |= set(failed)
             merged.flattened |= set(flattened)
+            merged.coloured |= set(coloured)
         return merged

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from repaint.models.normalisation import GroupNorm32
+
 
 def timestep_embedding(timesteps: Tensor, width: int, max_period: float = 10_000) -> Tensor:
     """Sinusoidal embedding of timesteps [B] (may be fractional) as float32 [B, width]: cosines, then sines."""
@@ -19,29 +21,6 @@ def timestep_embedding(timesteps: Tensor, width: int, max_period: float = 10_000
     angles = timesteps.float()[:, None] * torch.exp(-math.log(max_period) * exponents)
     embedding = torch.cat([angles.cos(), angles.sin()], dim=1)
     return F.pad(embedding, (0, width % 2))
-
-
-class GroupNorm32(nn.GroupNorm):
-    """Group normalisation over 32 groups whose statistics are float32 whatever the input's type."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(32, channels)
-
-    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """Normalise x [B, C, ...], then multiply by 1 + scale and add shift, both [B, C], or [1, C] for all alike."""
-        if scale is None or shift is None:
-            return self._normalise(x, self.weight, self.bias)
-        if len(scale) > 1:
-            return torch.addcmul(shift[..., None, None], self(x), 1 + scale[..., None, None])
-        # They go into the normalisation's own weight and bias: one pass over x instead of three.
-        factor = 1 + scale[0].float()
-        bias = torch.addcmul(shift[0].float(), self.bias, factor)
-        return self._normalise(x, self.weight * factor, bias)
-
-    def _normalise(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        if not (x.device.type == "cpu" and x.dtype == torch.bfloat16):  # for which a kernel with float32 sums exists
-            return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
-        return F.group_norm(x, self.num_groups, weight, bias, self.eps)
 
 
 class PointwiseConv1d(nn.Conv1d):

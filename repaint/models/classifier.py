@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from repaint.models.blocks import AttentionPool2d, GroupNorm32
+from repaint.models.blocks import AttentionPool2d
+from repaint.models.normalisation import GroupNorm32
 from repaint.models.unet import Encoder, UNetConfig
 
 

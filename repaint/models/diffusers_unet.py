@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from repaint.errors import missing_extra
+from repaint.models.normalisation import ExactGroupNorm
 
 
 def library() -> Any:
@@ -28,6 +29,9 @@ class DiffusersUNet(nn.Module):
     def __init__(self, flags: Mapping[str, Any]) -> None:
         super().__init__()
         self.unet: Any = library().UNet2DModel.from_config(dict(flags))
+        for module in self.unet.modules():
+            if type(module) is nn.GroupNorm:
+                module.__class__ = ExactGroupNorm
         self.dtype = torch.float32  # of the weights and the activations, but for the last layers
 
     @property

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from repaint.models.blocks import (
     AttentionBlock,
     Downsample,
-    GroupNorm32,
     ResBlock,
     TimestepSequential,
     Upsample,
     timestep_embedding,
     zero_init,
 )
+from repaint.models.normalisation import GroupNorm32
 
 # Channel multipliers of the published models by picture size (guided-diffusion's defaults).
 DEFAULT_CHANNEL_MULT: dict[int, tuple[float, ...]] = {
@@ -58,9 +58,14 @@ class UNetConfig:
     use_checkpoint: bool = False
 
     @property
+    def map_sizes(self) -> dict[int, int]:
+        """Height and width of the feature maps by down-sampling factor."""
+        return {2**level: self.image_size // 2**level for level in range(len(self.channel_mult))}
+
+    @property
     def attention_depths(self) -> set[int]:
-        """Down-sampling factors at which attention is applied."""
-        return {self.image_size // size for size in self.attention_resolutions}
+        """Down-sampling factors at which attention is applied; sizes that no map has are rounded as published."""
+        return {self.image_size // size for size in self.attention_resolutions} & self.map_sizes.keys()
 
     @property
     def down_sampling(self) -> int:

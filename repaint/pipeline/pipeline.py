@@ -11,12 +11,12 @@ from torch import Tensor
 from repaint.checkpoints.weights import Weights
 from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
-from repaint.data.masks import Mask
+from repaint.data.masks import Mask, by_channel
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
 from repaint.noise import PictureNoise
 from repaint.pipeline.network import load_cond_fn, load_network
-from repaint.pipeline.process import build_diffusion, build_times
+from repaint.pipeline.process import build_diffusion, build_times, pick_respacing
 from repaint.sampler import Callback, p_sample_loop
 from repaint.schedule import count_network_calls
 
@@ -27,7 +27,7 @@ class Crop:
 
     Attributes:
         pixels: uint8 [size, size, 3]; their values in the hole do not matter.
-        known: bool [size, size], True = known.
+        known: bool [size, size], or [size, size, 3] for a coloured mask, True = known.
         seed: of its noise.
         y: class label, None for an unconditional model without guidance.
     """
@@ -91,7 +91,7 @@ class Pipeline:
         padded = [*crops, *[crops[-1]] * (batch_size - len(crops))]
         labels = [crop.y for crop in padded]
         x0 = torch.stack([to_unit(to_tensor(crop.pixels)) for crop in padded]).to(self.device)
-        keep_mask = torch.stack([torch.tensor(crop.known)[None].float() for crop in padded]).to(self.device)
+        keep_mask = _stack_masks([crop.known for crop in padded]).to(self.device)
         filled = p_sample_loop(
             self.reverse_step(None if None in labels else torch.tensor(labels, device=self.device)),
             self.diffusion,
@@ -104,6 +104,13 @@ class Pipeline:
             callback=callback,
         )
         return filled[: len(crops)]
+
+
+def _stack_masks(masks: Sequence[Mask]) -> Tensor:
+    """Masks [H, W] or [H, W, 3] as one batch: float32 [B, 1, H, W], or [B, 3, H, W] if a coloured one is among them."""
+    channels = [torch.tensor(by_channel(mask)).permute(2, 0, 1).float() for mask in masks]
+    most = max(len(mask) for mask in channels)
+    return torch.stack([mask.expand(most, -1, -1) for mask in channels])
 
 
 def build_pipeline(
@@ -139,5 +146,5 @@ def reschedule(pipeline: Pipeline, config: SamplingConfig) -> Pipeline:
 
 
 def _process(config: SamplingConfig, device: torch.device) -> tuple[GaussianDiffusion, list[int]]:
-    diffusion = build_diffusion(config, config.timestep_respacing, config.clip_denoised).to(device)
+    diffusion = build_diffusion(config, pick_respacing(config), config.clip_denoised).to(device)
     return diffusion, build_times(config)

@@ -1,6 +1,7 @@
 """Diffusion process (betas, respacing) and jump schedule of a configuration."""
 
-import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from repaint.schedule import (
     describe_passes,
     get_schedule_jump,
     get_schedule_passes,
+    most_calls,
 )
 
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
@@ -38,6 +40,7 @@ def build_diffusion(
         variance_type="learned_range" if config.learn_sigma else fixed,
         clip_denoised=clip_denoised,
         rescale_timesteps=config.rescale_timesteps,
+        time_shift=config.inpa_inj_time_shift if isinstance(config, SamplingConfig) else 1,
     )
 
 
@@ -66,22 +69,62 @@ def build_betas(config: SamplingConfig | TrainConfig) -> NDArray[np.float64]:
 
 def build_timesteps(config: SamplingConfig) -> list[int]:
     """The timesteps of the trained process that sampling visits; raises ConfigError."""
-    return _betas_and_timesteps(config, config.timestep_respacing)[1]
+    return _betas_and_timesteps(config, pick_respacing(config))[1]
+
+
+def pick_respacing(config: SamplingConfig) -> str:
+    """The respacing in effect: `timestep_respacing`, or `t_T` even steps where that asks for fewer.
+
+    The published advice for faster sampling is a smaller `t_T`, with which its code begins below the noise level of the
+    noise that it begins with.
+
+    Raises:
+        ConfigError: the respacing does not fit the number of steps, or `t_T` asks for more than it gives.
+    """
+    wanted, steps = config.schedule_jump_params.t_T, len(_betas_and_timesteps(config, config.timestep_respacing)[1])
+    if wanted is not None and wanted > steps:
+        raise ConfigError(
+            f"schedule_jump_params.t_T is {wanted}, but timestep_respacing {config.timestep_respacing!r} of "
+            f"{config.diffusion_steps} diffusion steps gives {steps}; make them equal"
+        )
+    return config.timestep_respacing if wanted in (None, steps) else str(wanted)
+
+
+def respacing_note(config: SamplingConfig) -> str | None:
+    """A message for the user where `t_T` respaces the process; raises ConfigError like `pick_respacing`."""
+    respacing = pick_respacing(config)
+    if respacing == config.timestep_respacing:
+        return None
+    return (
+        f"t_T {respacing} is below the steps of timestep_respacing {config.timestep_respacing!r}: the process is "
+        f"respaced to {respacing} even steps"
+    )
 
 
 def build_times(config: SamplingConfig) -> list[int]:
     """The jump schedule.
 
     Raises:
-        ConfigError: `t_T` is not the number of respaced steps, or the schedule is absurdly long.
+        ConfigError: `t_T` is above the number of respaced steps, the schedule is absurdly long, or a step up would take
+            its noise from above the last time.
     """
     steps = len(build_timesteps(config))
-    params = config.schedule_jump_params
-    if params.t_T not in (None, steps):
+    times = _list_times(config, steps)
+    if config.inpa_inj_time_shift != 1:
+        _check_shift(times, config.inpa_inj_time_shift, steps)
+    return times
+
+
+def _check_shift(times: Sequence[int], shift: int, steps: int) -> None:
+    highest = max((before for before, after in pairwise(times) if after > before), default=-1)
+    if highest + shift >= steps:
         raise ConfigError(
-            f"schedule_jump_params.t_T is {params.t_T}, but timestep_respacing {config.timestep_respacing!r} of "
-            f"{config.diffusion_steps} diffusion steps gives {steps}; make them equal"
+            f"inpa_inj_time_shift {shift}: the schedule goes up from {highest}, and {highest + shift} is not one of "
+            f"the {steps} steps; lower it"
         )
+
+
+def _list_times(config: SamplingConfig, steps: int) -> list[int]:
     if config.times is not None:
         try:
             check_times(config.times, steps)
@@ -93,8 +136,8 @@ def build_times(config: SamplingConfig) -> list[int]:
         _check_length("resample", sum(passes))
         return get_schedule_passes(passes)
     values = config.schedule_jump_params.model_dump() | {"t_T": steps}
-    each = math.prod(value for key, value in values.items() if key.endswith("n_sample"))
-    _check_length(f"schedule_jump_params: {steps} steps x {each} passes", steps * each)
+    calls = most_calls(steps, values)
+    _check_length(f"schedule_jump_params: {steps} steps x {calls // steps} passes", calls)
     return get_schedule_jump(**values)
 
 
@@ -128,5 +171,5 @@ def describe_schedule(config: SamplingConfig) -> str:
     passes = build_passes(config, steps)
     if passes is None:
         params = config.schedule_jump_params
-        return f"T={steps} j={params.jump_length} r={params.jump_n_sample}"
+        return f"T={steps} j={params.jump_length} r={max(1, params.jump_n_sample)}"
     return f"T={steps} {describe_passes(passes)}"

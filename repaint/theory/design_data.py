@@ -52,8 +52,7 @@ def read_masks(name: str, size: int, rule: MaskRule, seed: int) -> list[Mask]:
     paths = [name]
     if storage.is_folder(name):
         paths = [storage.join(name, each) for each in _some(list_pictures(name), MOST_MASKS)]
-    greys = (rule.read(decode(path), path) for path in paths)
-    return [crop_mask(grey, grey.size, size) for grey in greys]
+    return [crop_mask([rule.read(decode(path), path)], size) for path in paths]
 
 
 def _some(items: Sequence[Item], most: int) -> list[Item]:

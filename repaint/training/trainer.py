@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.architecture import attention_note, build_unet, build_unet_config
 from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
 from repaint.config.training import TrainConfig
@@ -75,10 +75,16 @@ class Trainer:
         self.dataset = TrainingPictures(config.data_path, config.image_size)
         self.diffusion = build_diffusion(config).to(worker.device)
         torch.manual_seed(config.seed)
-        self.network = build_unet(build_unet_config(config))
+        unet_config = build_unet_config(config)
+        misfit = attention_note("attention_resolutions", unet_config)
+        if misfit is not None:
+            raise ConfigError(misfit)
+        self.network = build_unet(unet_config)
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
             weights = read_weights_to_train(config.init_path)
+            if weights.note is not None and worker.is_main:
+                print(weights.note.partition(";")[0])  # the rest is about a key of sampling
             check_process(config, weights)
             fill_unet(self.network, config, weights)
         self.network.to(worker.device)
@@ -110,12 +116,16 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
-            DataError: an unreadable picture; all steps before it are saved.
+            DataError: an unreadable picture, all steps before it are saved; or another training is at work there.
             ConfigError: the loss is not finite, or `stop` is negative.
         """
         stop = self.last_step(stop)
         if self.worker.is_main:
             storage.check_writable(self.config.out)
+        with storage.lock(self.config.out) if self.worker.is_main else nullcontext():
+            self._run(stop)
+
+    def _run(self, stop: int) -> None:
         rank, world_size = self.worker.rank, self.worker.world_size
         order = StepBatches(
             len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size

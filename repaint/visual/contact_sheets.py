@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from repaint.data.examples import Example
-from repaint.data.masks import Mask
+from repaint.data.masks import Mask, by_channel
 
 Pixels = NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ CHUNK = 2**22  # number of values that `spread` sorts at a time
 
 def masked_pixels(example: Example) -> Pixels:
     """The picture with a black hole: uint8 [H, W, 3]."""
-    return np.where(example.known[:, :, None], example.pixels, 0).astype(np.uint8)
+    return np.where(by_channel(example.known), example.pixels, 0).astype(np.uint8)
 
 
 def enlarge(pixels: Pixels, min_width: int = MIN_SIDE) -> Pixels:

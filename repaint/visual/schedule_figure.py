@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repaint.errors import ConfigError
-from repaint.schedule import count_network_calls, get_schedule_jump, share_of_calls
+from repaint.schedule import count_network_calls, get_schedule_jump, most_calls, share_of_calls
 from repaint.visual.figures import BAR, INK, LINE, LONGEST_NAME, MUTED, encode, new_figure, shorten, style
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class Schedule:
         Raises:
             ConfigError: a parameter is out of range, or the schedule too long.
         """
-        calls = parameters["t_T"] * math.prod(value for key, value in parameters.items() if key.endswith("n_sample"))
-        if calls > MAX_CALLS and min(parameters.values()) >= 0:
+        if most_calls(parameters["t_T"], parameters) > MAX_CALLS:
             raise ConfigError(
                 f"a schedule of more than {MAX_CALLS:,} network calls is too long to draw; lower t_T or n_sample"
             )

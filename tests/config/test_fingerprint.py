@@ -17,7 +17,8 @@ RESOLVED: dict[str, Any] = {"weights": "a1", "classifier": None, "random_numbers
 OTHER = 123_456.5  # a value that no key has
 IN_EFFECT: dict[str, Any] = {"classifier_path": "classifier.pt", "classifier_scale": 1.0}  # so that classifier_* count
 NOT_DECIDING = """
-    animation animation_frames compile cond_y data inpa_inj_sched_prev_cumnoise latex_name lr_kernel_n_std method_name
+    animation animation_frames compile cond_y data debug device
+    inpa_inj_sched_prev_cumnoise latex_name lr_kernel_n_std method_name
     model model_format model_path n_jobs name noise_device num_samples num_samples_per_image precision
     print_estimated_vars rescale_learned_sigmas schedule show_progress snapshot_interval use_fp16 use_kl
 """

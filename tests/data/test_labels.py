@@ -33,3 +33,10 @@ def test_bad_labels(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_labels(str(tmp_path / "labels.csv"), pairs)
+
+
+def test_pictures_of_one_stem_have_labels_of_their_own(tmp_path: Path) -> None:
+    gt = touch(tmp_path / "gt", "a.png", "a.jpg", "sub/a.jpg", "sub/a.png")
+    pairs, _ = pair_pictures(gt, None)
+    (tmp_path / "labels.txt").write_text("a.png,1\na.jpg,2\nsub/a,3\n")
+    assert read_labels(str(tmp_path / "labels.txt"), pairs) == [2, 1, 3, 3]

@@ -1,17 +1,30 @@
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from repaint.data.images import crop_to_array
-from repaint.data.masks import MaskRule, check_ratio, crop_embedded_mask, crop_mask, scale_mask, to_grey
+from repaint.data.masks import (
+    MaskRule,
+    by_channel,
+    check_ratio,
+    crop_embedded_mask,
+    crop_mask,
+    mask_pixels,
+    scale_mask,
+    to_grey,
+    wholly_known,
+)
 from repaint.errors import DataError
 
 
 def test_grey_levels_are_cut_at_128_and_polarity_flips() -> None:
     mask = Image.fromarray(np.array([[0, 127, 128, 255]] * 4, np.uint8))
-    known = crop_mask(MaskRule().read(mask, "m"), (4, 4), 4)
+    known = crop_mask([MaskRule().read(mask, "m")], 4)
     np.testing.assert_array_equal(known[0], [False, False, True, True])
-    np.testing.assert_array_equal(crop_mask(MaskRule(hole_white=True).read(mask, "m"), (4, 4), 4), ~known)
+    np.testing.assert_array_equal(crop_mask([MaskRule(hole_white=True).read(mask, "m")], 4), ~known)
     np.testing.assert_array_equal(scale_mask(to_grey(mask), (8, 4))[0].reshape(4, 2)[:, 0], known[0])
 
 
@@ -28,7 +41,7 @@ def test_nothing_of_a_hole_in_the_picture_itself_leaks_into_the_known_part(side:
 
 def test_small_mask_is_resized_by_nearest_neighbour() -> None:
     mask = Image.fromarray(np.array([[255, 0], [0, 255]], np.uint8))
-    known = crop_mask(mask, (64, 64), 16)
+    known = crop_mask([mask], 16)
     np.testing.assert_array_equal(known, np.kron(np.eye(2), np.ones((8, 8))) > 0)
 
 
@@ -54,6 +67,36 @@ def test_ratio() -> None:
     check_ratio((500, 333), (1001, 667), "m", "p")
     with pytest.raises(DataError, match=r"m: 256x256 has another aspect ratio than its picture p .640x480"):
         check_ratio((256, 256), (640, 480), "m", "p")
+
+
+@pytest.mark.parametrize("rounding", [math.floor, round, math.ceil])
+@pytest.mark.parametrize("size", [(1000, 667), (667, 1000), (4032, 3024), (1001, 333)])
+def test_ratios_within_rounding_of_a_pixel_fit(size: tuple[int, int], rounding: Callable[[float], int]) -> None:
+    for side in (64, 256, 512, 600):
+        scaled = rounding(size[0] * side / max(size)), rounding(size[1] * side / max(size))
+        check_ratio(scaled, size, "m", "p")
+        check_ratio(size, scaled, "m", "p")
+        with pytest.raises(DataError, match="another aspect ratio"):
+            check_ratio((scaled[0], scaled[1] + max(3, side // 20)), size, "m", "p")
+    check_ratio((size[0], size[1] + 1), size, "m", "p")
+
+
+def test_a_coloured_mask_masks_each_channel_by_itself() -> None:
+    pixels = np.array([[[255, 0, 0], [0, 255, 0]], [[255, 255, 255], [0, 0, 127]]], np.uint8)
+    mask = Image.fromarray(pixels)
+    known = crop_mask(MaskRule().read_channels(mask, "m"), 2)
+    np.testing.assert_array_equal(known, pixels >= 128)
+    np.testing.assert_array_equal(crop_mask(MaskRule(hole_white=True).read_channels(mask, "m"), 2), pixels < 128)
+    np.testing.assert_array_equal(crop_mask(MaskRule().read_channels(mask.convert("P"), "m"), 2), pixels >= 128)
+    np.testing.assert_array_equal(by_channel(known), known)
+    np.testing.assert_array_equal(wholly_known(known), [[False, False], [True, False]])
+    np.testing.assert_array_equal(mask_pixels(known), np.where(pixels >= 128, 255, 0))
+
+
+def test_a_mask_whose_channels_differ_on_one_side_of_the_threshold_is_grey() -> None:
+    mask = Image.fromarray(np.array([[[255, 250, 240], [0, 9, 20]], [[0, 0, 0], [255, 255, 255]]], np.uint8))
+    known = crop_mask(MaskRule().read_channels(mask, "m"), 2)
+    np.testing.assert_array_equal(known, [[True, False], [False, True]])
 
 
 def test_the_transparent_part_is_the_hole() -> None:

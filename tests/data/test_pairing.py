@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from repaint.data.examples import Reading, load_example
-from repaint.data.pairing import check_ratios, list_pictures, pair_pictures
+from repaint.data.pairing import Pair, check_ratios, list_pictures, pair_pictures
 from repaint.errors import DataError
 from tests.helpers.tiny import touch, write_masks, write_pictures
 
@@ -50,8 +50,8 @@ def test_offset_and_max_len(tmp_path: Path) -> None:
     [
         (["a.png", "b.png"], ["a.png"], "b.png: no mask of this name"),
         (["a.png", "b.png", "c.png"], ["a.png", "x.png", "y.png"], "b.png .and 1 more pictures.: no mask"),
-        (["a.png", "a.jpg"], ["a.png"], "would both be written to a.png"),
-        (["a.png"], ["a.png", "a.jpg"], "a.jpg and a.png are both masks of a"),
+        (["a.webp"], ["a.png", "a.jpg"], "a.jpg and a.png are both masks of a"),
+        (["a.png"], ["a_mask.png", "a_mask001.png"], "a_mask.png and a_mask001.png are both masks of a"),
         (["notes.txt"], ["a.png"], "gt: no pictures in this folder"),
         (["a.png"], ["notes.txt"], "masks: no pictures in this folder"),
     ],
@@ -82,4 +82,66 @@ def test_ratio_is_checked_on_headers_and_damaged_files_are_left_alone(tmp_path: 
     with pytest.raises(DataError, match=r"01\.png: 30x30 has another aspect ratio"):
         check_ratios(pairs)
     with pytest.raises(DataError, match="another aspect ratio"):
-        load_example(pairs[1], Reading(16))
+        load_example(pairs[1], Reading(16, fit="pad"))
+
+
+def masks_of(pairs: list[Pair]) -> dict[str, str]:
+    return {Path(pair.picture).name: Path(str(pair.mask)).name for pair in pairs}
+
+
+def test_pictures_of_one_stem_have_results_of_their_own(tmp_path: Path) -> None:
+    gt = touch(tmp_path / "gt", "a.png", "a.jpg", "b.png", "sub/a.png")
+    masks = touch(tmp_path / "masks", "a.png", "b.png", "sub/a.png")
+    pairs, note = pair_pictures(gt, masks)
+    assert [(p.index, p.name, p.source) for p in pairs] == [
+        (0, "a.jpg.png", "a.jpg"),
+        (1, "a.png.png", "a.png"),
+        (2, "b.png", None),
+        (3, "sub/a.png", None),
+    ]
+    assert [Path(p.mask).relative_to(masks).as_posix() for p in pairs] == ["a.png", "a.png", "b.png", "sub/a.png"]
+    assert note == "pictures of one name keep their ending in the results' names: a.jpg, a.png"
+    assert [p.name for p in pair_pictures(gt, masks, offset=1, max_len=1)[0]] == ["a.png.png"]
+
+
+def test_masks_of_one_stem_go_by_their_ending(tmp_path: Path) -> None:
+    gt, masks = touch(tmp_path / "gt", "a.png", "a.jpg"), touch(tmp_path / "masks", "a.png", "a.jpg")
+    assert masks_of(pair_pictures(gt, masks)[0]) == {"a.png": "a.png", "a.jpg": "a.jpg"}
+
+
+def test_masks_in_the_folder_of_the_pictures(tmp_path: Path) -> None:
+    folder = touch(
+        tmp_path / "gt", "a.jpg", "a_mask.png", "b.png", "b_mask001.png", "a_mask_x.png", "a_mask_x_mask.png"
+    )
+    for spelling in (folder, f"{folder}/", f"{folder}/../gt"):
+        pairs, note = pair_pictures(folder, spelling)
+        assert note is None
+        wanted = {"a.jpg": "a_mask.png", "a_mask_x.png": "a_mask_x_mask.png", "b.png": "b_mask001.png"}
+        assert masks_of(pairs) == wanted
+    assert masks_of(pair_pictures(f"{folder}/a.jpg", folder)[0]) == {"a.jpg": "a_mask.png"}
+
+
+def test_no_picture_is_its_own_mask(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "gt", "a.png", "b.png")
+    with pytest.raises(DataError, match=r"a.png .and 1 more pictures.: no mask .* name the masks like a_mask.png, or"):
+        pair_pictures(folder, folder)
+    with pytest.raises(DataError, match=r"a.png: a picture cannot be its own mask"):
+        pair_pictures(f"{folder}/a.png", f"{folder}/a.png")
+
+
+def test_masks_inside_the_folder_of_the_pictures(tmp_path: Path) -> None:
+    gt = touch(tmp_path / "gt", "a.png", "b.png", "mask.png", "masks/a.png", "masks/b.png")
+    pairs, _ = pair_pictures(gt, f"{gt}/mask.png")
+    assert [pair.name for pair in pairs] == ["a.png", "b.png", "masks/a.png", "masks/b.png"]
+    assert {pair.mask for pair in pairs} == {f"{gt}/mask.png"}
+    (tmp_path / "gt/mask.png").unlink()
+    assert masks_of(pair_pictures(gt, f"{gt}/masks")[0]) == {"a.png": "a.png", "b.png": "b.png"}
+    assert len(pair_pictures(gt, f"{gt}/masks")[0]) == 2
+
+
+def test_names_of_masks_as_in_lamas_data(tmp_path: Path) -> None:
+    gt = touch(tmp_path / "gt", "a.png", "a2.png")
+    masks = touch(tmp_path / "masks", "a_mask000.png", "a2_mask000.png")
+    pairs, note = pair_pictures(gt, masks)
+    assert note is None
+    assert masks_of(pairs) == {"a.png": "a_mask000.png", "a2.png": "a2_mask000.png"}

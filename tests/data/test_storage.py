@@ -2,9 +2,13 @@ import io
 import os
 import resource
 import stat
-from pathlib import Path
+import time
+from pathlib import Path, PureWindowsPath
+from typing import NoReturn
 
+import blobfile as bf
 import pytest
+import urllib3
 
 from repaint.data import storage
 from repaint.errors import DataError
@@ -91,8 +95,6 @@ def test_join_and_parent() -> None:
 class FakeBlobs:
     """The part of blobfile that storage uses, over a dictionary."""
 
-    Error = RuntimeError
-
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
@@ -113,12 +115,13 @@ class FakeBlobs:
 
     def makedirs(self, path: str) -> None:
         if path.startswith("gs://forbidden"):
-            raise RuntimeError("403")
+            raise bf.Error("403")
 
 
 def test_remote_paths_go_through_blobfile(monkeypatch: pytest.MonkeyPatch) -> None:
     blobs = FakeBlobs()
-    monkeypatch.setattr(storage, "bf", blobs)
+    monkeypatch.setattr(storage._remote, "files", blobs)
+    monkeypatch.setattr(storage._remote, "mark_reached", lambda: None)
     storage.write_bytes("gs://bucket/a.txt", b"one")
     storage.append_line("gs://bucket/a.txt", "two")
     storage.append_line("gs://bucket/new.txt", "three")
@@ -127,6 +130,68 @@ def test_remote_paths_go_through_blobfile(monkeypatch: pytest.MonkeyPatch) -> No
     storage.check_writable("gs://bucket/out")
     with pytest.raises(DataError, match=r"gs://forbidden/out: results cannot be written there \(403\)"):
         storage.check_writable("gs://forbidden/out")
+
+
+@pytest.mark.parametrize("name", ["run:1", "scan:2", "a//b", "C:", "http:"])
+def test_local_names_with_colons_and_double_slashes(tmp_path: Path, name: str) -> None:
+    folder = f"{tmp_path}/{name}"
+    storage.check_writable(folder)
+    storage.write_bytes(storage.join(folder, "scan:2.png"), b"1")
+    storage.append_line(f"{folder}/log:1.txt", "x")
+    assert storage.list_files(folder) == ["log:1.txt", "scan:2.png"]
+    assert storage.read_bytes(f"{folder}//scan:2.png", max_bytes=1) == b"1"
+    with storage.open_binary(f"{folder}/scan:2.png") as file:
+        assert file.read() == b"1"
+    assert storage.is_folder(folder)
+    assert storage.exists(f"/{folder}/scan:2.png")  # two slashes in front, as of a share
+    storage.remove(f"{folder}/scan:2.png")
+    assert not storage.exists(f"{folder}/scan:2.png")
+
+
+@pytest.mark.parametrize(
+    "path", ["run:1/x", "scan:2.png", "//share/x", "C:/x", "C:\\x", r"\\host\share\x", "gs:/x", "https://a.b/c"]
+)
+def test_what_blobfile_does_not_know_is_local(path: str) -> None:
+    assert not storage.is_remote(path)
+
+
+@pytest.mark.parametrize("path", ["gs://b/x", "az://a/c/x", "https://a.blob.core.windows.net/c/x"])
+def test_what_blobfile_knows_is_remote(path: str) -> None:
+    assert storage.is_remote(path)
+
+
+def test_paths_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_LocalPath", PureWindowsPath)
+    assert storage.join("C:\\out", "a/b.png") == "C:\\out\\a\\b.png"
+    assert storage.join(r"\\host\share", "b.png") == r"\\host\share\b.png"
+    assert storage.parent(r"C:\out\inpainted") == r"C:\out"
+    assert storage.name_of(r"C:\out.v2\a.png") == "a.png"
+    assert storage.parent("gs://b/a/c") == "gs://b/a"
+
+
+def test_storage_without_network_is_found_out_soon_and_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    started = time.monotonic()
+    fresh = storage._Remote()
+
+    def unreachable() -> NoReturn:
+        raise urllib3.exceptions.ConnectTimeoutError("no network")
+
+    fresh.files._conf._get_http_pool = unreachable
+    monkeypatch.setattr(storage, "_remote", fresh)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    with pytest.raises(DataError, match=r"^gs://bucket/x: cannot be read \(.*no network\)$"):
+        storage.exists("gs://bucket/x")
+    assert time.monotonic() - started < 30
+    assert capfd.readouterr() == ("", "")
+
+
+def test_storage_that_has_answered_is_waited_for() -> None:
+    remote = storage._Remote()
+    assert remote.files._conf.retry_limit == 3
+    remote.mark_reached()
+    assert remote.files._conf.retry_limit == 12
 
 
 def test_kinds_of_path_that_cannot_be_read() -> None:

@@ -44,6 +44,8 @@ def test_ddim_has_one_stride(respacing: str, stride: int) -> None:
 @pytest.mark.parametrize(
     ("respacing", "expected"),
     [
+        ("2,0,3", [0, 333, 667, 833, 999]),  # sections of 334, 333 and 333 steps
+        ("0,-1,1", [667]),
         ("power5:1", [0, 250, 500, 749, 999]),
         ("power5:2", [0, 62, 250, 562, 999]),
         ("power2:0.5", [0, 999]),
@@ -73,8 +75,9 @@ def test_powers_go_from_end_to_end_and_grow_denser_at_low_noise(count: int, expo
         ("many", "neither '250'"),
         ("10,", "neither '250'"),
         ("2.5", "neither '250'"),
-        ("0", "cannot take 0 of the 1000 steps in section 1 of 1"),
-        ("-3", "cannot take -3 of"),
+        ("0", "must keep at least one step"),
+        ("-3", "must keep at least one step"),
+        ("0,0", "must keep at least one step"),
         ("1001", "cannot take 1001 of the 1000 steps"),
         ("10,501", "cannot take 501 of the 500 steps in section 2 of 2"),
         ("ddim", "must be followed by a number"),

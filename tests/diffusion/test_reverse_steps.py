@@ -8,6 +8,7 @@ from torch import Tensor
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep
 from tests.helpers.process import (
+    BETA,
     BETAS,
     STEPS,
     TIMESTEPS,
@@ -66,6 +67,18 @@ def test_guidance_shifts_the_mean_by_variance_times_gradient(t: int) -> None:
     assert seen_x is x
     assert seen_y is y
     assert timesteps.tolist() == [TIMESTEPS[t]] * 2
+
+
+@some_times
+@pytest.mark.parametrize("variance_type", ["fixed_small", "fixed_large"])
+def test_guidance_with_a_fixed_variance(t: int, variance_type: Any) -> None:
+    """The published code multiplies by the variance itself; the posterior's is 0 at t = 0, its logarithm is clipped."""
+    diffusion, x, gradient = process(variance_type=variance_type), randn(1), randn(4)
+    plain, _ = DDPMStep(diffusion, always(randn(3)))(x, t, ZERO)
+    guided, _ = DDPMStep(diffusion, always(randn(3)), None, lambda *_: gradient)(x, t, ZERO)
+    large = BETA[t] if t else posterior_variance(1)
+    variance = large if variance_type == "fixed_large" else (posterior_variance(t) if t else 0)
+    torch.testing.assert_close(guided - plain, float(variance) * gradient, rtol=1e-3, atol=3e-7)
 
 
 def test_perfect_network_leads_to_the_picture() -> None:

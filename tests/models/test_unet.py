@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repaint.models.blocks import AttentionBlock, GroupNorm32
+from repaint.models.blocks import AttentionBlock
+from repaint.models.normalisation import GroupNorm32
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
 from tests.helpers.golden_inputs import relative_error
 from tests.helpers.networks import pictures, unet, unet_config

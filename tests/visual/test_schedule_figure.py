@@ -43,9 +43,9 @@ def test_name_shows_what_matters() -> None:
     ("change", "message"),
     [
         ({"t_T": 0}, "t_T must be at least 1, not 0"),
-        ({"jump_n_sample": -2}, "jump_n_sample must be at least 1"),
+        ({"jump_length": -2}, "jump_length must be at least 1"),
         ({"t_T": 10**9}, "too long to draw"),
-        ({"t_T": 10**9, "n_sample": -1}, "n_sample must be at least 1"),
+        ({"t_T": 10**9, "n_sample": -1}, "network calls is too long to draw"),
     ],
 )
 def test_parameters_out_of_range(change: dict[str, int], message: str) -> None:

@@ -1,0 +1,57 @@
+"""Start of the commands: their modules, which take seconds to load, can be interrupted without a traceback."""
+
+import importlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, Protocol
+
+from repaint.commands.console import with_safe_output
+
+_EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+
+class Main(Protocol):
+    """The main function of a command."""
+
+    def __call__(self, arguments: Sequence[str] | None = None, /, **options: str) -> int:
+        """Run the command with its arguments, by default those of the process; returns its exit code."""
+
+
+def load_main(module: str) -> Main:
+    """Import `repaint.commands.MODULE` and return its main function."""
+    with _quick_interrupt():
+        main: Main = importlib.import_module(f"repaint.commands.{module}").main
+    return main
+
+
+def script(module: str) -> Callable[[Sequence[str] | None], int]:
+    """The main function of a script that runs `repaint.commands.MODULE`, which is imported only when it is called."""
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        return with_safe_output(lambda: load_main(module)(arguments))
+
+    return main
+
+
+@contextmanager
+def _quick_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: an exception would pass through half-loaded modules; not all of them bear it.
+
+    Nothing changes where Ctrl-C does not raise KeyboardInterrupt, as in a process that ignores it.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _end_process)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end_process(_signal: int, _frame: object) -> NoReturn:
+    if os.environ.get("RANK", "0") == "0":  # one line, however many processes torchrun has started
+        os.write(2, b"interrupted\n")
+    os._exit(_EXIT_INTERRUPTED)
