@@ -1,7 +1,5 @@
 """The design script, end to end: what it finds, writes and refuses, and that `test.py` runs it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +37,7 @@ def without_the_papers_rows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
     """The paper's rows, measured independently (0.032, 0.072 and 0.124), and a schedule far below them."""
     face_example = str(ROOT / "confs/face_example.yml")
-    code, out, _ = call("--conf_path", face_example, *TABLE, "--trials", "60", "--rounds", "3", "--out", "my.yml")
+    code, out, _ = call("--conf_path", face_example, *TABLE, "--trials", "20", "--rounds", "1", "--out", "my.yml")
     assert code == 0
     numbers = [tuple(map(float, line.replace(",", "").split()[-2:])) for line in out[1:6]]
     assert [calls for calls, _ in numbers] == [2410, 1210, 230, 232, 240]
@@ -57,7 +55,9 @@ def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_the_papers_rows")
-def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) -> None:
+def test_a_design_for_own_pictures_and_masks_runs(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Over a base with a preset, in a folder of its own: what the base's run has written stays as it was."""
     base = make_run(tmp_path, schedule="preview")
     settings = yaml.safe_load(base.read_text())
@@ -71,10 +71,8 @@ def test_a_design_for_own_pictures_and_masks_runs(call: Call, tmp_path: Path) ->
     code, _, err = call("--conf_path", str(base), *options)
     assert code == 0, err
     assert yaml.safe_load(Path("designs/mine.yml").read_text())["base"] == f"../{base.name}"
-    command = [sys.executable, str(ROOT / "test.py"), "--conf_path", "designs/mine.yml", "--device", "cpu"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "20 network calls" in done.stdout
+    assert fill_command(["--conf_path", "designs/mine.yml", "--device", "cpu"]) == 0
+    assert "20 network calls" in capsys.readouterr().out
     assert len(list(Path("log/mine/pictures").glob("*.png"))) == 3
     np.testing.assert_array_equal(read_pixels(tmp_path / "out/inpainted/00.png"), before)
 
