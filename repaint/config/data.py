@@ -48,7 +48,7 @@ class OutputPaths(StrictModel):
 
 
 class MaskConfig(StrictModel):
-    """Masks made by rule, see `repaint.data.masks`."""
+    """Masks made by rule, see `repaint.data.mask_generators`."""
 
     kind: Literal["thin", "medium", "thick", "ev2li", "nn2", "ex64", "genhalf", "box", "text"]
     """`thin`, `medium` and `thick` are LaMa's random strokes and boxes. Known is every second row (`ev2li`), every
