@@ -48,7 +48,8 @@ def matches(path: str) -> bool:
 
 def is_available(path: str) -> bool:
     """Whether the folder exists, or the path is the name of a model of the hub."""
-    return storage.exists(path) or is_hub_id(path)
+    # A remote path is never asked for: reading refuses it with the reason.
+    return storage.is_remote(path) or storage.exists(path) or is_hub_id(path)
 
 
 def read(path: str, entry: str | None = None) -> Weights:

@@ -88,7 +88,6 @@ def test_several_files_by_their_names(call: Call) -> None:
         (("--t_T", "0"), "t_T must be at least 1, not 0"),
         (("--t_T", "-3"), "t_T must be at least 1, not -3"),
         (("--jump_length", "ten"), "jump_length must be a whole number, not 'ten'"),
-        (("--start_resampling", "-1"), "start_resampling must be at least 0, not -1"),
         (("--schedule", "t_T=0"), "t_T must be at least 1, not 0"),
         (("--schedule", "t_T=2.5"), "t_T must be a whole number, not '2.5'"),
         (("--schedule", "t_T=9,t_T=8"), "t_T is given twice"),

@@ -134,7 +134,7 @@ def test_inception_features(tmp_path: Path) -> None:
     features = InceptionFeatures(str(tmp_path), CPU)([picture, 2 * picture])
     np.testing.assert_array_equal(features, [[7, 80], [14, 160]])
     assert features.dtype == np.float64
-    torch.save({"other": torch.zeros(1)}, path)
+    torch.save({"other": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="not the weights of FID's Inception"):
         InceptionFeatures(str(tmp_path), CPU)
 

@@ -70,7 +70,7 @@ def check_complete(folder: Path, reference: Path) -> None:
     """All is there once, equal to the bytes of the undisturbed run, and nothing else."""
     assert contents(folder) == contents(reference / "alone")
     assert sorted(line["name"] for line in lines(folder)) == [f"{i:02d}.png" for i in range(PICTURES)]
-    strangers = [path for path in folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+    strangers = [path for path in folder.rglob("*") if path.name.startswith(".repaint-") or path.suffix == ".part"]
     assert strangers == []
     assert not (folder / "manifest_parts").exists()
 
