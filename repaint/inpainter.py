@@ -60,7 +60,7 @@ class Inpainter:
             `precision="auto"`, `timestep_respacing="20"`, `schedule_jump_params={"jump_length": 1}`.
 
     Attributes:
-        pipeline: its `model`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
+        pipeline: its `reverse_step()`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
         note: message listing the values assumed for the model, because its file does not specify them, and what else
             may surprise about model and schedule; None if there is nothing. It is a warning, too.
 
@@ -112,8 +112,8 @@ class Inpainter:
 
     def __call__(
         self,
-        image: Picture,
-        mask: Picture | None,
+        image: Picture | Example,
+        mask: Picture | None = None,
         *,
         seed: int = 0,
         num_samples: int = 1,
@@ -124,10 +124,10 @@ class Inpainter:
 
         Args:
             image: Pillow picture of any mode and size, taken as it is; array uint8 [H, W], [H, W, 3] or [H, W, 4]; or
-                path, whose picture is turned upright as its EXIF data say.
+                path, whose picture is turned upright as its EXIF data say. Or what `read` made of one and its mask.
             mask: the same, or an array bool [H, W]; in the picture's aspect ratio. 255 (True) is known, 0 (False) is
-                the hole, cut at 128. None takes what is transparent in the picture, or
-                painted in `mask_color`, for the hole.
+                the hole, cut at 128. None takes what is transparent in the picture, or painted in `mask_color`, for the
+                hole.
             seed: of the noise: the same seed gives the same fills, up to a grey level here and there if they are made
                 in batches of another size.
             num_samples: fills to make.
@@ -144,7 +144,7 @@ class Inpainter:
             ConfigError: `seed`, `num_samples` or `y` is out of range, or memory is too small.
         """
         pipeline = replace(self.pipeline, config=self._for(seed, y))
-        example = self._read(image, mask)
+        example = image if isinstance(image, Example) else self.read(image, mask)
         size = self._batch_size(num_samples)
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
@@ -152,10 +152,10 @@ class Inpainter:
         BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
         return [images.to_picture(state.result()) for state in states]
 
-    def count_calls(self, image: Picture, mask: Picture | None, num_samples: int = 1) -> int:
+    def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
         batches = -(-num_samples // self._batch_size(num_samples))
-        example = self._read(image, mask)
+        example = image if isinstance(image, Example) else self.read(image, mask)
         return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example.known) else 0
 
     def _batch_size(self, num_samples: int) -> int:
@@ -175,7 +175,8 @@ class Inpainter:
         changes = {"seed": seed} if y is None else {"seed": seed, "cond_y": y}
         return make_config(SamplingConfig, _given(config) | changes, "inpaint")
 
-    def _read(self, image: Picture, mask: Picture | None) -> Example:
+    def read(self, image: Picture, mask: Picture | None) -> Example:
+        """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
         rule = replace(self._reading.rule, channel="alpha" if mask is None else "grey")
         reading = replace(self._reading, rule=rule)
         pair = Pair(0, "image", _name(image, "image"), None if mask is None else _name(mask, "mask"))

@@ -10,6 +10,11 @@ from typing import Any, TextIO, cast
 EXIT_OUTPUT_LOST = 2
 
 
+def is_main_process() -> bool:
+    """Whether this process reports to the user (rank 0 of `torchrun`, or a plain run)."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class SafeStream:
     """A text stream to which writing never fails.
 

@@ -1,13 +1,12 @@
 """Error handling of the command line: one line on stderr and an exit code, a traceback for defects alone."""
 
-import os
 import sys
 import time
 from collections.abc import Callable
 
 from torch.distributed import DistError
 
-from repaint.commands.console import with_safe_output
+from repaint.commands.console import is_main_process, with_safe_output
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference.runner import EXIT_INTERRUPTED
 from repaint.workers.process_settings import optimize_process
@@ -55,8 +54,3 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, DistError):
         return f"the other processes of this run cannot be reached any more; the same command resumes it ({detail})"
     return None
-
-
-def is_main_process() -> bool:
-    """Whether this process reports to the user (rank 0 of `torchrun`, or a plain run)."""
-    return os.environ.get("RANK", "0") == "0"

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands import photo
-from repaint.commands.errors import EXIT_USER_ERROR, guard, is_main_process
+from repaint.commands.console import is_main_process
+from repaint.commands.errors import EXIT_USER_ERROR, guard
 from repaint.commands.options import add_run_options, default_configuration, path_argument
 from repaint.config.loading import load_config
 from repaint.config.run import Config

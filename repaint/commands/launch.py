@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from repaint.commands.console import with_safe_output
+from repaint.commands.console import is_main_process, with_safe_output
 
 _EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -52,6 +52,6 @@ def _quick_interrupt() -> Iterator[None]:
 
 
 def _end_process(_signal: int, _frame: object) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # one line, however many processes torchrun has started
+    if is_main_process():
         os.write(2, b"interrupted\n")
     os._exit(_EXIT_INTERRUPTED)

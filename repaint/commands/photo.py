@@ -115,14 +115,15 @@ def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:
 
 
 def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
-    picture, mask = job.pair.picture, job.pair.mask
-    calls = inpainter.count_calls(picture, mask, len(job.results))
+    picture = job.pair.picture
+    example = inpainter.read(picture, job.pair.mask)
+    calls = inpainter.count_calls(example, num_samples=len(job.results))
     with tqdm(total=calls, unit="call", desc=f"{PurePosixPath(picture).name} ({count})", disable=None) as bar:
 
         def advance(step: Step) -> None:
             bar.update(step.s < step.t)
 
-        fills = inpainter(picture, mask, seed=seed, num_samples=len(job.results), callback=advance)
+        fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
     for path, filled in zip(job.results, fills, strict=True):
         storage.write_bytes(path, images.encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")

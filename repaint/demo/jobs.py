@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from repaint.data.examples import Example
 from repaint.data.images import to_uint8
 from repaint.inpainter import Inpainter, Picture
 from repaint.sampler import Step
@@ -71,8 +72,9 @@ class Job:
         Raises:
             RepaintError: see `Inpainter.__call__`.
         """
-        total = self.inpainter.count_calls(self.image, self.mask, self.num_samples)
-        worker = Thread(target=self._work, args=(total,), name="fill", daemon=True)
+        example = self.inpainter.read(self.image, self.mask)
+        total = self.inpainter.count_calls(example, num_samples=self.num_samples)
+        worker = Thread(target=self._work, args=(example, total), name="fill", daemon=True)
         worker.start()
         try:
             while (update := self._updates.get()) is not None:
@@ -83,7 +85,7 @@ class Job:
             self.stop_requested.set()
             worker.join()
 
-    def _work(self, total: int) -> None:
+    def _work(self, example: Example, total: int) -> None:
         def report(step: Step) -> None:
             self.calls += step.s < step.t
             if self.stop_requested.is_set():
@@ -94,9 +96,7 @@ class Job:
 
         try:
             if not self.stop_requested.is_set():
-                self.fills = self.inpainter(
-                    self.image, self.mask, seed=self.seed, num_samples=self.num_samples, callback=report
-                )
+                self.fills = self.inpainter(example, seed=self.seed, num_samples=self.num_samples, callback=report)
         except Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - raised again by `updates`

@@ -45,18 +45,19 @@ class Plan:
         return len(self.targets) // self.config.num_samples_per_image
 
 
-def prepare(config: Config, device: torch.device, missing: Collection[str] = ()) -> Plan:
+def prepare(config: Config, device: torch.device, missing: Collection[str] | None = None) -> Plan:
     """Read and check everything that a run starts from; nothing is written, no network is called.
 
     Args:
         config: as loaded from its file.
         device: where to run.
-        missing: paths of inputs to do without, for a dry run.
+        missing: inputs that do not exist and can be done without, in a dry run; None if all are needed.
 
     Raises:
         RepaintError: the configuration cannot work, or an input is missing, damaged or does not fit.
     """
-    if not missing:
+    if missing is None:
+        missing = ()
         require_published(find_missing(config))
     architecture_from_weights = holds_architecture(config) and config.model_path not in missing
     if not architecture_from_weights:

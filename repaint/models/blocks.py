@@ -47,7 +47,7 @@ def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A convolution of kernel size 1 as a matrix product: [B, C, ...] -> [B, O, ...], in x's memory layout.
 
     On CPUs the convolution's own kernel adds up in another order for every number of threads, so the same picture
-    would differ in its last bits; matrix products need not (see `repaint/__init__.py`).
+    would differ in its last bits; matrix products need not (see `repaint.workers.process_settings`).
     """
     if x.is_contiguous():
         out = weight.flatten(1) @ x.flatten(2)

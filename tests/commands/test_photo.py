@@ -8,6 +8,7 @@ from PIL import Image
 
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
+from repaint.data import images
 from tests.helpers.tiny import read_pixels, tiny_unet
 
 SIZE = 16
@@ -168,3 +169,10 @@ def test_mistakes_end_in_one_line(
 def test_options_of_pictures_need_a_picture(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--fills", "3"]) == 2
     assert "--fills goes with pictures on the command line" in capsys.readouterr().err
+
+
+def test_each_file_is_decoded_once(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, decoded = images.decode, []
+    monkeypatch.setattr(images, "decode", lambda path: decoded.append(path) or decode(path))
+    assert photos.fill("photo.png", "--mask", "mask.png") == 0
+    assert decoded == ["photo.png", "mask.png"]
