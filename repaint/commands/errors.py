@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from torch.distributed import DistError
 
+from repaint.commands.warning_lines import file_warnings_as_lines
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference.runner import EXIT_INTERRUPTED
 from repaint.workers.process_settings import optimize_process
@@ -25,7 +26,8 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
     optimize_process()  # the process is the command's own
     try:
         try:
-            return job()
+            with file_warnings_as_lines():
+                return job()
         except (RepaintError, MemoryError, RuntimeError) as error:
             message = _explain(error)
             if debug or message is None:

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
-from repaint.data import images, storage
+from repaint.data import storage
 from repaint.data.bundled import locate_model
+from repaint.data.encoding import SAVE_OPTIONS, encode_picture
 from repaint.data.pairing import Pair, list_pictures, pair_pictures, stem_of
 from repaint.errors import ConfigError, DataError
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
@@ -118,7 +119,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
         fills = inpainter(picture, mask, seed=seed, num_samples=len(job.results), callback=advance)
     for path, filled in zip(job.results, fills, strict=True):
-        storage.write_bytes(path, images.encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
+        storage.write_bytes(path, encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
 
 
@@ -176,8 +177,8 @@ def _result_paths(root: str, pair: Pair, out: str | None, to_file: bool, fills: 
     """Files of the fills of a picture."""
     if out is not None and to_file:
         ending = PurePosixPath(out).suffix
-        if ending[1:].lower() not in images.SAVE_OPTIONS:
-            raise ConfigError(f"--out {out}: results can be written as {', '.join(images.SAVE_OPTIONS)}")
+        if ending[1:].lower() not in SAVE_OPTIONS:
+            raise ConfigError(f"--out {out}: results can be written as {', '.join(SAVE_OPTIONS)}")
         stem = out.removesuffix(ending)
     elif out is not None:
         ending, stem = ".png", storage.join(out, stem_of(pair.name))

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor
 from scipy.ndimage import binary_dilation
 
-from repaint.data.images import center_crop, center_crop_like, has_alpha, to_eight_bits, to_rgb
+from repaint.data.conversion import to_alpha, to_eight_bits, to_rgb, to_rgb_plainly
+from repaint.data.images import center_crop, center_crop_like
+from repaint.data.mask_levels import THRESHOLD, spread_levels
 from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
 
-THRESHOLD = 128  # grey levels from here on are known
 MAX_LEAK = 1e-3  # share of the hole in a resampled pixel that still counts as known
 COLOR_TOLERANCE = 64  # per channel: JPEG compression blurs a color key
 COLOR_EDGE = 2  # pixels around a color key, where brushes blend it with the picture
@@ -43,25 +44,30 @@ class MaskRule:
             path: for error messages.
 
         Raises:
-            DataError: the alpha channel is required but missing.
+            DataError: the alpha channel is required but missing, or all levels mean hole, though they differ.
         """
         if self.color is not None:
             return Image.fromarray(np.where(_color_key(picture, self.color), 0, 255).astype(np.uint8))
         if self.channel == "alpha":
-            if not has_alpha(picture):
+            alpha = to_alpha(picture)
+            if alpha is None:
                 raise DataError(f"{path}: has no transparent part; mask_channel: alpha needs an alpha channel")
-            return picture.convert("RGBA").getchannel("A")
-        grey = to_grey(picture)
-        return ImageChops.invert(grey) if self.hole_white else grey
+            return Image.fromarray(spread_levels(alpha, alpha, path, "opacities"))
+        grey = np.asarray(to_grey(picture))
+        stored = np.asarray(picture) if picture.mode in ("I;16", "P") else grey
+        levels = Image.fromarray(spread_levels(grey, stored, path, "palette" if picture.mode == "P" else "grey levels"))
+        return ImageChops.invert(levels) if self.hole_white else levels
 
 
 def to_grey(mask: Image.Image) -> Image.Image:
     """Convert a mask of any mode to 8-bit grey; transparent parts count as black."""
-    mask = to_eight_bits(mask)
-    if has_alpha(mask):
-        mask = mask.convert("RGBA")
-        mask = Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
-    return mask.convert("L")
+    alpha = to_alpha(mask)
+    if alpha is None:
+        mask = to_eight_bits(mask)
+        return (to_rgb(mask) if mask.mode == "LAB" else mask).convert("L")
+    painted = to_rgb_plainly(mask)
+    painted.putalpha(Image.fromarray(alpha))
+    return Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), painted).convert("L")
 
 
 def mask_pixels(known: Mask) -> NDArray[np.uint8]:

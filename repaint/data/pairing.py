@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from PIL import ExifTags, Image
-
-from repaint.data import images, masks, storage
+from repaint.data import decoding, masks, storage
 from repaint.errors import DataError
 
 
@@ -35,9 +33,11 @@ def list_pictures(folder: str) -> list[str]:
     Raises:
         DataError: no such folder, or no picture in it.
     """
-    names = [name for name in storage.list_files(folder) if images.is_picture(name)]
+    files = storage.list_files(folder)
+    decoding.warn_of_unread(folder, files)
+    names = [name for name in files if decoding.is_picture(name)]
     if not names:
-        raise DataError(f"{folder}: no pictures in this folder (supported: {', '.join(images.EXTENSIONS)})")
+        raise DataError(f"{folder}: no pictures in this folder (supported: {', '.join(decoding.EXTENSIONS)})")
     return names
 
 
@@ -136,17 +136,7 @@ def check_ratios(pairs: Sequence[Pair]) -> None:
             continue
         for path in (pair.picture, pair.mask):
             if path not in sizes:
-                sizes[path] = _header_size(path)
+                sizes[path] = decoding.upright_size(path)
         picture_size, mask_size = sizes[pair.picture], sizes[pair.mask]
         if picture_size and mask_size:
             masks.check_ratio(mask_size, picture_size, pair.mask, pair.picture)
-
-
-def _header_size(path: str) -> tuple[int, int] | None:
-    """(width, height) of a picture as displayed; None if unreadable."""
-    try:
-        with storage.open_binary(path) as file, Image.open(file) as picture:
-            transposed = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # rotated by 90 degrees
-            return (picture.height, picture.width) if transposed else picture.size
-    except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
-        return None

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from repaint.data.images import SAVE_OPTIONS
+from repaint.data.encoding import SAVE_OPTIONS
 from repaint.data.masks import Mask
 from repaint.demo.jobs import Job
 from repaint.errors import DataError, RepaintError
