@@ -67,6 +67,8 @@ def load(picture: Image.Image, name: str) -> Image.Image:
         loaded = _to_full_range(picture, stored, name)
     elif picture.mode in _PREMULTIPLIED:
         loaded = picture.convert(_PREMULTIPLIED[picture.mode])
+    elif picture.mode == "RGBA" and stored.raw_mode.startswith("LA"):
+        loaded = picture.convert("LA")  # as it is in the file
     elif picture.mode in _MODES:
         loaded = picture.copy()
     else:
