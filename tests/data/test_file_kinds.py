@@ -183,7 +183,6 @@ TIFFS = [
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("tiff", TIFFS, ids=str)
-
 def test_tiff(tmp_path: Path, tiff: Tiff, orientation: int) -> None:
     low, high = tiff.used or (0, 2**tiff.bits - 1)
     shape = (HEIGHT, WIDTH) if tiff.channels == 1 else (HEIGHT, WIDTH, tiff.channels)
