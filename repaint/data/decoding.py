@@ -107,7 +107,8 @@ def _load(picture: Image.Image, name: str) -> Image.Image:
         libtiff.silence()
     chunks = metadata.read_png_chunks(picture)
     loaded = samples.load(picture, name)
-    loaded.info.pop("exif", None)
+    for key in metadata.KEYS:
+        loaded.info.pop(key, None)
     loaded.info.update({**metadata.read(picture), **({"png_chunks": chunks} if chunks else {})})
     _warn_of_frames(picture, name)
     return loaded

@@ -31,7 +31,7 @@ def exif_of_a_camera() -> Image.Exif:
 @pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
 def test_exif_data_but_the_orientation_and_resolution_are_kept(tmp_path: Path, ending: str, file_format: str) -> None:
     source = str(tmp_path / f"x.{ending}")
-    Image.new("RGB", (8, 6), "red").save(source, exif=exif_of_a_camera(), dpi=(300, 200))
+    Image.new("RGB", (8, 6), "red").save(source, exif=exif_of_a_camera().tobytes(), dpi=(300, 200))
     photo = to_photo(decode(source))
     with Image.open(io.BytesIO(encode(photo, file_format))) as result:
         exif = result.getexif()
