@@ -203,3 +203,8 @@ def test_a_tag_without_sense_is_passed_over(tmp_path: Path) -> None:
         (tmp_path / f"{number}.tif").write_bytes(tiff_file(samples, 16, 1, tags=tags))
         grey = np.asarray(to_rgb(decode(str(tmp_path / f"{number}.tif"))))[0, :, 0]
         np.testing.assert_array_equal(grey, [0, 128, 255])
+
+
+def test_the_docs_have_the_limit_of_pixels() -> None:
+    page = Path(__file__).parents[2] / "docs/masks_and_sizes.md"
+    assert f"at most {Image.MAX_IMAGE_PIXELS:,} pixels" in page.read_text(encoding="utf-8")
