@@ -18,6 +18,10 @@ class DataError(RepaintError):
     """A picture, mask or folder that is missing, unreadable or does not fit."""
 
 
+class DataWarning(UserWarning):
+    """What a user should know about a picture, mask or folder that is read all the same."""
+
+
 class CheckpointError(RepaintError):
     """A weights file that is missing, damaged, unsafe or of another architecture."""
 

@@ -16,7 +16,8 @@ from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
 from repaint.config.loading import make_config
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
-from repaint.data import images
+from repaint.data.conversion import to_picture
+from repaint.data.decoding import decode, load
 from repaint.data.examples import Example, Reading, make_example
 from repaint.data.masks import MaskRule, mask_pixels
 from repaint.data.pairing import Pair
@@ -150,7 +151,7 @@ class Inpainter:
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
         BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
-        return [images.to_picture(state.result()) for state in states]
+        return [to_picture(state.result()) for state in states]
 
     def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
@@ -244,9 +245,9 @@ class _RaisingObserver(BatchObserver):
 
 def _open(picture: Picture, name: str) -> Image.Image:
     if isinstance(picture, str | PathLike):
-        return images.decode(str(picture))
+        return decode(str(picture))
     if isinstance(picture, Image.Image):
-        return images.load(picture, name)
+        return load(picture, name)
     if not isinstance(picture, np.ndarray):
         raise DataError(f"{name}: a Pillow picture, an array or a path is needed, not {type(picture).__name__}")
     shapes = ARRAYS.get(picture.dtype.name, ())

@@ -16,7 +16,8 @@ from repaint.commands.errors import guard
 from repaint.commands.options import add_run_options, path_argument
 from repaint.config.loading import load_config, override
 from repaint.config.run import Config
-from repaint.data.images import decode, encode_png
+from repaint.data.decoding import decode
+from repaint.data.encoding import encode_png
 from repaint.data.storage import write_bytes
 from repaint.errors import DataError
 from repaint.inference import runner

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 import repaint
 from repaint import inpainter
@@ -93,11 +93,12 @@ def test_any_size_comes_back_with_transparency_and_profile(tiny_inpainter: repai
     truth, known = noise_picture(40, 70), half(40, 70)
     known[:, :30] = False
     picture = Image.fromarray(np.dstack([truth, np.where(known, 200, 90).astype(np.uint8)]))
-    picture.info["icc_profile"] = b"profile"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.info["icc_profile"] = profile
     fills = tiny_inpainter(picture, known, num_samples=3)
     assert [(fill.size, fill.mode) for fill in fills] == [((70, 40), "RGBA")] * 3
     assert all((np.asarray(fill)[known] == np.asarray(picture)[known]).all() for fill in fills)
-    assert fills[0].info["icc_profile"] == b"profile"
+    assert fills[0].info["icc_profile"] == profile
     assert fills[0].tobytes() != fills[1].tobytes()
 
 
@@ -172,7 +173,7 @@ def test_classes(tmp_path: Path) -> None:
         ({"mask": half(SIZE, 2 * SIZE)}, "another aspect ratio"),
         ({"mask": half().astype(float)}, "mask: an array must be uint8"),
         ({"image": noise_picture().astype(np.float32)}, r"image: an array must be uint8 .* not float32 \[16, 16, 3\]"),
-        ({"image": Image.new("F", (SIZE, SIZE))}, "image: its pixels are floats"),
+        ({"image": Image.new("F", (SIZE, SIZE), 300)}, "image: its pixels are floats"),
         ({"image": "nowhere.png"}, "nowhere.png"),
         ({"mask": None}, "image: has no transparent part"),
         ({"num_samples": 0}, "num_samples must be a whole number from 1 on, not 0"),

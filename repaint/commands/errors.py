@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch.distributed import DistError
 
 from repaint.commands.console import is_main_process, with_safe_output
+from repaint.commands.warning_lines import file_warnings_as_lines
 from repaint.errors import RepaintError, is_out_of_memory
 from repaint.inference.runner import EXIT_INTERRUPTED
 from repaint.workers.process_settings import optimize_process
@@ -29,7 +30,8 @@ def guard(job: Callable[[], int], debug: bool = False) -> int:
 def _run(job: Callable[[], int], debug: bool) -> int:
     try:
         try:
-            return job()
+            with file_warnings_as_lines():
+                return job()
         except (RepaintError, MemoryError, RuntimeError) as error:
             message = _explain(error)
             if debug or message is None:

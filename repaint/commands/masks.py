@@ -13,11 +13,12 @@ import numpy as np
 from repaint.commands.errors import guard
 from repaint.commands.options import path_argument
 from repaint.data import storage
-from repaint.data.images import decode, encode_png
+from repaint.data.decoding import decode
+from repaint.data.encoding import encode_png
 from repaint.data.mask_generators import GENERATORS, Shape, make_generator
 from repaint.data.masks import mask_pixels
 from repaint.data.pairing import list_pictures
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, DataError
 
 SIZE = 256
 
@@ -48,7 +49,10 @@ def write_masks(args: argparse.Namespace) -> int:
     generator = make_generator(args.kind, **options)
     count = 0
     for name, shape in _from_pictures(args.pictures, args.out) if args.pictures else _square(args.size, args.count):
-        known = generator(shape, np.random.default_rng(args.seed + count))
+        try:
+            known = generator(shape, np.random.default_rng(args.seed + count))
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
         if known.all():
             height, width = shape
             raise ConfigError(f"{name}: a mask of the kind {args.kind} has no hole at {width}x{height}; make it larger")

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from repaint.commands.options import path_argument
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
-from repaint.data import images, storage
+from repaint.data import storage
 from repaint.data.bundled import locate_model
+from repaint.data.encoding import SAVE_OPTIONS, encode_picture
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
@@ -125,7 +126,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
     for path, filled in zip(job.results, fills, strict=True):
-        storage.write_bytes(path, images.encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
+        storage.write_bytes(path, encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
 
 
@@ -211,8 +212,8 @@ def _stems_in(folder: str, pairs: Sequence[Pair], ending: str) -> Iterator[str]:
 def _split_file(path: str) -> tuple[str, str]:
     """A result file's path without ending, and the ending; ConfigError if that is of no file format of results."""
     ending = PurePosixPath(path).suffix
-    if ending[1:].lower() not in images.SAVE_OPTIONS:
-        raise ConfigError(f"--out {path}: results can be written as {', '.join(images.SAVE_OPTIONS)}")
+    if ending[1:].lower() not in SAVE_OPTIONS:
+        raise ConfigError(f"--out {path}: results can be written as {', '.join(SAVE_OPTIONS)}")
     return path.removesuffix(ending), ending
 
 

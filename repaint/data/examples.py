@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repaint.data import images, masks, windows
+from repaint.data import encoding, images, masks, windows
+from repaint.data.conversion import Photo, to_photo
+from repaint.data.decoding import decode
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
 from repaint.data.windows import Window
@@ -27,7 +29,7 @@ class Reading:
         rule: mask format.
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
-        file_format: of the results, a key of `images.SAVE_OPTIONS`.
+        file_format: of the results, a key of `encoding.SAVE_OPTIONS`.
     """
 
     size: int
@@ -51,7 +53,7 @@ class Example:
     """
 
     pair: Pair
-    photo: images.Photo
+    photo: Photo
     known: masks.Mask
     windows: tuple[Window, ...] = ()
 
@@ -89,7 +91,7 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     return Example(pair, photo, known, _plan_windows(pair, photo.pixels, known, reading))
 
 
-def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
+def read_pair(pair: Pair, reading: Reading) -> tuple[Photo, masks.Mask]:
     """Read a picture as the results show it, and its mask, bool [H, W] or [H, W, 3].
 
     Raises:
@@ -99,18 +101,18 @@ def read_pair(pair: Pair, reading: Reading) -> tuple[images.Photo, masks.Mask]:
 
 
 def _decode(pair: Pair, reading: Reading) -> tuple[Image.Image, Image.Image | None]:
-    picture = images.decode(pair.picture)
-    return picture, None if pair.mask is None or reading.generator is not None else images.decode(pair.mask)
+    picture = decode(pair.picture)
+    return picture, None if pair.mask is None or reading.generator is not None else decode(pair.mask)
 
 
 def _photo_and_mask(
     pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading
-) -> tuple[images.Photo, masks.Mask]:
+) -> tuple[Photo, masks.Mask]:
     known = _mask(pair, picture, mask, reading)
     if reading.fit == "crop":
-        return images.Photo(images.crop_to_array(picture, reading.size)), known
+        return Photo(images.crop_to_array(picture, reading.size)), known
     _check_format_limit(pair, picture, reading)
-    photo = images.to_photo(picture)
+    photo = to_photo(picture)
     if reading.rule.channel == "alpha" and photo.alpha is not None and mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
     return photo, known
@@ -121,7 +123,10 @@ def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
     crop = reading.fit == "crop"
     if reading.generator is not None:
         shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
-        return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
+        try:
+            return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
+        except DataError as error:
+            raise DataError(f"{pair.picture}: {error}") from None
     if mask is None:
         grey = reading.rule.read(picture, pair.picture)
         return masks.crop_embedded_mask(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
@@ -133,7 +138,7 @@ def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
 
 
 def _check_format_limit(pair: Pair, picture: Image.Image, reading: Reading) -> None:
-    largest = images.LARGEST_SIDE.get(reading.file_format)
+    largest = encoding.LARGEST_SIDE.get(reading.file_format)
     if largest is not None and max(picture.size) > largest:
         raise DataError(
             f"{pair.picture}: {picture.width}x{picture.height} is more than format: {reading.file_format} can hold "

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from repaint.data import fonts
 from repaint.data.masks import Mask
 from repaint.errors import DataError
 
@@ -90,18 +91,28 @@ class Text:
 
     Attributes:
         text: one line.
+
+    Raises:
+        DataError: no font here has all of its letters.
     """
 
     text: str = "RePaint"
 
+    def __post_init__(self) -> None:
+        lacking = fonts.find_lacking(self.text)
+        if lacking:
+            some = " ".join(f"{letter} (U+{ord(letter):04X})" for letter in lacking[:5])
+            raise DataError(f"text {self.text!r}: the font has no {some}; draw these letters as a mask file instead")
+
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Mask:
         """Generate a mask: bool [H, W], True = known."""
         height, width = shape
-        probe = ImageFont.load_default(size=100).getbbox(self.text)
+        probe = fonts.load(self.text, 100).getbbox(fonts.compose(self.text))
         fits = min(0.9 * width / (probe[2] - probe[0]), 0.5 * height / (probe[3] - probe[1]))
-        font = ImageFont.load_default(size=max(1.0, 100 * fits))
+        font = fonts.load(self.text, max(1.0, 100 * fits))
         known = Image.new("1", (width, height), 1)
-        ImageDraw.Draw(known).text((width / 2, height * rng.uniform(0.3, 0.7)), self.text, 0, font, anchor="mm")
+        middle = width / 2, height * rng.uniform(0.3, 0.7)
+        ImageDraw.Draw(known).text(middle, fonts.compose(self.text), 0, font, anchor="mm")
         return np.asarray(known)
 
 

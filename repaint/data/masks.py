@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor
 from scipy.ndimage import binary_dilation
 
-from repaint.data.images import center_crop, center_crop_like, has_alpha, to_eight_bits, to_rgb
+from repaint.data.conversion import to_alpha, to_eight_bits, to_rgb, to_rgb_plainly
+from repaint.data.images import center_crop, center_crop_like
+from repaint.data.mask_levels import THRESHOLD, spread_levels
 from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
 
-THRESHOLD = 128  # grey levels from here on are known
 MAX_LEAK = 1e-3  # share of the hole in a resampled pixel that still counts as known
 COLOR_TOLERANCE = 64  # per channel: JPEG compression blurs a color key
 COLOR_EDGE = 2  # pixels around a color key, where brushes blend it with the picture
@@ -45,27 +46,36 @@ class MaskRule:
             path: for error messages.
 
         Raises:
-            DataError: the alpha channel is required but missing.
+            DataError: the alpha channel is required but missing, or all levels mean hole, though they differ.
         """
         if self.color is not None:
             return Image.fromarray(np.where(_color_key(picture, self.color), 0, 255).astype(np.uint8))
         if self.channel == "alpha":
-            if not has_alpha(picture):
+            alpha = to_alpha(picture)
+            if alpha is None:
                 raise DataError(f"{path}: has no transparent part; mask_channel: alpha needs an alpha channel")
-            return picture.convert("RGBA").getchannel("A")
-        grey = to_grey(picture)
-        return ImageChops.invert(grey) if self.hole_white else grey
+            return Image.fromarray(spread_levels(alpha, alpha, path, "opacities"))
+        grey = np.asarray(to_grey(picture))
+        stored = np.asarray(picture) if picture.mode in ("I;16", "P") else grey
+        levels = Image.fromarray(spread_levels(grey, stored, path, "palette" if picture.mode == "P" else "grey levels"))
+        return ImageChops.invert(levels) if self.hole_white else levels
 
     def read_channels(self, picture: Image.Image, path: str) -> list[Image.Image]:
         """Extract the mask of each channel, as in the published code: one for all, or three from a coloured file.
 
         Arguments, errors and the levels of each as in `read`.
         """
-        if self.color is None and self.channel == "grey":
-            red, green, blue = _on_black(picture).convert("RGB").split()
-            if not red.tobytes() == green.tobytes() == blue.tobytes():
-                return [ImageChops.invert(band) if self.hole_white else band for band in (red, green, blue)]
+        if self.color is None and self.channel == "grey" and not _has_two_colors(picture):
+            levels = _on_black(picture).convert("RGB")
+            bands = levels.split()
+            if len({band.tobytes() for band in bands}) > 1 and np.asarray(levels).max() >= THRESHOLD:
+                return [ImageChops.invert(band) if self.hole_white else band for band in bands]
         return [self.read(picture, path)]
+
+
+def _has_two_colors(picture: Image.Image) -> bool:
+    """Whether a palette's picture uses two colours, which stand for known and hole whatever they are."""
+    return picture.mode == "P" and len(np.unique(np.asarray(picture))) == 2
 
 
 def to_grey(mask: Image.Image) -> Image.Image:
@@ -75,11 +85,13 @@ def to_grey(mask: Image.Image) -> Image.Image:
 
 def _on_black(mask: Image.Image) -> Image.Image:
     """The mask with 8 bits a channel, its transparent parts black."""
-    mask = to_eight_bits(mask)
-    if not has_alpha(mask):
-        return mask
-    mask = mask.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
+    alpha = to_alpha(mask)
+    if alpha is None:
+        mask = to_eight_bits(mask)
+        return to_rgb(mask) if mask.mode == "LAB" else mask
+    painted = to_rgb_plainly(mask)
+    painted.putalpha(Image.fromarray(alpha))
+    return Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), painted)
 
 
 def mask_pixels(known: Mask) -> NDArray[np.uint8]:

@@ -5,9 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image
-
-from repaint.data import images, masks, storage
+from repaint.data import decoding, masks, storage
 from repaint.data.names import result_stems, same_name, stem_of
 from repaint.errors import DataError
 
@@ -40,9 +38,11 @@ def list_pictures(folder: str) -> list[str]:
     Raises:
         DataError: no such folder, or no picture in it.
     """
-    names = [name for name in storage.list_files(folder) if images.is_picture(name)]
+    files = storage.list_files(folder)
+    decoding.warn_of_unread(folder, files)
+    names = [name for name in files if decoding.is_picture(name)]
     if not names:
-        raise DataError(f"{folder}: no pictures in this folder (supported: {', '.join(images.EXTENSIONS)})")
+        raise DataError(f"{folder}: no pictures in this folder (supported: {', '.join(decoding.EXTENSIONS)})")
     return names
 
 
@@ -196,20 +196,10 @@ def find_other_ratios(pairs: Sequence[Pair]) -> Iterator[DataError]:
             continue
         for path in (pair.picture, pair.mask):
             if path not in sizes:
-                sizes[path] = _header_size(path)
+                sizes[path] = decoding.upright_size(path)
         picture_size, mask_size = sizes[pair.picture], sizes[pair.mask]
         if picture_size and mask_size:
             try:
                 masks.check_ratio(mask_size, picture_size, pair.mask, pair.picture)
             except DataError as error:
                 yield error
-
-
-def _header_size(path: str) -> tuple[int, int] | None:
-    """(width, height) of a picture as displayed; None if unreadable."""
-    try:
-        with storage.open_binary(path) as file, Image.open(file) as picture:
-            transposed = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # rotated by 90 degrees
-            return (picture.height, picture.width) if transposed else picture.size
-    except Exception:  # noqa: BLE001 - Pillow's parsers raise almost anything on damaged files
-        return None

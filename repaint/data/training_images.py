@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from repaint.data import images, storage
+from repaint.data.decoding import decode
 from repaint.data.pairing import list_pictures
 
 
@@ -27,5 +28,5 @@ class TrainingPictures(Dataset[Tensor]):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Tensor:
-        picture = images.decode(storage.join(self.folder, self.names[index]))
+        picture = decode(storage.join(self.folder, self.names[index]))
         return images.to_tensor(images.crop_to_array(picture, self.size))

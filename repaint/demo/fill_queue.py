@@ -11,7 +11,7 @@ from warnings import catch_warnings
 import gradio as gr
 from PIL import Image
 
-from repaint.data.images import SAVE_OPTIONS
+from repaint.data.encoding import SAVE_OPTIONS
 from repaint.demo.editor import read_editor
 from repaint.demo.jobs import Job
 from repaint.errors import RepaintError

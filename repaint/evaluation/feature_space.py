@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.data.images import decode, to_rgb
+from repaint.data.conversion import to_rgb
+from repaint.data.decoding import decode
 from repaint.data.pairing import list_pictures
 from repaint.data.storage import join
 from repaint.errors import DataError, missing_extra

@@ -13,8 +13,9 @@ from repaint.config.comparison import ComparedConfig
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data import storage
+from repaint.data.conversion import to_rgb
+from repaint.data.decoding import decode
 from repaint.data.examples import Reading, read_pair
-from repaint.data.images import decode, to_rgb
 from repaint.data.masks import Mask, MaskRule, wholly_known
 from repaint.data.names import stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures

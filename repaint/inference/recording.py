@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from repaint.config.run import Config
 from repaint.data import storage
-from repaint.data.images import encode_png
+from repaint.data.encoding import encode_png
 from repaint.inference.state import FillState
 from repaint.sampler import Step
 from repaint.visual.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.data import images, storage
+from repaint.data import storage
+from repaint.data.decoding import decode
+from repaint.data.encoding import encode, encode_png
 from repaint.data.examples import Example
 from repaint.data.masks import mask_pixels
 from repaint.errors import DataError
@@ -55,7 +57,7 @@ class Results:
             record: further entries of the manifest line.
         """
         self._write_inputs(state.example)
-        content = images.encode(state.result(), state.name.rpartition(".")[2])
+        content = encode(state.result(), state.name.rpartition(".")[2])
         storage.write_bytes(storage.join(self.folders.inpainted, state.name), content)
         target = self.expected.targets[state.name]
         line = {"name": state.name, **target, **record, "config_digest": self.expected.digest}
@@ -73,13 +75,13 @@ class Results:
         }
         for folder, pixels in files.items():
             if folder is not None:
-                storage.write_bytes(storage.join(folder, example.pair.name), images.encode_png(pixels))
+                storage.write_bytes(storage.join(folder, example.pair.name), encode_png(pixels))
         self._inputs_written.add(example.pair.name)
 
     def read_filled(self, name: str, example: Example) -> NDArray[np.uint8] | None:
         """A finished picture, uint8 [H, W, 3]; None if somebody has changed it since."""
         try:
-            picture = images.decode(storage.join(self.folders.inpainted, name))
+            picture = decode(storage.join(self.folders.inpainted, name))
         except DataError:
             return None
         pixels = np.asarray(picture.convert("RGB"))

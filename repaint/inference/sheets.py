@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.data import storage
+from repaint.data.encoding import encode_png
 from repaint.data.examples import Reading, load_example
-from repaint.data.images import encode_png
 from repaint.data.masks import Mask, wholly_known
 from repaint.data.pairing import Pair
 from repaint.errors import DataError

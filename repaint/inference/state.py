@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.config.sampling import SamplingConfig
+from repaint.data.conversion import Photo
 from repaint.data.examples import Example
-from repaint.data.images import Photo
 from repaint.data.masks import Mask
 from repaint.data.windows import cut_out, paste, whole
 from repaint.noise import picture_seed

@@ -6,7 +6,8 @@ from typing import TypeVar
 import numpy as np
 
 from repaint.data import storage
-from repaint.data.images import crop_to_array, decode
+from repaint.data.decoding import decode
+from repaint.data.images import crop_to_array
 from repaint.data.mask_generators import GENERATORS, generate_mask
 from repaint.data.masks import Mask, MaskRule, crop_mask
 from repaint.data.pairing import list_pictures

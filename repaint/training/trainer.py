@@ -24,6 +24,7 @@ from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
 from repaint.config.training import TrainConfig
 from repaint.data import images, storage
+from repaint.data.encoding import encode_png
 from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
 from repaint.diffusion.reverse_steps import DDPMStep
@@ -234,7 +235,7 @@ class Trainer:
         )
         sheet = tile([images.to_uint8(x) for x in samples], columns=math.ceil(config.sample_count**0.5))
         path = storage.join(config.out, f"samples/{self.step:07d}.png")
-        storage.write_bytes(path, images.encode_png(sheet))
+        storage.write_bytes(path, encode_png(sheet))
 
     def _log(self, line: dict[str, float]) -> None:
         if self.worker.is_main:

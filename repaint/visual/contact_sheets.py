@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from repaint.data import fonts
 from repaint.data.examples import Example
 from repaint.data.masks import Mask, by_channel
 
@@ -169,7 +170,8 @@ def _header(columns: Sequence[str], side: int) -> Pixels:
 
 def _caption(text: str, width: int, muted: bool = False) -> Pixels:
     """A centered line of text, truncated at the front if it is too long."""
-    font = ImageFont.load_default(size=13)
+    text = fonts.spell_out(text)
+    font = fonts.load(text, 13)
     while font.getlength(text) > width - 4 and len(text) > 1:
         text = "…" + text[2:]
     line = Image.new("RGB", (width, CAPTION), "white")

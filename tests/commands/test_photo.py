@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
-from repaint.data import images
+from repaint.data import decoding, examples
 from tests.helpers.tiny import read_pixels, tiny_unet
 
 SIZE = 16
@@ -172,7 +173,8 @@ def test_options_of_pictures_need_a_picture(photos: Photos, capsys: pytest.Captu
 
 
 def test_each_file_is_decoded_once(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, decoded = images.decode, []
-    monkeypatch.setattr(images, "decode", lambda path: decoded.append(path) or decode(path))
+    decode, decoded = decoding.decode, []
+    for reader in (examples, inpainter):
+        monkeypatch.setattr(reader, "decode", lambda path: decoded.append(path) or decode(path))
     assert photos.fill("photo.png", "--mask", "mask.png") == 0
     assert decoded == ["photo.png", "mask.png"]

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from repaint.data import mask_generators
 from repaint.data.examples import Reading, load_example
 from repaint.data.mask_generators import make_generator
 from repaint.data.masks import MaskRule
-from repaint.data.pairing import pair_pictures
+from repaint.data.pairing import check_ratios, pair_pictures
 from repaint.errors import DataError
+from tests.helpers.files import exif_block
 from tests.helpers.tiny import write_masks, write_pictures
 
 
@@ -43,8 +45,20 @@ def test_pictures_that_the_format_cannot_hold(tmp_path: Path, file_format: str, 
         load_example(pair, reading)
 
 
-def test_floats_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "depth.tif")
+def test_a_picture_too_small_for_its_mask_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_generators, "MAX_ATTEMPTS", 5)
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     (pair,), _ = pair_pictures(str(tmp_path), None)
-    with pytest.raises(DataError, match=r"depth\.tif: its pixels are floats"):
-        load_example(pair, Reading(16, generator=make_generator("box")))
+    with pytest.raises(DataError, match=r"dot\.png: a picture of 1x1 pixels is too small"):
+        load_example(pair, Reading(16, "window", generator=make_generator("thick")))
+
+
+def test_a_turned_tiff_file_and_its_mask_fit(tmp_path: Path) -> None:
+    for folder in ("gt", "masks"):
+        (tmp_path / folder).mkdir()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8))
+    picture.save(tmp_path / "gt/a.tif", compression="tiff_lzw", exif=b"Exif\0\0" + exif_block(6))
+    Image.new("L", (64, 96), 255).save(tmp_path / "masks/a.png")
+    pairs, _ = pair_pictures(str(tmp_path / "gt"), str(tmp_path / "masks"))
+    check_ratios(pairs)
+    assert load_example(pairs[0], Reading(16, "window")).pixels.shape == (96, 64, 3)

@@ -92,3 +92,32 @@ def test_every_kind_fits_any_shape(kind: str) -> None:
 def test_options_that_a_kind_lacks() -> None:
     with pytest.raises(DataError, match="masks of the kind thick have no side and width"):
         generate_mask("thick", 64, 0, side="left", width=0.5)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("\u041f\u0440\u0438\u0432\u0435\u0442", "\u041f\u0440\u043e\u0449\u0430\u0439"),
+        ("\u0391\u0392", "\u0393\u0394"),
+        ("\u00e9\u00e8", "\u00ea\u00eb"),
+        ("\u05d0", "\u05d1"),
+        ("\u0628", "\u062c"),
+    ],
+)
+def test_letters_outside_ascii_differ(texts: tuple[str, str]) -> None:
+    """Cyrillic, Greek, Latin with accents, Hebrew, Arabic."""
+    first, second = (~generate_mask("text", (60, 120), 0, text=text) for text in texts)
+    assert first.mean() > 0.01
+    assert not np.array_equal(first, second)
+
+
+def test_accents_may_be_letters_of_their_own() -> None:
+    masks = [generate_mask("text", (60, 120), 0, text=text) for text in ("\u00e9", "e\u0301")]
+    np.testing.assert_array_equal(*masks)
+
+
+def test_letters_that_no_font_has_are_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"the font has no \u6f22 .U.6F22. \u5b57 .U.5B57.; draw these letters as a mask"
+    ):
+        generate_mask("text", (60, 120), 0, text="a\u6f22\u5b57")

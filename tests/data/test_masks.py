@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from repaint.data.decoding import load
 from repaint.data.images import crop_to_array
 from repaint.data.masks import (
     MaskRule,
@@ -17,7 +18,7 @@ from repaint.data.masks import (
     to_grey,
     wholly_known,
 )
-from repaint.errors import DataError
+from repaint.errors import DataError, DataWarning
 
 
 def test_grey_levels_are_cut_at_128_and_polarity_flips() -> None:
@@ -119,3 +120,86 @@ def test_what_is_painted_in_a_colour_is_the_hole(color: str) -> None:
     assert hole.sum() < 15 * 15
     untouched = MaskRule(color=color).read(Image.new("RGB", (8, 8), "red"), "p")
     assert (np.asarray(untouched) == 255).all()
+
+
+# Levels that are not those of the file convention
+
+STRIPES = np.array([[0, 1, 1, 0]], np.uint8)
+
+
+@pytest.mark.parametrize("hole_white", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_of_a_mask_of_0_and_1_the_1_is_white(dtype: type, hole_white: bool) -> None:
+    mask = load(Image.fromarray(STRIPES.astype(dtype)), "m.png")
+    with pytest.warns(DataWarning, match=r"^m\.png: its grey levels are 0 and 1; 1 is taken for 255$"):
+        grey = np.asarray(MaskRule(hole_white).read(mask, "m.png"))
+    np.testing.assert_array_equal(grey, 255 * (hole_white != STRIPES))
+
+
+def test_of_opacities_of_0_and_1_the_1_is_opaque() -> None:
+    picture = Image.fromarray(np.dstack([STRIPES * 90] * 3 + [STRIPES]))
+    with pytest.warns(DataWarning, match="its opacities are 0 and 1"):
+        grey = np.asarray(MaskRule(channel="alpha").read(picture, "p"))
+    np.testing.assert_array_equal(grey, 255 * STRIPES)
+
+
+def with_palette(*colours: tuple[int, int, int]) -> Image.Image:
+    mask = Image.fromarray(STRIPES)
+    mask.putpalette([level for colour in colours for level in colour])
+    return mask
+
+
+def test_of_two_dark_colours_of_a_palette_the_brighter_one_is_white() -> None:
+    with pytest.warns(DataWarning, match="its palette has two colours; the brighter one is taken for white"):
+        grey = np.asarray(MaskRule().read(with_palette((0, 0, 0), (128, 0, 0)), "m"))
+    np.testing.assert_array_equal(grey, 255 * STRIPES)
+
+
+@pytest.mark.filterwarnings("error")
+def test_masks_as_usual_need_no_warning() -> None:
+    for mask in (with_palette((0, 0, 0), (255, 255, 255)), Image.fromarray(STRIPES == 1), Image.new("L", (4, 1), 0)):
+        MaskRule().read(mask, "m")
+    inverse = MaskRule().read(with_palette((255, 255, 255), (0, 0, 0)), "m")
+    np.testing.assert_array_equal(np.asarray(inverse), 255 * (1 - STRIPES))
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        Image.fromarray(np.array([[0, 1, 2]], np.uint8)),
+        Image.fromarray(np.array([[0, 255]], np.uint16)),
+        Image.fromarray(np.array([[0, 0, 38]], np.uint8)),
+        with_palette((128, 0, 0), (0, 0, 0)),
+        Image.fromarray(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)),
+    ],
+)
+@pytest.mark.parametrize("hole_white", [False, True])
+def test_masks_of_dark_levels_whose_meaning_is_unclear_are_refused(mask: Image.Image, hole_white: bool) -> None:
+    with pytest.raises(DataError, match=r"^m\.png: its grey levels go from 0 to \d+, so all of it is black"):
+        MaskRule(hole_white).read(mask, "m.png")
+
+
+def test_lab_masks_and_transparent_16_bit_masks() -> None:
+    lab = Image.merge("LAB", [Image.fromarray(255 * STRIPES)] + [Image.new("L", (4, 1), 128)] * 2)
+    np.testing.assert_array_equal(np.asarray(to_grey(lab)) > 127, STRIPES == 1)
+    deep = Image.fromarray(np.array([[40_000, 65_535]], np.uint16))
+    deep.info["transparency"] = 40_000
+    np.testing.assert_array_equal(np.asarray(MaskRule(channel="alpha").read(deep, "m")), [[0, 255]])
+    np.testing.assert_array_equal(np.asarray(to_grey(deep)), [[0, 255]])
+
+
+def test_two_colours_of_a_palette_are_known_and_hole_for_every_channel() -> None:
+    """Channel by channel, red on white would leave the hole known in its red part."""
+    mask = Image.new("P", (2, 1), 0)
+    mask.putpalette([255, 0, 0, 255, 255, 255])
+    mask.putpixel((1, 0), 1)
+    (levels,) = MaskRule().read_channels(mask, "mask.png")
+    assert np.asarray(levels).tolist() == [[76, 255]]
+    assert len(MaskRule().read_channels(mask.convert("RGB"), "mask.png")) == 3
+
+
+def test_coloured_masks_of_dark_levels_are_refused() -> None:
+    mask = Image.new("RGB", (2, 1))
+    mask.putpixel((1, 0), (30, 60, 90))
+    with pytest.raises(DataError, match="so all of it is black"):
+        MaskRule().read_channels(mask, "mask.png")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from repaint.data.conversion import Photo
 from repaint.data.examples import Example
-from repaint.data.images import Photo
 from repaint.data.pairing import Pair
 from repaint.data.windows import whole
 from repaint.inference.manifest import MANIFEST, Expected, manifest_path, merge_manifest

@@ -1,0 +1,47 @@
+"""Encoding of pictures as the content of files."""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from repaint.data import metadata
+from repaint.data.conversion import Photo, to_picture
+
+LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG's limit is beyond any memory
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "png": {},
+    "jpg": {"quality": 95, "subsampling": 0},
+    "webp": {"lossless": True, "exact": True},  # exact: keep the colours of transparent pixels
+}
+
+
+def encode(photo: Photo, file_format: str) -> bytes:
+    """Encode a picture as the content of a file.
+
+    Args:
+        photo: JPEG files drop its alpha channel.
+        file_format: a key of SAVE_OPTIONS.
+    """
+    return encode_picture(to_picture(photo), file_format)
+
+
+def encode_picture(picture: Image.Image, file_format: str) -> bytes:
+    """File content of a Pillow picture (RGB or RGBA) with its colour profile and metadata; arguments as for `encode`.
+
+    JPEG and WebP files cannot hold PNG's chunks about colour, and WebP files no resolution.
+    """
+    buffer = io.BytesIO()
+    if file_format == "jpg":
+        picture = picture.convert("RGB")
+    kind = "JPEG" if file_format == "jpg" else file_format.upper()
+    options = SAVE_OPTIONS[file_format] | metadata.save_options(picture.info, kind)
+    picture.save(buffer, kind, icc_profile=picture.info.get("icc_profile"), **options)
+    return buffer.getvalue()
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode uint8 [H, W, 3] or [H, W] as the content of a PNG file."""
+    return encode(Photo(pixels), "png")
