@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from repaint.benchmarking.pasting import time_pasting
 from repaint.benchmarking.stopwatch import Measured, count_flops, machine_rates, measure
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, make_side, names
 from repaint.checkpoints.formats import has_own_network, read_weights
@@ -163,8 +164,13 @@ def benchmark(args: argparse.Namespace) -> int:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
         timings = run_sides(names(), config, device, works, args.rounds)
         print(sides_table(timings, flops, rates["convolution"]))
+    pasting = time_pasting(config.image_size)
+    print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")
     if args.json:
-        result = {"model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings]}
+        result = {
+            "model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings],
+            "pasting": pasting,
+        }  # fmt: skip
         write_bytes(args.json, json.dumps(result, indent=1).encode())
     return 0
 

@@ -30,6 +30,8 @@ def test_all_sides(tmp_path: Path) -> None:
         assert 0 < each["measured"]["network"] < each["measured"]["call"] < 10
         assert each["measured"]["peak_bytes"] > 2**26
     assert "bf16 at best: matrix product " in done.stdout
+    assert told["pasting"] > 0
+    assert "pasting a fill of 64x64 into 12 megapixels: " in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.startswith("| 2 |")]
     assert len(rows) == len(told["timings"])
     assert {row.count("|") for row in rows} == {8}
