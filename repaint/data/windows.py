@@ -266,8 +266,8 @@ def _resize_part(channel: Floats, window: Window, area: Window) -> Floats:
     method = _method(channel, window.height, window.width)
     wide = np.asarray(Image.fromarray(channel).resize((window.width, channel.shape[0]), method))
     top, left = area.top - window.top, area.left - window.left
-    columns = Image.fromarray(wide[:, left : left + area.width])
-    return np.asarray(columns.resize((area.width, window.height), method))[top : top + area.height]
+    columns = Image.fromarray(wide[:, left : left + area.width]).resize((area.width, window.height), method)
+    return np.asarray(columns.crop((0, top, area.width, top + area.height)))
 
 
 def _method(channel: Floats, height: int, width: int) -> Image.Resampling:
