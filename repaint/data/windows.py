@@ -212,7 +212,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     """
     scale = max(window.height / filled.shape[0], window.width / filled.shape[1])
     result = pixels.copy()
-    for area in _areas(known, window, reach(scale)):
+    for area in _areas(known, window, scale):
         fill = np.stack([_resize_part(filled[..., c].astype(np.float32), window, area) for c in range(3)], axis=-1)
         top, bottom, left, right = area.fill
         box = slice(top - area.top, bottom - area.top), slice(left - area.left, right - area.left)
@@ -226,11 +226,12 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     return result
 
 
-def _areas(known: Mask, window: Window, rim: int) -> Iterator[Window]:
-    """Parts of a window that together hold its holes, each with a rim: what pasting has to look at."""
-    if window.height * window.width <= MOST_AT_ONCE:
+def _areas(known: Mask, window: Window, scale: float) -> Iterator[Window]:
+    """Parts of a window that together hold its holes, each with a rim: what pasting an enlarged fill has to look at."""
+    if scale <= 1 or window.height * window.width <= MOST_AT_ONCE:
         yield window
         return
+    rim = reach(scale)
     first_row, last_row, first_column, last_column = window.fill
     hole = ~known[first_row:last_row, first_column:last_column]
     for box in _hole_boxes(hole, max(LEAST_CELL, rim)):  # nearer holes share most of their rims
