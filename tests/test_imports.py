@@ -41,7 +41,7 @@ ALLOWED = {
     "training": "checkpoints config data diffusion noise pipeline sampler schedule visual workers",
     "theory": "data diffusion",
     "evaluation": "checkpoints config data inference models pipeline visual",
-    "benchmarking": "checkpoints config diffusion models noise pipeline sampler",
+    "benchmarking": "checkpoints config data diffusion models noise pipeline sampler",
     "inpainter": "checkpoints config data inference pipeline sampler workers",
     "demo": "data inpainter sampler schedule visual",
     "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter models pipeline "

@@ -264,3 +264,14 @@ def test_a_fill_that_is_not_finite_is_an_error(model: Path) -> None:
     object.__setattr__(broken.pipeline, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
     with pytest.raises(repaint.DataError, match="fill 0: not finite from transition 1"):
         broken(noise_picture(), half())
+
+
+def test_the_note_names_what_may_surprise(tmp_path: Path) -> None:
+    good = tiny_unet().state_dict()
+    torch.save({"model": {key: 0 * value for key, value in good.items()}, "ema": good}, tmp_path / "both.pt")
+    settings = FLAGS | {"timestep_respacing": "10", "schedule_jump_params": {"t_T": 4, "jump_n_sample": 1}}
+    with pytest.warns(UserWarning, match="entry ema is taken"):
+        painter = repaint.Inpainter(tmp_path / "both.pt", schedule=None, device="cpu", **settings)
+    for part in ("entry ema is taken; model_entry", "respaced to 4 even steps"):
+        assert part in str(painter.note)
+    assert painter.pipeline.nfe == 4

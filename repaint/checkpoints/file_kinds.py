@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from repaint.data.downloads import explain_missing
 from repaint.errors import CheckpointError
 
 Kind = Literal["safetensors", "torch"]
@@ -66,7 +67,10 @@ def _read_head(path: str) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(HEAD)
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such weights file; download.sh fetches the published ones") from None
+        published = explain_missing([str(path)])
+        raise CheckpointError(
+            published or f"{path}: no such weights file; download.sh fetches the published ones"
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise CheckpointError(f"{path}: cannot be read ({error})") from None
 

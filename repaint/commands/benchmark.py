@@ -18,6 +18,7 @@ from dataclasses import asdict
 
 import torch
 
+from repaint.benchmarking.pasting import time_pasting
 from repaint.benchmarking.rounds import Timing, Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
@@ -108,8 +109,13 @@ def benchmark(args: argparse.Namespace) -> int:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
         timings = time_variants(variant_names(), config, device, works, args.rounds)
         print(variants_table(timings, flops, rates["convolution"]))
+    pasting = time_pasting(config.image_size)
+    print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")
     if args.json:
-        result = {"model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings]}
+        result = {
+            "model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings],
+            "pasting": pasting,
+        }  # fmt: skip
         write_bytes(args.json, json.dumps(result, indent=1).encode())
     return 0
 

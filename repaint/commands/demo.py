@@ -7,6 +7,7 @@ from pathlib import Path
 from repaint.commands.errors import guard
 from repaint.commands.options import path_argument
 from repaint.data.bundled import locate, locate_model
+from repaint.data.downloads import explain_missing
 from repaint.errors import ConfigError, missing_extra
 
 PORTS = range(1024, 65536)
@@ -43,7 +44,7 @@ def run(models: list[Path], port: int | None, device: str | None) -> int:
         raise missing_extra("the page", "gradio", "demo") from None
     missing = [str(path) for path in models if not path.exists()]
     if missing:
-        raise ConfigError(f"--model {missing[0]}: there is no such file or folder")
+        raise ConfigError(explain_missing(missing) or f"--model {missing[0]}: there is no such file or folder")
     if port is not None and port not in PORTS:
         raise ConfigError(f"--port {port}: not a port; those from {PORTS.start} to {PORTS.stop - 1} are free for all")
     names = [path.name for path in models]

@@ -11,15 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import (
-    binary_erosion,
-    distance_transform_edt,
-    find_objects,
-    gaussian_filter,
-    label,
-    uniform_filter,
-)
+from scipy.ndimage import distance_transform_edt, find_objects, label
 
+from repaint.data.enlarged_fills import correct, reach
 from repaint.data.masks import Mask, by_channel
 
 Pixels = NDArray[np.uint8]
@@ -29,8 +23,8 @@ CONTEXT = 0.5  # known surroundings of a hole, relative to its longer side
 TILE_DEPTH = 6  # side of a tile relative to the hole's depth: the largest distance of its pixels to the known part
 TILE_BREADTH = 3  # maximum side of a tile relative to the picture's shorter side, so that a panorama is tiled
 OVERLAP = 0.125  # border of a tile that its neighbours fill, relative to its side
-MEDIAN_OF_NORMAL = 0.6745  # median of the absolute value of a standard normal
-MIN_GRAIN = 0.7  # in grey levels; less is rounding
+MOST_AT_ONCE = 2_000_000  # pixels of a window that is pasted as a whole
+LEAST_CELL = 64  # in pixels; holes less than about two cells apart are pasted together
 
 
 @dataclass(frozen=True)
@@ -204,7 +198,8 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     """Paste the fill of a window into the hole pixels of `window.fill`; all other pixels stay as they are.
 
     An upsampled fill is corrected to the colours of the known pixels along the hole's border, fading out within about
-    two pixels of the network, and gets the film grain of the known pixels, which downsampling has removed.
+    two pixels of the network, and gets the film grain of the known pixels, which downsampling has removed. In windows
+    of more than `MOST_AT_ONCE` pixels both are computed around each hole only.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
@@ -215,53 +210,36 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     Returns:
         A new picture, uint8 [H, W, 3].
     """
-    height, width = window.height, window.width
-    fill = np.stack([_resize(filled[..., c].astype(np.float32), height, width) for c in range(3)], axis=-1)
-    inside, part = _cut(known, window), _cut(pixels, window).astype(np.float32)
     scale = max(window.height / filled.shape[0], window.width / filled.shape[1])
-    if scale > 1:
-        fill += _border_correction(part - fill, inside, 1.5 * scale) + _missing_grain(part, inside, fill)[..., None]
     result = pixels.copy()
-    top, bottom, left, right = window.fill
-    area = result[top:bottom, left:right]
-    new = _to_bytes(fill[top - window.top : bottom - window.top, left - window.left : right - window.left])
-    hole = ~known[top:bottom, left:right]
-    area[hole] = new[hole]
+    for area in _areas(known, window, scale):
+        fill = np.stack([_resize_part(filled[..., c].astype(np.float32), window, area) for c in range(3)], axis=-1)
+        top, bottom, left, right = area.fill
+        box = slice(top - area.top, bottom - area.top), slice(left - area.left, right - area.left)
+        if scale > 1:
+            fill = correct(fill, _cut(pixels, area).astype(np.float32), _cut(known, area), scale, box)
+        else:
+            fill = fill[box]
+        new = _to_bytes(fill)
+        hole = ~known[top:bottom, left:right]
+        result[top:bottom, left:right][hole] = new[hole]
     return result
 
 
-def _border_correction(difference: Floats, inside: Mask, sigma: float) -> Floats:
-    """Colour difference to the known pixels, extrapolated into the hole and fading out: float32 [H, W, 3]."""
-    weight = gaussian_filter(inside.astype(np.float32), sigma)
-    blurred = [gaussian_filter(difference[..., c] * inside, sigma) for c in range(3)]
-    correction: Floats = np.stack(blurred, axis=-1) / np.maximum(weight, 0.5)[..., None]
-    return correction
-
-
-def _missing_grain(part: Floats, inside: Mask, fill: Floats) -> Floats:
-    """Noise that raises the fill's grain to that of the known pixels: float32 [H, W], the same at every call.
-
-    Equal in all channels, as most of a photo's grain is in its luminance.
-    """
-    target = _grain(part, binary_erosion(inside, np.ones((3, 3))))
-    own = _grain(fill, np.ones_like(inside))
-    sigma = max(0.0, target**2 - own**2) ** 0.5
-    if sigma < MIN_GRAIN:
-        return np.zeros(inside.shape, np.float32)
-    return np.random.default_rng(0).normal(0, sigma, inside.shape).astype(np.float32)
-
-
-def _grain(pixels: Floats, where: Mask) -> float:
-    """Standard deviation of the fine noise of [H, W, 3] in grey levels.
-
-    From the median difference of pixels to the mean of their 3x3 neighbourhood: robust to edges.
-    """
-    if not where.any():
-        return 0.0
-    grey = pixels.mean(axis=2)
-    difference = np.abs(grey - uniform_filter(grey, 3))[where]
-    sigma: float = np.median(difference).item() / (MEDIAN_OF_NORMAL * (8 / 9) ** 0.5)
-    return sigma
+def _areas(known: Mask, window: Window, scale: float) -> Iterator[Window]:
+    """Parts of a window that together hold its holes, each with a rim: what pasting an enlarged fill has to look at."""
+    if scale <= 1 or window.height * window.width <= MOST_AT_ONCE:
+        yield window
+        return
+    rim = reach(scale)
+    first_row, last_row, first_column, last_column = window.fill
+    hole = ~known[first_row:last_row, first_column:last_column]
+    for box in _hole_boxes(hole, max(LEAST_CELL, rim)):  # nearer holes share most of their rims
+        top, bottom, left, right = box[0] + first_row, box[1] + first_row, box[2] + first_column, box[3] + first_column
+        y, x = max(window.top, top - rim), max(window.left, left - rim)
+        height = min(window.rows[1], bottom + rim) - y
+        width = min(window.columns[1], right + rim) - x
+        yield Window(y, x, height, width, (top, bottom, left, right))
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
@@ -278,9 +256,24 @@ def _resize(channel: Floats, height: int, width: int) -> Floats:
     """Resize a channel: area average to shrink, bicubic to enlarge."""
     if channel.shape == (height, width):
         return channel
-    shrinks = height * width < channel.size
-    method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(channel).resize((width, height), method))
+    return np.asarray(Image.fromarray(channel).resize((width, height), _method(channel, height, width)))
+
+
+def _resize_part(channel: Floats, window: Window, area: Window) -> Floats:
+    """The part of a channel [size, size], resized to a window, that lies in an area of the window.
+
+    One axis after the other, as Pillow does it, with the cut in between: its own cuts round to float32.
+    """
+    method = _method(channel, window.height, window.width)
+    wide = np.asarray(Image.fromarray(channel).resize((window.width, channel.shape[0]), method))
+    top, left = area.top - window.top, area.left - window.left
+    columns = Image.fromarray(wide[:, left : left + area.width]).resize((area.width, window.height), method)
+    return np.asarray(columns.crop((0, top, area.width, top + area.height)))
+
+
+def _method(channel: Floats, height: int, width: int) -> Image.Resampling:
+    """Area average to shrink, bicubic to enlarge."""
+    return Image.Resampling.BOX if height * width < channel.size else Image.Resampling.BICUBIC
 
 
 def _to_bytes(values: Floats) -> Pixels:

@@ -9,6 +9,7 @@ from diffusers import UNet2DModel
 from safetensors.torch import load_file, save_file
 
 from repaint.checkpoints.formats import read_weights
+from repaint.errors import CheckpointError
 from tests.helpers.command import run, user_error
 from tests.helpers.diffusers_models import edit_json, write_model, write_plain_config
 
@@ -138,3 +139,19 @@ def test_without_the_library(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
     user_error(capsys, run(write_plain_config(tmp_path, folder)), "needs the diffusers library: pip install '.[diff")
+
+
+def test_the_moving_average_beside_the_network_is_taken(folder: Path) -> None:
+    """The library's trainers write `unet_ema` beside `unet`."""
+    raw = read_weights(str(folder))
+    shutil.copytree(folder / "unet", folder / "unet_ema")
+    (file,) = (folder / "unet_ema").glob("*.safetensors")
+    save_file({key: torch.full_like(value, 0.5) for key, value in load_file(file).items()}, file, {"format": "pt"})
+    average, chosen = read_weights(str(folder)), read_weights(str(folder), entry="unet")
+    assert all((value == 0.5).all() for value in average.state.values())
+    assert average.entry == "unet_ema"
+    assert "moving average (EMA) unet_ema is taken; model_entry: unet takes the other" in str(average.note)
+    assert all(torch.equal(chosen.state[key], raw.state[key]) for key in raw.state)
+    assert (raw.entry, raw.note, chosen.note) == (None, None, None)
+    with pytest.raises(CheckpointError, match="has no folder unet_x of a network"):
+        read_weights(str(folder), entry="unet_x")

@@ -34,6 +34,8 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     for each in written["timings"]:
         assert 0 < each["measured"]["network"] < each["measured"]["call"]
         assert each["measured"]["peak_bytes"] > 2**26
+    assert written["pasting"] > 0
+    assert "pasting a fill of 64x64 into 12 megapixels: " in printed
     assert "float32 at best: matrix product 30 GFLOP/s" in printed
     rows = [line for line in printed.splitlines() if line.startswith("| 2 |")]
     assert len(rows) == len(variants)

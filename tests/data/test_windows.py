@@ -1,8 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 
+from repaint.data import windows
+from repaint.data.enlarged_fills import gaussian_blur
 from repaint.data.mask_generators import generate_mask
 from repaint.data.windows import Window, around_holes, cut_out, padded, paste, whole
 
@@ -166,6 +172,44 @@ def test_an_enlarged_fill_meets_the_known_colours_at_the_border() -> None:
     assert step < 5
     middle = np.abs(result[120:136, 120:136].astype(int) - pixels[120:136, 120:136]).mean()
     assert middle == pytest.approx(20, abs=1.5)
+
+
+def smooth(height: int, width: int) -> np.ndarray:
+    """A picture without grain."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([40 + 90 * y / height, 60 + 70 * x / width, 100 + 0 * x], axis=-1).round().astype(np.uint8)
+
+
+SPOTS = [(30, 80, 30, 90), (300, 340, 420, 480), (70, 75, 400, 405), (339, 390, 0, 20)]
+
+
+@pytest.mark.parametrize("cover", [whole, padded])
+@pytest.mark.parametrize("size", [40, 96])
+def test_pasting_around_each_hole_is_pasting_as_a_whole(monkeypatch: pytest.MonkeyPatch, cover: Any, size: int) -> None:
+    pixels, known = smooth(390, 500), holes(390, 500, SPOTS)
+    filled = np.asarray(Image.fromarray(RNG.integers(0, 256, (5, 5, 3), np.uint8)).resize((size, size)))
+    expected = paste(pixels, known, cover(390, 500), filled)
+    cut, seen = windows._cut, []
+    monkeypatch.setattr(windows, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(windows, "_cut", lambda array, window: seen.append(window) or cut(array, window))
+    np.testing.assert_array_equal(paste(pixels, known, cover(390, 500), filled), expected)
+    assert sum(area.height * area.width for area in set(seen)) < 0.9 * known.size
+
+
+def test_an_enlarged_fill_of_a_large_picture_has_the_grain_of_its_surroundings() -> None:
+    pixels = (128 + RNG.normal(0, 8, (1500, 1500, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
+    pixels[:, 1000:] = 128  # far from the hole
+    known = holes(1500, 1500, [(300, 500, 300, 500)])
+    result = paste(pixels, known, whole(1500, 1500), np.full((64, 64, 3), 128, np.uint8))
+    assert result[330:470, 330:470].std() == pytest.approx(8, rel=0.1)
+    np.testing.assert_array_equal(result[known], pixels[known])
+
+
+@pytest.mark.parametrize("sigma", [0.4, 3.0, 40.0])
+def test_the_blur_is_scipy_s_whatever_its_width(sigma: float) -> None:
+    values = RNG.normal(0, 50, (90, 61)).astype(np.float32)
+    box = slice(3, 70), slice(0, 61)
+    np.testing.assert_array_equal(gaussian_blur(values, sigma, box), gaussian_filter(values, sigma)[box])
 
 
 @pytest.mark.parametrize("side", [65, 70, 80, 96])

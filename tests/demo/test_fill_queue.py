@@ -111,6 +111,7 @@ def test_a_broken_model_is_reported_at_once(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--model", "nowhere.pt"], "--model nowhere.pt: there is no such file or folder"),
+        (["--model", "places256_300000.pt"], "places256_300000.pt: missing; `bash download.sh places`"),
         (["--port", "99999"], "--port 99999: not a port"),
         (["--device", "toaster"], "--device toaster: not available here"),
         (["--model", "README.md"], "README.md: "),

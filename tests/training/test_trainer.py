@@ -149,6 +149,7 @@ def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: py
         ({"data_path": "nowhere"}, "nowhere: no such folder"),
         ({"class_cond": True}, "training without labels is all that is offered"),
         ({"init_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
+        ({"init_path": "celeba256_250000.pt"}, "`bash download.sh celeba` fetches what is published"),
         ({"lr": "fast"}, "lr: input should be a valid number"),
         ({"momentum": 1}, "unknown key 'momentum'"),
         ({"lr": 1e30}, "the loss is nan"),
