@@ -18,7 +18,7 @@ from repaint.config.loading import make_config
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.decoding import decode, load
-from repaint.data.examples import Example, Reading, make_example
+from repaint.data.examples import Example, ReadSettings, make_example
 from repaint.data.masks import MaskRule, mask_pixels
 from repaint.data.pairing import Pair
 from repaint.errors import ConfigError, DataError
@@ -96,7 +96,7 @@ class Inpainter:
         check_fit_mode(config, fit)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
         rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
-        self._reading = Reading(config.image_size, fitting.fit, fitting.window_context, rule)
+        self._reading = ReadSettings(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
         self.note = "; ".join(notes) or None

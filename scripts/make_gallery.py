@@ -1,4 +1,4 @@
-"""Paint the README's gallery: truth, masked and three fills of bundled faces, for the paper's six masks.
+"""Fill and tile the README's gallery: truth, masked and three fills of bundled faces, for the paper's six masks.
 
 python scripts/make_gallery.py --out examples/gallery.png
 """
@@ -39,7 +39,7 @@ SEED_STEP = 1000  # between the fills of one face
 
 
 @dataclass
-class Painter:
+class GallerySettings:
     """How the faces are filled: the device, and overrides `key.path=value` of the configurations."""
 
     device: torch.device
@@ -56,7 +56,7 @@ class Painter:
             raise DataError(f"{kind}: the face could not be filled")
         return [np.asarray(decode(str(next((folder / key).glob("*.png"))))) for key in keys]
 
-    def paint_row(self, kind: str, face: int) -> list[NDArray[np.uint8]]:
+    def fill_row(self, kind: str, face: int) -> list[NDArray[np.uint8]]:
         """One line of the gallery."""
         results = []
         for number in range(FILLS):
@@ -66,9 +66,9 @@ class Painter:
         return [truth, masked, *(filled for *_, filled in results)]
 
 
-def paint(painter: Painter, faces: list[int], out: str) -> int:
+def make_gallery(settings: GallerySettings, faces: list[int], out: str) -> int:
     """Write the gallery; returns 0."""
-    rows = [(title, painter.paint_row(kind, face)) for (kind, title), face in zip(KINDS.items(), faces, strict=True)]
+    rows = [(title, settings.fill_row(kind, face)) for (kind, title), face in zip(KINDS.items(), faces, strict=True)]
     columns = ["Truth", "Masked", *(f"Fill {number + 1}" for number in range(FILLS))]
     write_bytes(out, encode_png(contact_sheet(rows, columns)))
     print(out)
@@ -76,14 +76,16 @@ def paint(painter: Painter, faces: list[int], out: str) -> int:
 
 
 def main() -> int:
-    """Parse the command line and paint; returns the exit code."""
+    """Parse the command line and make the gallery; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=path_argument, default="gallery.png", help="PNG file (default: gallery.png)")
     parser.add_argument("--faces", type=int, nargs=len(KINDS), default=[2, 4, 1, 7, 6, 3], metavar="N",
                         help="which bundled face each line shows, 0 to 7 (default: %(default)s)")  # fmt: skip
     add_run_options(parser)
     args = parser.parse_args()
-    return guard(lambda: paint(Painter(pick_device(args.device), args.set), args.faces, args.out), args.debug)
+    return guard(
+        lambda: make_gallery(GallerySettings(pick_device(args.device), args.set), args.faces, args.out), args.debug
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from repaint.errors import DataError
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadSettings:
     """Settings for reading pairs: size, fit mode, mask format.
 
     Attributes:
@@ -63,7 +63,7 @@ class Example:
         return self.photo.pixels
 
 
-def load_example(pair: Pair, reading: Reading) -> Example:
+def load_example(pair: Pair, reading: ReadSettings) -> Example:
     """Read an example from its files.
 
     Raises:
@@ -72,7 +72,7 @@ def load_example(pair: Pair, reading: Reading) -> Example:
     return make_example(pair, *_decode(pair, reading), reading)
 
 
-def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> Example:
+def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings) -> Example:
     """Build an example from decoded pictures.
 
     Args:
@@ -91,7 +91,7 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     return Example(pair, photo, known, _plan_windows(pair, photo.pixels, known, reading))
 
 
-def read_pair(pair: Pair, reading: Reading) -> tuple[Photo, masks.Mask]:
+def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:
     """Read a picture as the results show it, and its mask, bool [H, W] or [H, W, 3].
 
     Raises:
@@ -100,13 +100,13 @@ def read_pair(pair: Pair, reading: Reading) -> tuple[Photo, masks.Mask]:
     return _photo_and_mask(pair, *_decode(pair, reading), reading)
 
 
-def _decode(pair: Pair, reading: Reading) -> tuple[Image.Image, Image.Image | None]:
+def _decode(pair: Pair, reading: ReadSettings) -> tuple[Image.Image, Image.Image | None]:
     picture = decode(pair.picture)
     return picture, None if pair.mask is None or reading.generator is not None else decode(pair.mask)
 
 
 def _photo_and_mask(
-    pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading
+    pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings
 ) -> tuple[Photo, masks.Mask]:
     known = _mask(pair, picture, mask, reading)
     if reading.fit == "crop":
@@ -118,7 +118,7 @@ def _photo_and_mask(
     return photo, known
 
 
-def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: Reading) -> masks.Mask:
+def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings) -> masks.Mask:
     """The mask at the size of the results, from a generator, the picture itself, or a mask file."""
     crop = reading.fit == "crop"
     if reading.generator is not None:
@@ -137,7 +137,7 @@ def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
     return masks.scale_mask(reading.rule.read(mask, name), picture.size)
 
 
-def _check_format_limit(pair: Pair, picture: Image.Image, reading: Reading) -> None:
+def _check_format_limit(pair: Pair, picture: Image.Image, reading: ReadSettings) -> None:
     largest = encoding.LARGEST_SIDE.get(reading.file_format)
     if largest is not None and max(picture.size) > largest:
         raise DataError(
@@ -146,7 +146,9 @@ def _check_format_limit(pair: Pair, picture: Image.Image, reading: Reading) -> N
         )
 
 
-def _plan_windows(pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: Reading) -> tuple[Window, ...]:
+def _plan_windows(
+    pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: ReadSettings
+) -> tuple[Window, ...]:
     """The windows of a picture in full resolution."""
     if known.all():
         return ()

@@ -15,7 +15,7 @@ from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.conversion import to_rgb
 from repaint.data.decoding import decode
-from repaint.data.examples import Reading, read_pair
+from repaint.data.examples import ReadSettings, read_pair
 from repaint.data.masks import Mask, MaskRule, wholly_known
 from repaint.data.names import stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
@@ -88,7 +88,7 @@ class Source:
     method: str
     mask: str
     origin: str
-    reading: Reading
+    reading: ReadSettings
     cases: Sequence[tuple[Pair, Sequence[AnyFill]]]
     missing: list[str]
 
@@ -169,7 +169,7 @@ def _describe_mask(config: Config) -> str:
 def _from_folders(entry: ComparedConfig) -> Source:
     truth, masks = str(entry.truth), str(entry.masks)
     folders = [entry.results] if isinstance(entry.results, str) else list(entry.results or ())
-    reading = Reading(0, fit="resize", rule=MaskRule(entry.mask_polarity == "hole_white"))  # in full resolution
+    reading = ReadSettings(0, fit="resize", rule=MaskRule(entry.mask_polarity == "hole_white"))  # in full resolution
     pairs, _ = pair_pictures(truth, masks)
     fills = _Found({pair: [] for pair in pairs})
     for folder in folders:

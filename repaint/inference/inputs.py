@@ -16,7 +16,7 @@ from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.downloads import explain_missing
-from repaint.data.examples import Reading
+from repaint.data.examples import ReadSettings
 from repaint.data.labels import read_labels
 from repaint.data.mask_generators import make_generator
 from repaint.data.masks import MaskRule
@@ -106,7 +106,7 @@ def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str |
     return renamed, note
 
 
-def build_reading(config: Config) -> Reading:
+def build_reading(config: Config) -> ReadSettings:
     """How pictures and masks are read.
 
     Raises:
@@ -114,7 +114,7 @@ def build_reading(config: Config) -> Reading:
     """
     data = config.eval_data
     rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
-    reading = Reading(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
+    reading = ReadSettings(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
     if data.mask is None:
         return reading
     try:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from repaint.data import storage
 from repaint.data.encoding import encode_png
-from repaint.data.examples import Reading, load_example
+from repaint.data.examples import ReadSettings, load_example
 from repaint.data.masks import Mask, wholly_known
 from repaint.data.pairing import Pair
 from repaint.errors import DataError
@@ -34,7 +34,7 @@ class _View:
     holes: list[Pixels] = field(default_factory=list)
 
 
-def write_sheets(reading: Reading, targets: Sequence[Target], results: Results) -> tuple[str | None, float | None]:
+def write_sheets(reading: ReadSettings, targets: Sequence[Target], results: Results) -> tuple[str | None, float | None]:
     """Write the contact sheet of the first pictures, and for each picture with several fills a sheet of its own.
 
     Args:
@@ -63,7 +63,7 @@ def write_sheets(reading: Reading, targets: Sequence[Target], results: Results) 
     return sheet, sum(spreads) / len(spreads) if spreads else None
 
 
-def _view(pair: Pair, names: Sequence[str], needed: int, reading: Reading, results: Results) -> _View | None:
+def _view(pair: Pair, names: Sequence[str], needed: int, reading: ReadSettings, results: Results) -> _View | None:
     """A pair with its finished fills up to the first that is missing; None if they are fewer than `needed`."""
     finished = list(takewhile(results.finished.__contains__, names))
     if len(finished) < needed:

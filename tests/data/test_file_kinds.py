@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, features
 
 from repaint.data.decoding import upright_size
 from repaint.data.encoding import encode
-from repaint.data.examples import Reading, load_example
+from repaint.data.examples import ReadSettings, load_example
 from repaint.data.mask_generators import make_generator
 from repaint.data.masks import to_grey
 from repaint.data.pairing import Pair
@@ -32,7 +32,7 @@ def result_of(content: bytes, folder: Path, ending: str) -> tuple[np.ndarray, Im
     """The pixels of the result of a file, as another program sees them, and the result itself."""
     path = folder / f"x{ending}"
     path.write_bytes(content)
-    reading = Reading(16, "window", generator=make_generator("box"))
+    reading = ReadSettings(16, "window", generator=make_generator("box"))
     example = load_example(Pair(0, "x.png", str(path), None), reading)
     picture = Image.open(BytesIO(encode(example.photo, "png")))
     assert upright_size(str(path)) == picture.size

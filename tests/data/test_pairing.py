@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from repaint.data.examples import Reading, load_example
+from repaint.data.examples import ReadSettings, load_example
 from repaint.data.pairing import Pair, check_ratios, list_pictures, pair_pictures
 from repaint.errors import DataError
 from tests.helpers.tiny import touch, write_masks, write_pictures
@@ -82,7 +82,7 @@ def test_ratio_is_checked_on_headers_and_damaged_files_are_left_alone(tmp_path: 
     with pytest.raises(DataError, match=r"01\.png: 30x30 has another aspect ratio"):
         check_ratios(pairs)
     with pytest.raises(DataError, match="another aspect ratio"):
-        load_example(pairs[1], Reading(16, fit="pad"))
+        load_example(pairs[1], ReadSettings(16, fit="pad"))
 
 
 def masks_of(pairs: list[Pair]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from repaint.data.examples import Example, Reading, load_example
+from repaint.data.examples import Example, ReadSettings, load_example
 from repaint.data.pairing import Pair
 from repaint.diffusion.reverse_steps import ReverseStep
 from repaint.inference import sheets
@@ -79,7 +79,7 @@ def test_sheets_read_each_picture_once_and_hold_it_small(tmp_path: Path, monkeyp
         Image.fromarray(smooth(320, 256)).save(tmp_path / f"gt/{name}.png")
     read, rows = [], []
 
-    def spy_read(pair: Pair, reading: Reading) -> Example:
+    def spy_read(pair: Pair, reading: ReadSettings) -> Example:
         read.append(pair.name)
         return load_example(pair, reading)
 
