@@ -64,7 +64,7 @@ def _check(args: argparse.Namespace) -> None:
 def _curve(name: str, labels: Sequence[str], schedules: Sequence[tuple[int, int, int]]) -> Curve:
     """The line of schedules (steps, jump length, passes); prints each."""
     covariance, known = power_law_covariance(SIDE), np.tile(np.arange(SIDE) < SIDE // 2, SIDE)
-    levels = np.cumprod(1 - get_named_beta_schedule("linear", TRAINED_STEPS))
+    levels = np.cumprod(1 - get_named_beta_schedule("linear", TRAINED_STEPS), dtype=np.float64)
     truth, known_covariance = conditional_law(covariance, known), covariance[np.ix_(known, known)]
     calls, distances = [], []
     for steps, length, passes in schedules:
