@@ -21,6 +21,7 @@ from repaint.data.decoding import decode, load
 from repaint.data.examples import Example, ReadSettings, make_example
 from repaint.data.masks import MaskRule, mask_pixels
 from repaint.data.pairing import Pair
+from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
 from repaint.errors import ConfigError, DataError
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import largest_batch
@@ -146,7 +147,7 @@ class Inpainter:
         """
         pipeline = replace(self.pipeline, config=self._for(seed, y))
         example = image if isinstance(image, Example) else self.read(image, mask)
-        size = self._batch_size(num_samples)
+        size = self._batch_size(example, num_samples)
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
@@ -155,19 +156,22 @@ class Inpainter:
 
     def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
-        batches = -(-num_samples // self._batch_size(num_samples))
         example = image if isinstance(image, Example) else self.read(image, mask)
-        return batches * len(example.windows) * self.pipeline.nfe if self.pipeline.has_to_fill(example.known) else 0
+        if not self.pipeline.has_to_fill(example.known):
+            return 0
+        batches = count_batches(example.earlier, num_samples, self._batch_size(example, num_samples))
+        return batches * self.pipeline.nfe
 
-    def _batch_size(self, num_samples: int) -> int:
-        """How many fills to make at a time; finding out may cost network calls, so it is done once."""
+    def _batch_size(self, example: Example, num_samples: int) -> int:
+        """How many windows to fill at a time; finding out may cost network calls, so it is done once for a number."""
         if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
         num_samples = int(num_samples)
-        if num_samples not in self._batch_sizes:
-            most = 1 << (num_samples - 1).bit_length()  # the next power of two
-            self._batch_sizes[num_samples] = min(num_samples, largest_batch(self.pipeline, most))
-        return self._batch_sizes[num_samples]
+        windows = min(num_samples * widest_round(example.earlier), max(num_samples, MOST_WINDOWS))
+        if windows not in self._batch_sizes:
+            most = 1 << (windows - 1).bit_length()  # the next power of two
+            self._batch_sizes[windows] = min(windows, largest_batch(self.pipeline, most))
+        return self._batch_sizes[windows]
 
     def _for(self, seed: int, y: int | None) -> SamplingConfig:
         config = self.pipeline.config
@@ -234,12 +238,12 @@ class _RaisingObserver(BatchObserver):
         if self._callback is not None:
             self._callback(step)
 
-    def failed(self, state: FillState, reason: str) -> NoReturn:
+    def failed(self, state: FillState, reason: str, windows_left: int) -> NoReturn:
         raise DataError(f"fill {state.sample}: {reason}")
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
         raise ConfigError(
-            f"out of memory with {batch_size} fills at a time; ask for fewer, or take precision bf16 ({reason})"
+            f"out of memory with {batch_size} windows at a time; ask for fewer fills, or take precision bf16 ({reason})"
         )
 
 

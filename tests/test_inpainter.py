@@ -248,7 +248,7 @@ def test_too_little_memory_is_reported_in_one_line(
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(pipeline, "p_sample_loop", full)
-    with pytest.raises(repaint.ConfigError, match="out of memory with 2 fills at a time; ask for fewer"):
+    with pytest.raises(repaint.ConfigError, match="out of memory with 2 windows at a time; ask for fewer fills"):
         tiny_inpainter(noise_picture(), half(), num_samples=2)
 
 

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from repaint.data.windows import paste, whole
+from repaint.data.window_pixels import paste
+from repaint.data.windows import whole
 
 HEIGHT, WIDTH = 3000, 4000
 HOLE = slice(1000, 2000), slice(1500, 2500)

@@ -1,6 +1,7 @@
 """Inpainting examples: a picture and its mask in memory, with the windows to fill."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from repaint.data.conversion import Photo, to_photo
 from repaint.data.decoding import decode
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
+from repaint.data.window_order import find_earlier
+from repaint.data.window_pixels import cut_out
 from repaint.data.windows import Window
 from repaint.errors import DataError
 
@@ -49,7 +52,7 @@ class Example:
         pair: the files.
         photo: the picture as the results show it: the center crop at the network's size, or in full resolution.
         known: mask, bool [H, W], True = known; [H, W, 3] for a coloured mask with `fit: crop`.
-        windows: parts to fill, one after the other.
+        windows: parts to fill, in the order of those that touch.
     """
 
     pair: Pair
@@ -61,6 +64,11 @@ class Example:
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 [H, W, 3]."""
         return self.photo.pixels
+
+    @cached_property
+    def earlier(self) -> list[list[int]]:
+        """For each window the numbers of those that have to be filled before it."""
+        return find_earlier(self.windows, self.known)
 
 
 def load_example(pair: Pair, reading: ReadSettings) -> Example:
@@ -155,7 +163,7 @@ def _plan_windows(
     if reading.fit == "window":
         return tuple(windows.around_holes(known, reading.size, reading.context))
     cover = (windows.padded if reading.fit == "pad" else windows.whole)(*known.shape)
-    if known.any() and not windows.cut_out(pixels, known, cover, reading.size)[1].any():
+    if known.any() and not cut_out(pixels, known, cover, reading.size)[1].any():
         raise DataError(
             f"{pair.mask or pair.picture}: the mask is so fine that with fit: {reading.fit} nothing known is left at "
             f"{reading.size}x{reading.size} pixels; use fit: window"

@@ -2,7 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from repaint.data.images import to_uint8
 from repaint.errors import is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck
-from repaint.inference.state import FillState
+from repaint.inference.state import FillState, WindowTask
 from repaint.pipeline.pipeline import Pipeline
 from repaint.sampler import Step
 
@@ -20,11 +21,11 @@ from repaint.sampler import Step
 class BatchObserver(ABC):
     """What the caller of a `BatchLoop` does with its progress, its results and its failures.
 
-    Windows of a batch are numbered as in the states that `started` receives. An exception ends the loop.
+    Windows of a batch are numbered as in the list that `started` receives. An exception ends the loop.
     """
 
-    def started(self, batch: Sequence[FillState]) -> None:  # noqa: B027 - an observer may ignore it
-        """A batch with the next window of each of these states goes to the sampler."""
+    def started(self, batch: Sequence[WindowTask]) -> None:  # noqa: B027 - an observer may ignore it
+        """A batch of windows goes to the sampler."""
 
     def stepped(self, step: Step) -> None:  # noqa: B027
         """The sampler made a transition; the step holds one entry per window of the batch."""
@@ -36,8 +37,8 @@ class BatchObserver(ABC):
         """All windows of a picture are filled, or it has no hole."""
 
     @abstractmethod
-    def failed(self, state: FillState, reason: str) -> None:
-        """The fill of a window is not finite; the loop drops the state."""
+    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
+        """The fill of a window is not finite; the loop drops the state, of which so many windows are left out."""
 
     @abstractmethod
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
@@ -47,8 +48,8 @@ class BatchObserver(ABC):
 class BatchLoop:
     """Fills pictures window by window, with windows of several pictures and samples in each batch.
 
-    A state leaves its batch as soon as all its windows are filled, and the next one takes its place, so batches are
-    full as long as there is enough to do.
+    Windows of a picture that do not touch go together, and windows of the next pictures fill what room is left, so
+    batches are full as long as there is enough to do.
 
     Args:
         pipeline: fills batches of crops.
@@ -62,56 +63,62 @@ class BatchLoop:
     ) -> None:
         self.pipeline, self.batch_size, self.observer = pipeline, batch_size, observer
         self._states = iter(states)
-        self._active: list[FillState] = []
-        self._postponed: list[FillState] = []
+        self._open: list[FillState] = []
 
     def run(self) -> None:
         """Fill until no state is left."""
-        while self._refill():
-            self._fill_batch()
+        while batch := self._next_batch():
+            self._fill_batch(batch)
 
-    def _refill(self) -> bool:
-        """Fill up the batch; False when nothing is left to do. A picture without a hole is finished at once."""
-        while len(self._active) < self.batch_size:
-            state = self._postponed.pop(0) if self._postponed else next(self._states, None)
-            if state is None:
-                break
+    def _next_batch(self) -> list[WindowTask]:
+        """The windows to fill next; none when nothing is left to do. A picture without a hole is finished at once."""
+        batch = [task for state in self._open for task in state.ready()]
+        while len(batch) < self.batch_size and (state := next(self._states, None)) is not None:
             if self.pipeline.has_to_fill(state.example.known):
-                self._active.append(state)
+                self._open.append(state)
+                batch += state.ready()
             else:
                 self.observer.finished(state)
-        return bool(self._active)
+        return batch[: self.batch_size]
 
-    def _fill_batch(self) -> None:
-        """Fill the next window of each active state."""
+    def _fill_batch(self, batch: Sequence[WindowTask]) -> None:
         started = time.perf_counter()
         finite_check = FiniteCheck()
-        self.observer.started(self._active)
-        samples = self._sample(finite_check)
+        self.observer.started(batch)
+        samples = self._sample(batch, finite_check)
         if samples is None:
             return
-        seconds = (time.perf_counter() - started) / len(self._active)
-        unfinished = []
-        for number, (state, sample) in enumerate(zip(self._active, samples, strict=True)):
+        seconds = (time.perf_counter() - started) / len(batch)
+        failures: defaultdict[FillState, list[str]] = defaultdict(list)
+        for number, (task, sample) in enumerate(zip(batch, samples, strict=True)):
+            state = task.state
             reason = finite_check.report(number)
             if reason is not None:
-                self.observer.failed(state, reason)
+                failures[state].append(reason)
                 continue
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
-            state.paste(pixels)
+            state.paste(task.number, pixels)
             state.nfe += self.pipeline.nfe
             state.seconds += seconds
-            if state.finished:
+        self._close_states(failures)
+
+    def _close_states(self, failures: Mapping[FillState, Sequence[str]]) -> None:
+        """Hand over the states that are finished, or have windows that failed."""
+        states, self._open = self._open, []
+        for state in states:
+            if state in failures:
+                reasons = failures[state]
+                self.observer.failed(state, reasons[0], state.windows_left - len(reasons))
+            elif state.finished:
                 self.observer.finished(state)
             else:
-                unfinished.append(state)
-        self._active = unfinished
+                self._open.append(state)
 
-    def _sample(self, finite_check: FiniteCheck) -> Tensor | None:
-        """Samples for the active windows; None if memory was too small and the batch has become smaller."""
-        count = len(self._active)
-        crops = [state.crop(self.pipeline.config) for state in self._active]
+    def _sample(self, batch: Sequence[WindowTask], finite_check: FiniteCheck) -> Tensor | None:
+        """Samples for the windows of a batch; None if memory was too small, and the next batch has to be smaller."""
+        count = len(batch)
+        crops = [task.state.crop(task.number, self.pipeline.config) for task in batch]
 
         def callback(step: Step) -> None:
             step = replace(step, x=step.x[:count], pred_xstart=step.pred_xstart[:count])  # without the padding
@@ -126,6 +133,4 @@ class BatchLoop:
             reason = str(error).partition("\n")[0] or type(error).__name__
         # Only here, when the error no longer holds the batch's tensors, can their memory be freed.
         self.batch_size = self.observer.ran_out_of_memory(self.batch_size, reason)
-        self._postponed = self._active[self.batch_size :] + self._postponed
-        self._active = self._active[: self.batch_size]
         return None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.encoding import encode_png
-from repaint.inference.state import FillState
+from repaint.inference.state import WindowTask
 from repaint.sampler import Step
 from repaint.visual.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
 
@@ -27,13 +27,13 @@ class BatchRecorder:
         self._recorder: Recorder | None = None
         self._names: list[str] = []
 
-    def start(self, batch: Sequence[FillState]) -> None:
-        """Begin to record the next window of each state."""
+    def start(self, batch: Sequence[WindowTask]) -> None:
+        """Begin to record a batch of windows."""
         config = self._config
         frames = config.animation_frames if config.animation else 0
         if not frames and not config.snapshot_interval:
             return
-        self._names = [self._record_name(state) for state in batch]
+        self._names = [self._record_name(task) for task in batch]
         self._recorder = Recorder(self._times, frames, config.snapshot_interval, self._write_snapshots)
 
     def step(self, step: Step) -> None:
@@ -54,10 +54,10 @@ class BatchRecorder:
             path = storage.join(self._log, f"snapshots/{name}/{frame.nfe:06d}.png")
             storage.write_bytes(path, encode_png(draw_pair(frame, number)))
 
-    def _record_name(self, state: FillState) -> str:
-        """Name without ending for the records of a state's next window.
+    def _record_name(self, task: WindowTask) -> str:
+        """Name without ending for the records of a window.
 
         Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
         """
-        stem = state.name.rpartition(".")[0]
-        return f"{stem}/window{state.position}" if self._config.eval_data.fit == "window" else stem
+        stem = task.state.name.rpartition(".")[0]
+        return f"{stem}/window{task.number}" if self._config.eval_data.fit == "window" else stem

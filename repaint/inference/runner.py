@@ -3,10 +3,12 @@
 import hashlib
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from repaint.config.run import Config
 from repaint.data import storage
+from repaint.data.examples import load_example
+from repaint.data.window_order import MOST_WINDOWS, widest_round
 from repaint.errors import DataError
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.inputs import build_folders, build_reading
@@ -106,10 +108,25 @@ def _agree_on_work(job: Job, folders: ResultFolders, worker: Worker, overwrite: 
 
 def _pick_batch_size(job: Job, folders: ResultFolders, worker: Worker) -> int:
     """Batch size of all workers; with `auto` that of the results so far, or else the largest that fits."""
-    configured, count = job.config.eval_data.batch_size, len(job.targets)
+    configured = job.config.eval_data.batch_size
     if configured != "auto":
-        return min(configured, count)
+        return min(configured, _count_windows(job, configured))
+    count = _count_windows(job, MOST_WINDOWS * worker.world_size)
     return last_batch_size(folders.log) or largest_batch(job.pipeline, -(-count // worker.world_size))
+
+
+def _count_windows(job: Job, enough: int) -> int:
+    """Windows that can be filled together: with `fit: window` read from the pictures, until there are enough."""
+    windows = len(job.targets)
+    if windows >= enough or job.config.eval_data.fit != "window":
+        return windows
+    reading = build_reading(job.config)
+    for target in job.targets:
+        with suppress(DataError):  # reported when it is to be filled
+            windows += max(0, widest_round(load_example(target.pair, reading).earlier) - 1)
+        if windows >= enough:
+            return enough
+    return windows
 
 
 def _conclude(job: Job, results: Results, tally: Tally, interrupted: bool, worker: Worker) -> int:

@@ -20,7 +20,7 @@ from repaint.inference.progress import Progress
 from repaint.inference.recording import BatchRecorder
 from repaint.inference.result_writer import ResultWriter
 from repaint.inference.results import Results
-from repaint.inference.state import FillState
+from repaint.inference.state import FillState, WindowTask
 from repaint.inference.targets import Tally, Target, target_noun
 from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
@@ -87,7 +87,7 @@ class TargetFiller(BatchObserver):
             self.progress.plan((len(example.windows) - 1) * self._nfe)
             yield FillState(example, target.sample, target.label, target.name)
 
-    def started(self, batch: Sequence[FillState]) -> None:
+    def started(self, batch: Sequence[WindowTask]) -> None:
         """Start to record the batch."""
         self._calls, self._windows = 0, len(batch)
         self._recorder.start(batch)
@@ -115,12 +115,12 @@ class TargetFiller(BatchObserver):
         if state.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(state.example.pair.picture)
 
-    def failed(self, state: FillState, reason: str) -> None:
+    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
         """Report a picture whose fill is not finite."""
         pair = state.example.pair
         narrow = pick_precision(self._job.config, self._job.pipeline.device) == "fp16"
         hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
-        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", state.windows_left - 1)
+        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", windows_left)
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
         """Do the batch again in two halves."""

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from repaint.data import windows
+from repaint.data import window_pixels
 from repaint.data.enlarged_fills import gaussian_blur
 from repaint.data.mask_generators import generate_mask
-from repaint.data.windows import Window, around_holes, cut_out, padded, paste, whole
+from repaint.data.window_pixels import cut_out, paste
+from repaint.data.windows import Window, around_holes, padded, whole
 
 RNG = np.random.default_rng(0)
 
@@ -189,9 +190,9 @@ def test_pasting_around_each_hole_is_pasting_as_a_whole(monkeypatch: pytest.Monk
     pixels, known = smooth(390, 500), holes(390, 500, SPOTS)
     filled = np.asarray(Image.fromarray(RNG.integers(0, 256, (5, 5, 3), np.uint8)).resize((size, size)))
     expected = paste(pixels, known, cover(390, 500), filled)
-    cut, seen = windows._cut, []
-    monkeypatch.setattr(windows, "MOST_AT_ONCE", 0)
-    monkeypatch.setattr(windows, "_cut", lambda array, window: seen.append(window) or cut(array, window))
+    cut, seen = window_pixels._cut, []
+    monkeypatch.setattr(window_pixels, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(window_pixels, "_cut", lambda array, window: seen.append(window) or cut(array, window))
     np.testing.assert_array_equal(paste(pixels, known, cover(390, 500), filled), expected)
     assert sum(area.height * area.width for area in set(seen)) < 0.9 * known.size
 

@@ -1,0 +1,109 @@
+"""Order of windows: what can be filled together, and that the result does not depend on it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from repaint.data.conversion import Photo
+from repaint.data.examples import Example
+from repaint.data.mask_generators import generate_mask
+from repaint.data.pairing import Pair
+from repaint.data.window_order import count_batches, find_earlier, list_ready, widest_round
+from repaint.data.windows import Window, around_holes
+from repaint.inference.batch_loop import BatchLoop, BatchObserver
+from repaint.inference.state import FillState
+
+SIZE = 16
+
+
+def scratch() -> np.ndarray:
+    """A mask of 120 x 160 pixels with a long scratch and two spots, one of them beside it."""
+    known = np.ones((120, 160), bool)
+    known[60:63, 5:150] = False
+    known[68:74, 40:46] = False
+    known[10:16, 100:106] = False
+    return known
+
+
+def example(known: np.ndarray) -> Example:
+    pixels = np.random.default_rng(0).integers(0, 256, (*known.shape, 3), np.uint8)
+    return Example(Pair(0, "a.png", "a.png", None), Photo(pixels), known, tuple(around_holes(known, SIZE)))
+
+
+class Recorder(BatchObserver):
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.done: list[FillState] = []
+
+    def started(self, batch: Any) -> None:
+        self.batches.append([task.number for task in batch])
+
+    def finished(self, state: FillState) -> None:
+        self.done.append(state)
+
+    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
+        raise AssertionError(reason)
+
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
+        raise AssertionError(reason)
+
+
+def fill(crops: Any, _batch_size: int, _callback: Any) -> torch.Tensor:
+    """Stands for the sampler: depends on all that a window shows, and on its seed."""
+    rows = [np.roll(crop.pixels, (3, 5), (0, 1)).astype(int) + crop.known[..., None] + crop.seed for crop in crops]
+    return torch.from_numpy(np.stack(rows) % 256 / 127.5 - 1).permute(0, 3, 1, 2)
+
+
+def run(known: np.ndarray, batch_size: int, fills: int = 1) -> Recorder:
+    pipeline: Any = SimpleNamespace(
+        config=SimpleNamespace(image_size=SIZE, seed=0), nfe=1, fill=fill, has_to_fill=lambda known: not known.all()
+    )
+    recorder, whole = Recorder(), example(known)
+    BatchLoop(pipeline, [FillState(whole, sample) for sample in range(fills)], batch_size, recorder).run()
+    return recorder
+
+
+@pytest.mark.parametrize("kind", ["scratch", "thick", "thin"])
+def test_the_picture_does_not_depend_on_how_many_windows_share_a_batch(kind: str) -> None:
+    known = scratch() if kind == "scratch" else generate_mask(kind, 128, 3)
+    (alone,), (together,) = run(known, 1).done, run(known, 8).done
+    np.testing.assert_array_equal(alone.result().pixels, together.result().pixels)
+    assert alone.nfe == together.nfe == len(example(known).windows)
+
+
+def test_a_scratch_is_filled_in_few_batches() -> None:
+    whole = example(scratch())
+    assert len(whole.windows) > 10
+    rounds = run(scratch(), 100).batches
+    assert len(rounds) <= 4
+    assert widest_round(whole.earlier) == max(map(len, rounds)) >= 5
+
+
+@pytest.mark.parametrize(("fills", "batch_size"), [(1, 1), (1, 4), (3, 4), (3, 100)])
+def test_batches_are_counted_before_they_are_made(fills: int, batch_size: int) -> None:
+    recorder = run(scratch(), batch_size, fills)
+    assert count_batches(example(scratch()).earlier, fills, batch_size) == len(recorder.batches)
+    assert len(recorder.done) == fills
+
+
+def test_windows_wait_for_the_hole_that_they_see() -> None:
+    """In both directions: the earlier window must not see the later one's hole filled."""
+    known = np.ones((40, 100), bool)
+    known[10:12, 10:12] = known[10:12, 50:52] = known[10:12, 90:92] = False
+    near = Window(0, 0, 20, 30, (10, 12, 10, 12))
+    far = Window(0, 80, 20, 20, (10, 12, 90, 92))
+    wide = Window(0, 5, 20, 60, (10, 12, 50, 52))
+    assert find_earlier([near, far, wide], known) == [[], [], [0]]
+    assert find_earlier([wide, far, near], known) == [[], [], [0]]
+    assert list_ready([[], [], [0]], {1}) == [0]
+    assert list_ready([[], [], [0]], {0}) == [1, 2]
+
+
+def test_windows_that_only_share_known_pixels_go_together() -> None:
+    known = np.ones((20, 60), bool)
+    known[5, 5] = known[5, 40] = False
+    windows = [Window(0, 0, 20, 30, (0, 20, 0, 20)), Window(0, 10, 20, 40, (0, 20, 20, 50))]
+    assert find_earlier(windows, known) == [[], []]
