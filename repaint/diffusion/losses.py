@@ -19,7 +19,13 @@ class TrainingLoss:
 
 
 def training_losses(
-    diffusion: GaussianDiffusion, model: Model, x0: Tensor, t: Tensor, noise: Tensor, y: Tensor | None = None
+    diffusion: GaussianDiffusion,
+    model: Model,
+    x0: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    y: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> TrainingLoss:
     """Loss of a batch.
 
@@ -30,23 +36,29 @@ def training_losses(
         t: times int64 [B].
         noise: standard normal, like x0.
         y: class labels int64 [B], or None.
+        known: float {0, 1} [B, 1, H, W], 1 = pixels that count; None counts all.
     """
     x = diffusion.q_sample(x0, t, noise)
     output = model(x, diffusion.timesteps(t, len(x)), y).float()
-    mse = _mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2)
+    mse = _mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2, known)
     if diffusion.variance_type != "learned_range":
         return TrainingLoss(mse, mse, torch.zeros_like(mse))
     # The variational term trains the variance alone: the mean is left to the simple loss (IDDPM, section 3.1).
     frozen_mean = torch.cat([output[:, :3].detach(), output[:, 3:]], dim=1)
-    vb = variational_term(diffusion, diffusion.reverse_distribution(frozen_mean, x, t, clip=False), x0, x, t)
+    vb = variational_term(diffusion, diffusion.reverse_distribution(frozen_mean, x, t, clip=False), x0, x, t, known)
     # lambda = 0.001 times the T terms of L_vlb, of which one is drawn.
     return TrainingLoss(mse + vb * (diffusion.num_timesteps / 1000), mse, vb)
 
 
 def variational_term(
-    diffusion: GaussianDiffusion, step: ReverseDistribution, x0: Tensor, x: Tensor, t: Tensor
+    diffusion: GaussianDiffusion,
+    step: ReverseDistribution,
+    x0: Tensor,
+    x: Tensor,
+    t: Tensor,
+    known: Tensor | None = None,
 ) -> Tensor:
-    """L_t of the variational bound in bits per dimension [B] (DDPM equations 5 and 13)."""
+    """L_t of the variational bound in bits per dimension [B] (DDPM equations 5 and 13), over the known pixels."""
     kl = normal_kl(
         diffusion.q_posterior_mean(x0, x, t),
         diffusion.at("posterior_log_variance_clipped", t),
@@ -54,7 +66,7 @@ def variational_term(
         step.log_variance,
     )
     decoder = -discretised_log_likelihood(x0, step.mean, 0.5 * step.log_variance)
-    return torch.where(t == 0, _mean_flat(decoder), _mean_flat(kl)) / math.log(2)
+    return torch.where(t == 0, _mean_flat(decoder, known), _mean_flat(kl, known)) / math.log(2)
 
 
 def normal_kl(mean1: Tensor, log_variance1: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
@@ -79,5 +91,9 @@ def _normal_cdf(x: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def _mean_flat(x: Tensor) -> Tensor:
-    return x.flatten(1).mean(1)
+def _mean_flat(x: Tensor, known: Tensor | None = None) -> Tensor:
+    """Mean of each picture, over the pixels where `known` is 1; 0 if there is none."""
+    if known is None:
+        return x.flatten(1).mean(1)
+    weight = known.expand_as(x).flatten(1)
+    return (x.flatten(1) * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -1,0 +1,19 @@
+"""Keys of the adaptation of a model to each picture."""
+
+from repaint.config.fields import Positive, PositiveReal, ShareBelowOne, StrictModel, Width
+
+
+class AdaptConfig(StrictModel):
+    """Fine-tuning of the model on the known pixels of a picture, before the picture is filled."""
+
+    steps: Positive = 300
+    """Optimiser steps for each picture."""
+
+    batch_size: Width = 16
+    """Crops per step."""
+
+    lr: PositiveReal = 1e-4
+    """Learning rate of AdamW."""
+
+    ema_rate: ShareBelowOne = 0.98
+    """Decay per step of the moving average of the weights, which fills the picture."""
