@@ -6,46 +6,15 @@ afresh at the start of each step down, so only the hole is a state, and repeated
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from repaint.theory.affine import Affine
 from repaint.theory.fields import Field
 from repaint.theory.gaussian_law import Array, Flags, Law, StepLaw, conditional_law, relative_distance, repaint_law
 
 Steps = list[tuple[Array, float]]
-
-
-@dataclass(frozen=True)
-class Affine:
-    """Affine Gaussian step x -> matrix x + known_map k + N(0, noise), for hole pixels x given known pixels k.
-
-    Attributes:
-        matrix: [H, H].
-        known_map: [H, K].
-        noise: [H, H].
-    """
-
-    matrix: Array
-    known_map: Array
-    noise: Array
-
-    def after(self, first: "Affine") -> "Affine":
-        """Composition: this step after another."""
-        return Affine(
-            self.matrix @ first.matrix,
-            self.matrix @ first.known_map + self.known_map,
-            self.matrix @ first.noise @ self.matrix.T + self.noise,
-        )
-
-    def repeated(self, times: int) -> "Affine":
-        """This step `times` times, at least once, by repeated squaring."""
-        if times == 1:
-            return self
-        half = self.repeated(times // 2)
-        whole = half.after(half)
-        return self.after(whole) if times % 2 else whole
 
 
 class Objective:
