@@ -169,7 +169,7 @@ def describe_schedule(config: SamplingConfig) -> str:
     times = build_times(config)
     steps = max(times) + 1
     if config.langevin is not None:
-        return f"T={steps} with {config.langevin.describe_steps()} Langevin steps a level"
+        return f"T={steps} with {config.langevin.describe_steps()} inner steps a level"
     if not config.jumps:
         return f"T={steps}"
     if config.times is not None:
