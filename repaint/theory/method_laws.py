@@ -146,7 +146,7 @@ class PiGDMLaw:
 
 
 def make_levels(covariance: Array, known: Flags, abar: Array, step: StepLaw) -> list[Level]:
-    """The levels of a process, see `method_law`."""
+    """The levels of a process, see `method_law`; those of other known pixels differ in `known` alone."""
     return [
         Level(t, float(abar[t]), known, denoiser(covariance, float(abar[t])), *step.coefficients(covariance, abar, t))
         for t in range(len(abar))
@@ -174,14 +174,18 @@ def method_law(
     Returns:
         The law of all D pixels, before the known ones are pasted.
     """
-    downs = [method.at(level) for level in make_levels(covariance, known, abar, step or StepLaw())]
-    identity = np.eye(len(covariance))
-    nothing = np.zeros((len(covariance), int(known.sum())))
+    return law_along(times, make_levels(covariance, known, abar, step or StepLaw()), method)
+
+
+def law_along(times: Sequence[int], levels: Sequence[Level], method: MethodLaw) -> Law:
+    """`method_law` on levels that are made already."""
+    downs = [method.at(level) for level in levels]
+    identity, nothing = levels[0].identity, 0 * levels[0].embedding
     state = Affine(0 * identity, nothing, identity)
     for t, s in pairwise(times):
         if s < t:
             state = downs[t].after(state)
         else:
-            share = float(abar[s] / abar[t])
+            share = levels[s].abar / levels[t].abar
             state = Affine(share**0.5 * identity, nothing, (1 - share) * identity).after(state)
     return Law(state.known_map, state.noise)
