@@ -16,7 +16,7 @@ class Step:
     """What a callback receives after the transition from time `t` to time `s`.
 
     `x` is the new state, `pred_xstart` the last estimate of the clean picture (both [B, 3, H, W]), `nfe` the number
-    of network calls so far.
+    of network calls so far, `calls` of this transition: 0 on the way up.
     """
 
     t: int
@@ -24,6 +24,7 @@ class Step:
     nfe: int
     x: Tensor
     pred_xstart: Tensor
+    calls: int
 
 
 Callback = Callable[[Step], None]
@@ -39,7 +40,8 @@ def p_sample_loop(
     noise: Callable[[], Tensor],
     *,
     inject: bool = True,
-    paste_known: bool = True,
+    paste_known: bool | None = None,
+    calls: Callable[[int], int] = lambda _t: 1,
     callback: Callback | None = None,
 ) -> Tensor:
     """Inpaint pictures by RePaint's Algorithm 1.
@@ -52,8 +54,11 @@ def p_sample_loop(
         times: see `repaint.schedule.get_schedule_jump`; ends with -1. Down by one a step, up by any number.
         noise: next standard normal [B, 3, H, W], drawn in the published order: the start; for each reverse step its
             own, then (not in the very first) the known part's; one for each step up.
-        inject: merge the known part in every step; False is plain unconditional sampling.
-        paste_known: end with the known pixels themselves (Algorithm 1 at t = 1; the published code leaves it out).
+        inject: merge the known part in every step; False leaves it to `reverse_step`, see `repaint.diffusion.methods`,
+            or is plain unconditional sampling.
+        paste_known: end with the known pixels themselves (Algorithm 1 at t = 1; the published code leaves it out); by
+            default if they are merged.
+        calls: network calls of the reverse step from t.
         callback: called after each transition.
 
     Returns:
@@ -72,9 +77,9 @@ def p_sample_loop(
                 x_known = diffusion.q_sample(x0, t, noise())  # lines 4 and 5; `q_sample` explains the erratum
                 x = torch.where(known, x_known, x)  # line 8
             x, pred_xstart = reverse_step(x, t, reverse_noise)  # line 7
-            nfe += 1
+            nfe += calls(t)
         else:
             x = diffusion.q_forward(x, t, s, noise())  # line 10
         if callback is not None:
-            callback(Step(t, s, nfe, x, pred_xstart))
-    return torch.where(known, x0, x) if inject and paste_known else x
+            callback(Step(t, s, nfe, x, pred_xstart, calls(t) if s < t else 0))
+    return torch.where(known, x0, x) if (inject if paste_known is None else paste_known) else x

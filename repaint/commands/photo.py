@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from repaint.commands.options import path_argument
 from repaint.config.loading import apply_override
+from repaint.config.methods import TITLES
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import locate_model
@@ -29,7 +30,19 @@ SCHEDULE: Final = "fast"
 FIT: Final = "window"
 SUFFIX = "_filled"
 # The options that only pictures on the command line take; each is None unless it is given.
-_OPTIONS = ("mask", "mask_color", "mask_channel", "mask_polarity", "out", "fills", "model", "schedule", "fit", "seed")
+_OPTIONS = (
+    "mask",
+    "mask_color",
+    "mask_channel",
+    "mask_polarity",
+    "out",
+    "fills",
+    "model",
+    "method",
+    "schedule",
+    "fit",
+    "seed",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
     texts = f"bundled model, weights file or folder (default: {MODEL})"
     group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
+    group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: repaint)")
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
     group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
@@ -96,6 +110,7 @@ def _load_model(args: argparse.Namespace) -> Inpainter:
         fit=args.fit or FIT,
         mask_polarity=args.mask_polarity or "known_white",
         mask_color=args.mask_color,
+        **({} if args.method is None else {"method": args.method}),
         **settings,
     )
 
@@ -122,7 +137,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
     with tqdm(total=calls, unit="call", desc=f"{PurePosixPath(picture).name} ({count})", disable=None) as bar:
 
         def advance(step: Step) -> None:
-            bar.update(step.s < step.t)
+            bar.update(step.calls)
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
     for path, filled in zip(job.results, fills, strict=True):

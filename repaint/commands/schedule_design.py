@@ -39,7 +39,7 @@ from repaint.theory.design_data import SHORT_NAMES, read_greys, read_masks
 from repaint.theory.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
 from repaint.theory.gaussian_law import StepLaw, Variance
 from repaint.theory.objective import Objective
-from repaint.theory.schedule_search import Design, Limits, make_loss, search
+from repaint.theory.schedule_search import Design, LangevinDesign, Limits, make_loss, search
 from repaint.visual.figures import new_figure
 from repaint.visual.schedule_figure import Schedule, plot_schedules
 
@@ -47,6 +47,7 @@ SPECTRUM = 3.0
 MASKS = ("half", "nn2", "ex64", "box")
 # What a trained network needs, chosen on held-out faces (docs/findings.md): steps at least, passes on average at most.
 STEPS, PASSES, EVENNESS = 20, 7, 1.0
+LANGEVIN_STEPS, LANGEVIN_PASSES, LANGEVIN_START = 10, 6, LangevinDesign(step_size=400, strength=100)
 FEWEST_CALLS, MOST_CALLS, LARGEST = 20, 2000, 1024
 KNOWN = (PRESETS["paper"], (250, 10, 5), (50, 5, 5))  # T, j and r to compare with
 
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "design_schedule.py
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--calls", type=int, default=240, help="network calls that it costs (default: 240)")
+    texts = "of which the schedule is: RePaint's resampling, or Langevin's inner steps, step size and strength"
+    parser.add_argument("--method", choices=["repaint", "langevin"], default="repaint", help=texts)
     texts = f"model and data to run it on (default: {QUICKSTART})"
     parser.add_argument("--conf_path", type=path_argument, default=default_configuration(), help=texts)
     parser.add_argument("--pictures", type=path_argument, metavar="DIR", help="pictures like those to be filled")
@@ -107,10 +110,12 @@ def _design(args: argparse.Namespace, command: str) -> int:
     even = _even(args.calls, config.diffusion_steps)
     rows = [_row(objective, variance, *shape) for shape in (*KNOWN, even) if shape[0] <= config.diffusion_steps]
     table = _table([*rows, Row(f"designed: {_name(design)}", design.calls, loss(design))])
-    picture = _draw(design, even, config.diffusion_steps)
+    written = args.out
+    if design.langevin is None:  # the figure is of jumps
+        storage.write_bytes(figure, _draw(design, even, config.diffusion_steps))
+        written = f"{args.out} and its figure {figure}"
     storage.write_bytes(args.out, _configuration(args, config, design, [command, *table]))
-    storage.write_bytes(figure, picture)
-    print(*table, f"\n{args.out} and its figure {figure} written", sep="\n")
+    print(*table, f"\n{written} written", sep="\n")
     return 0
 
 
@@ -126,7 +131,10 @@ def _limits(args: argparse.Namespace, config: Config) -> Limits:
     if not FEWEST_CALLS <= args.calls <= MOST_CALLS:
         raise ConfigError(f"--calls {args.calls}: from {FEWEST_CALLS} to {MOST_CALLS} network calls can be designed")
     most = min(args.calls, config.diffusion_steps)
-    fewest = _even(args.calls, config.diffusion_steps)[0] if args.fewest_steps is None else args.fewest_steps
+    by_default = min(max(LANGEVIN_STEPS, args.calls // LANGEVIN_PASSES), most)
+    if args.method == "repaint":
+        by_default = _even(args.calls, config.diffusion_steps)[0]
+    fewest = by_default if args.fewest_steps is None else args.fewest_steps
     if not 2 <= fewest <= most:
         raise ConfigError(f"--fewest_steps {fewest}: from 2 to {most}, the calls or the steps that the model has")
     for name, least in (("trials", 0), ("rounds", 0), ("seed", 0)):
@@ -138,8 +146,11 @@ def _limits(args: argparse.Namespace, config: Config) -> Limits:
         raise ConfigError(f"--eta {args.eta}: from 0 to 1")
     if args.eta and config.guided:
         raise ConfigError(f"--eta: {args.conf_path} has a classifier, which cannot steer DDIM's steps; leave it out")
+    if args.method == "langevin" and config.guided:
+        raise ConfigError(f"--method langevin: {args.conf_path} has a classifier, which cannot guide it; leave it out")
     own = config.ddim_eta if config.use_ddim else None
-    return Limits(args.calls, fewest, args.evenness, tuple(dict.fromkeys([own, *args.eta])))
+    start = LANGEVIN_START if args.method == "langevin" else None
+    return Limits(args.calls, fewest, args.evenness, tuple(dict.fromkeys([own, *args.eta])), start)
 
 
 def _even(calls: int, process: int) -> tuple[int, int, int]:
@@ -208,6 +219,8 @@ def _lay_out(process: int, steps: int, length: int, samples: int) -> tuple[str, 
 
 def _name(design: Design) -> str:
     step = "" if design.eta is None else f" eta={design.eta:g}"
+    if design.langevin is not None:
+        step += f" langevin step_size={design.langevin.step_size / 100:g} strength={design.langevin.strength / 100:g}"
     return f"{design.respacing} {describe_passes(design.passes)}{step}"
 
 
@@ -221,13 +234,12 @@ def _configuration(args: argparse.Namespace, config: Config, design: Design, com
     """What to lay over the base; the results go into a folder of their own."""
     name, folder = Path(args.out).stem, Path(args.out).parent
     paths = OutputPaths(srs=f"log/{name}/pictures").model_dump()
-    resampled = max((t + 1 for t, count in enumerate(design.passes) if count > 1), default=1)
     content = {
         "base": os.path.relpath(Path(args.conf_path).resolve(), folder.resolve()),
         "name": name,
         "schedule": None,
         "timestep_respacing": design.respacing,
-        "resample": list(design.passes[:resampled]),  # the rest has one pass
+        **_method_keys(design),
         "use_ddim": design.eta is not None,
         "ddim_eta": design.eta or 0.0,
         "data": {"eval": {each: {"paths": paths} for each in config.data.eval}},
@@ -235,6 +247,16 @@ def _configuration(args: argparse.Namespace, config: Config, design: Design, com
     lines = [f"# {' '.join(comment.splitlines())}\n" for comment in comments]
     text = "".join(lines) + yaml.safe_dump(content, sort_keys=False, width=math.inf, default_flow_style=None)
     return text.encode(errors="backslashreplace")
+
+
+def _method_keys(design: Design) -> dict[str, object]:
+    """The passes of each level, as the method of the design reads them."""
+    if design.langevin is not None:
+        inner_steps = [count - 1 for count in design.passes]
+        shared = {"step_size": design.langevin.step_size / 100, "strength": design.langevin.strength / 100}
+        return {"method": "langevin", "langevin": {"inner_steps": inner_steps, **shared}}
+    resampled = max((t + 1 for t, count in enumerate(design.passes) if count > 1), default=1)
+    return {"resample": list(design.passes[:resampled])}  # the rest has one pass
 
 
 def _draw(design: Design, even: tuple[int, int, int], process: int) -> bytes:

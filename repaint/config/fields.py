@@ -92,6 +92,13 @@ def _check_batch_size(value: object) -> object:
     return value
 
 
+def _check_inner_steps(value: object) -> object:
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 10**9 for n in numbers):
+        raise ValueError(f"a whole number from 0 on, or a list of them for t = 0, 1, 2 ..., not {value!r}")
+    return value
+
+
 def _check_compile(value: object) -> object:
     if not isinstance(value, bool) and value != "auto":
         raise ValueError(f"should be true, false or auto, not {value!r}")
@@ -169,6 +176,9 @@ BatchSize = Annotated[Width | Literal["auto"], BeforeValidator(_check_batch_size
 Compile = Annotated[bool | Literal["auto"], BeforeValidator(_check_compile)]
 Betas = Annotated[list[Beta], Field(min_length=1, max_length=1_000_000)]
 Passes = Annotated[list[Positive], Field(min_length=1)]
+InnerSteps = Annotated[
+    NonNegative | Annotated[list[NonNegative], Field(min_length=1)], BeforeValidator(_check_inner_steps)
+]
 Times = Annotated[list[int], Field(min_length=2)]
 # Every path of a configuration has this type, so that all are expanded alike.
 PathText = Annotated[str, Field(json_schema_extra={"format": "path"}), AfterValidator(expand_path)]

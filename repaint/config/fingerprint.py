@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from repaint.config.fields import NotFingerprinted, StrictModel
+from repaint.config.methods import DEFAULT_METHOD, PARAMETERS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 
 # Deciding keys that no longer exist, at the only value that is left: folders of earlier versions can still be resumed.
 _FORMER_KEYS = {"merge_forward": False}
-_LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1}
+_LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1, "method": DEFAULT_METHOD} | dict.fromkeys(PARAMETERS)
 
 
 def fingerprint(config: Config, resolved: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from repaint.config.fields import StrictModel, expand_path
 from repaint.config.messages import explain
+from repaint.config.methods import METHOD_KEYS, jumps
 from repaint.config.sampling import RESAMPLING_KEYS, SCHEDULE_KEYS, set_resampling_keys
 from repaint.errors import ConfigError
 
@@ -184,7 +185,8 @@ def _check_size(path: Path, tree: object) -> None:
 def _without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without the keys that another one replaces as a group when it is merged over it.
 
-    A preset replaces the whole schedule below it, and one key that specifies the resampling replaces the others.
+    A preset replaces the whole schedule below it, one key that specifies the resampling replaces the others, and a
+    method the parameters of another. Of a resampling and a method that has none the upper one replaces the other.
     """
     resampling = set_resampling_keys(over)
     replaced: set[str] = set()
@@ -192,6 +194,11 @@ def _without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict
         replaced = set(SCHEDULE_KEYS)
     elif resampling:
         replaced = set(RESAMPLING_KEYS) - set(resampling)
+    if "method" in over:
+        replaced |= {key for key in METHOD_KEYS if key != over["method"]}
+        replaced |= set() if jumps(over) else set(RESAMPLING_KEYS)
+    elif resampling and not jumps(under):
+        replaced |= set(METHOD_KEYS)
     return {key: value for key, value in under.items() if key not in replaced}
 
 

@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from repaint.config.comparison import ComparedConfig, ComparisonConfig
 from repaint.config.data import EvalDataConfig, MaskConfig, OutputPaths
 from repaint.config.fields import NO_EFFECT, StrictModel
+from repaint.config.methods import DPSConfig, LangevinConfig, MethodConfig, PiGDMConfig
 from repaint.config.network import NetworkConfig
 from repaint.config.process import ProcessConfig
 from repaint.config.run import Config
@@ -64,8 +65,12 @@ SECTIONS = (
     Section("Run", Config, elsewhere=(SamplingConfig,)),
     Section("Network", NetworkConfig),
     Section("Diffusion process", ProcessConfig),
-    Section("Sampling", SamplingConfig, elsewhere=(NetworkConfig, ProcessConfig)),
+    Section("Sampling", SamplingConfig, elsewhere=(NetworkConfig, ProcessConfig, MethodConfig)),
+    Section("Method", MethodConfig),
     Section("Schedule", ScheduleJumpParams, "schedule_jump_params"),
+    Section("Langevin", LangevinConfig, "langevin"),
+    Section("DPS", DPSConfig, "dps"),
+    Section("PiGDM", PiGDMConfig, "pigdm"),
     Section("Data set", EvalDataConfig, "data.eval.NAME"),
     Section("Masks", MaskConfig, "data.eval.NAME.mask"),
     Section("Outputs", OutputPaths, "data.eval.NAME.paths"),

@@ -99,7 +99,7 @@ def no_effect_keys(config: Config) -> list[str]:
 def describe(config: Config) -> dict[str, Any]:
     """The resolved configuration to show to a user: keys that have a value and an effect, betas in a few words."""
     unused = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
-    if config.has_own_passes:
+    if config.has_own_passes or not config.jumps:
         unused |= {"schedule_jump_params"}
     if config.betas is None:
         return config.model_dump(exclude_none=True, exclude=unused)

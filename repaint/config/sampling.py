@@ -26,6 +26,7 @@ from repaint.config.fields import (
     Width,
     refuse_true,
 )
+from repaint.config.methods import DEFAULT_METHOD, MethodConfig, jumps
 from repaint.config.network import NetworkConfig
 from repaint.config.process import ProcessConfig
 from repaint.schedule import NEVER_LIMITED, PRESETS
@@ -86,7 +87,7 @@ class ScheduleJumpParams(StrictModel):
     there are no jumps."""
 
 
-class SamplingConfig(NetworkConfig, ProcessConfig):
+class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
     """A trained model and how it fills holes."""
 
     model_path: Annotated[PathText, _WEIGHTS_DIGEST]
@@ -123,7 +124,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
     ] = None
     """Preset for `timestep_respacing` and `schedule_jump_params`: steps T, `jump_length` and `jump_n_sample` are
     250, 10, 10 (`paper`), 250, 5, 15 (`best`), 34, 1, 7 (`fast`) or 20, 1, 3 (`preview`). It replaces the schedule of
-    the files below; keys of the schedule beside it win over it."""
+    the files below; keys of the schedule beside it win over it. A method that goes straight down takes its steps
+    alone."""
 
     timestep_respacing: Text = "250"
     """Steps of the trained process that sampling visits: `'250'` so many, evenly spaced; `'10,0,20'` so many of each
@@ -218,9 +220,24 @@ class SamplingConfig(NetworkConfig, ProcessConfig):
         if not isinstance(params, dict):
             return tree
         filled = {"timestep_respacing": str(params.get("t_T") or steps)} | tree
-        if any(tree.get(key) is not None for key in ("resample", "times")):
+        if any(tree.get(key) is not None for key in ("resample", "times")) or not jumps(tree):
             return filled
         return filled | {"schedule_jump_params": {"jump_length": length, "jump_n_sample": samples} | params}
+
+    @model_validator(mode="after")
+    def _keys_of_the_method(self) -> Self:
+        """Refuse what the method does not read."""
+        method = self.method
+        jumping = set_resampling_keys(self.model_dump(include=set(RESAMPLING_KEYS), exclude_unset=True))
+        if self.inpa_inj_time_shift != 1:
+            jumping.append("inpa_inj_time_shift")
+        if jumping and not self.jumps:
+            raise ValueError(
+                f"{jumping[0]} has no meaning with method: {method}, which goes straight down; leave it out"
+            )
+        if not self.inpa_inj_sched_prev and method != DEFAULT_METHOD:
+            raise ValueError(f"inpa_inj_sched_prev: false and method: {method} contradict each other; leave one out")
+        return self
 
     @model_validator(mode="after")
     def _one_resampling(self) -> Self:

@@ -87,7 +87,7 @@ class Job:
 
     def _work(self, example: Example, total: int) -> None:
         def report(step: Step) -> None:
-            self.calls += step.s < step.t
+            self.calls += step.calls
             if self.stop_requested.is_set():
                 raise Stopped
             if time.monotonic() - self._last_preview >= PREVIEW_SECONDS:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
+from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model, ReverseDistribution
 
 
 class ReverseStep(Protocol):
@@ -25,6 +25,31 @@ class ReverseStep(Protocol):
 
         Returns:
             (x_{t-1}, pred_xstart), both like x.
+        """
+
+
+class EstimatingStep(ReverseStep, Protocol):
+    """A reverse step in two halves, so that a conditioning method may change the estimate of x0 between them.
+
+    The step itself is `draw` of its own `estimate`.
+    """
+
+    @property
+    def diffusion(self) -> GaussianDiffusion:
+        """The respaced process."""
+
+    def estimate(self, x: Tensor, t: int) -> ReverseDistribution:
+        """The network's distribution of x_{t-1} given x_t = x, with its estimate of x0: one network call."""
+
+    def draw(self, law: ReverseDistribution, pred_xstart: Tensor, x: Tensor, t: int, noise: Tensor) -> Tensor:
+        """Draw x_{t-1} given x_t = x.
+
+        Args:
+            law: of `estimate` at x; its variance is used.
+            pred_xstart: estimate of x0, `law.pred_xstart` or another, like x.
+            x: state x_t, float32 [B, 3, H, W].
+            t: respaced time.
+            noise: standard normal, like x.
         """
 
 
@@ -48,14 +73,22 @@ class DDPMStep:
 
     def __call__(self, x: Tensor, t: int, noise: Tensor) -> tuple[Tensor, Tensor]:
         """See `ReverseStep`."""
-        law = self.diffusion.p_mean_variance(self.model, x, t, self.y)
-        mean = law.mean
+        law = self.estimate(x, t)
+        return self.draw(law, law.pred_xstart, x, t, noise), law.pred_xstart
+
+    def estimate(self, x: Tensor, t: int) -> ReverseDistribution:
+        """See `EstimatingStep`."""
+        return self.diffusion.p_mean_variance(self.model, x, t, self.y)
+
+    def draw(self, law: ReverseDistribution, pred_xstart: Tensor, x: Tensor, t: int, noise: Tensor) -> Tensor:
+        """See `EstimatingStep`."""
+        mean = self.diffusion.q_posterior_mean(pred_xstart, x, t)
         if self.cond_fn is not None:
             timesteps = self.diffusion.timesteps(t, len(x))
             mean = mean + self.diffusion.model_variance(law, t) * self.cond_fn(x, timesteps, self.y).float()
         if t > 0:
             mean = mean + (0.5 * law.log_variance).exp() * noise
-        return mean, law.pred_xstart
+        return mean
 
 
 @dataclass(frozen=True)
@@ -76,12 +109,20 @@ class DDIMStep:
 
     def __call__(self, x: Tensor, t: int, noise: Tensor) -> tuple[Tensor, Tensor]:
         """See `ReverseStep`."""
+        law = self.estimate(x, t)
+        return self.draw(law, law.pred_xstart, x, t, noise), law.pred_xstart
+
+    def estimate(self, x: Tensor, t: int) -> ReverseDistribution:
+        """See `EstimatingStep`."""
+        return self.diffusion.p_mean_variance(self.model, x, t, self.y)
+
+    def draw(self, law: ReverseDistribution, pred_xstart: Tensor, x: Tensor, t: int, noise: Tensor) -> Tensor:
+        """See `EstimatingStep`; the variance is DDIM's own."""
         diffusion = self.diffusion
-        pred_xstart = diffusion.p_mean_variance(self.model, x, t, self.y).pred_xstart
         eps = diffusion.predict_eps(x, t, pred_xstart)  # after clipping: the noise that fits the clipped estimate
         sigma = self.eta * diffusion.at("posterior_std", t)
         # sqrt(1 - abar_prev - sigma^2), factored so that float32 loses nothing where the terms nearly cancel.
         shrink = (1 - self.eta**2 * diffusion.at("betas_over_one_minus_alphas_cumprod", t)).clamp(min=0).sqrt()
         direction = diffusion.at("sqrt_one_minus_alphas_cumprod_prev", t) * shrink
         mean = diffusion.at("sqrt_alphas_cumprod_prev", t) * pred_xstart + direction * eps
-        return mean + sigma * noise, pred_xstart
+        return mean + sigma * noise

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from repaint.config.comparison import ComparedConfig
 from repaint.config.loading import load_config
+from repaint.config.methods import DEFAULT_METHOD, TITLES
 from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.conversion import to_rgb
@@ -154,8 +155,10 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
 
 def _describe_method(config: Config) -> str:
     """Name of the schedule, in the paper's symbols."""
-    preset = None if config.has_own_passes else config.schedule
-    name = preset or ("DDIM" if config.use_ddim else "RePaint")
+    preset = None if config.has_own_passes or config.method != DEFAULT_METHOD else config.schedule
+    title = TITLES[config.method]
+    ddim = "DDIM" if config.method == DEFAULT_METHOD else f"{title} by DDIM"
+    name = preset or (ddim if config.use_ddim else title)
     return f"{name} ({describe_schedule(config)})"
 
 

@@ -66,7 +66,7 @@ def _fits_device(pipeline: Pipeline, batch: int) -> bool:
         x = torch.zeros(batch, 3, size, size, device=pipeline.device)
         y = torch.zeros(batch, dtype=torch.int64, device=pipeline.device) if pipeline.config.needs_class else None
         with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # or each try would compile blocks of its size
-            pipeline.reverse_step(y)(x, 0, x)
+            pipeline.conditional_step(x, torch.zeros_like(x), lambda: x, y)(x, 0, x)
         torch.cuda.synchronize(pipeline.device)
     except RuntimeError as error:
         if not is_out_of_memory(error):

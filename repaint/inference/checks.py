@@ -15,6 +15,7 @@ from repaint.errors import ConfigError
 from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.manifest import PARTS
 from repaint.inference.results import CONTACT_SHEET
+from repaint.pipeline.methods import check_method
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_times
 from repaint.visual.animation import require_codec
@@ -36,6 +37,7 @@ def check_sampling(config: SamplingConfig) -> None:
             build_unet(build_unet_config(config))
         if config.guided:
             build_classifier(build_classifier_config(config))
+    check_method(config)
     if config.use_ddim and config.guided:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")
     if config.ddim_eta and not config.use_ddim:

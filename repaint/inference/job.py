@@ -57,10 +57,12 @@ def load_job(plan: Plan, device: torch.device) -> Job:
 
 
 def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
+    parameters = {} if config.parameters is None else config.parameters.model_dump()
     passes = config.model_dump(include={"resample", "times"}, exclude_none=True)
-    schedule = passes or config.schedule_jump_params.model_dump()
+    schedule = passes or (config.schedule_jump_params.model_dump() if config.jumps else {})
     steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     return {
+        "method": {"name": config.method, **parameters},
         "schedule": schedule | steps,
         "checkpoint": config.model_path,
         "checkpoint_sha256": pipeline.weights.digest,

@@ -12,15 +12,16 @@ import torch
 from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
+from repaint.config.methods import TITLES
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.pairing import Pair
 from repaint.inference.checks import check_results, check_run
 from repaint.inference.inputs import build_labels, build_pairs, find_missing, require_published
 from repaint.inference.targets import Target, build_targets
+from repaint.pipeline.methods import count_calls
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import describe_schedule
-from repaint.schedule import count_network_calls
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def summarize(plan: Plan, times: Sequence[int], where: str, batch_size: int | Li
         where: its device or devices.
         batch_size: of all batches, "auto" if it is not chosen yet.
     """
-    config, pictures, calls = plan.config, plan.pictures, count_network_calls(times)
+    config, pictures, calls = plan.config, plan.pictures, count_calls(plan.config, times)
     fills = config.num_samples_per_image
     size = f"{config.image_size}x{config.image_size}"
     each = f", {fills} fills each" if fills > 1 else ""
@@ -120,4 +121,5 @@ def summarize(plan: Plan, times: Sequence[int], where: str, batch_size: int | Li
         work = f"pictures of {size}{each}{',' if each else ''} in {batches} batches"
         total = f" ({calls * batches} in all)"
     name = config.name or "inpainting"
-    return f"{name}: {pictures} {work}, {describe_schedule(config)}, {calls} network calls a batch{total}, on {where}"
+    how = f"{TITLES[config.method]} {describe_schedule(config)}"
+    return f"{name}: {pictures} {work}, {how}, {calls} network calls a batch{total}, on {where}"

@@ -94,9 +94,8 @@ class TargetFiller(BatchObserver):
 
     def stepped(self, step: Step) -> None:
         """Count network calls, and record the step."""
-        if step.s < step.t:
-            self._calls += 1
-            self.progress.called(self._windows)
+        self._calls += step.calls
+        self.progress.called(step.calls * self._windows)
         self._recorder.step(step)
 
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:

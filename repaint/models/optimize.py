@@ -12,7 +12,7 @@ from repaint.errors import ConfigError
 from repaint.models.blocks import ResBlock
 from repaint.models.cuda_graph import Replay
 from repaint.models.diffusers_unet import DiffusersUNet
-from repaint.models.torch_settings import ScopedCall, float32_products, recompile_limit
+from repaint.models.torch_settings import Result, ScopedCall, float32_products, recompile_limit
 from repaint.models.unet import Encoder, UNet
 
 Network = UNet | DiffusersUNet
@@ -38,7 +38,11 @@ def fastest_precision(device: torch.device) -> Precision:
 
 
 def prepare(
-    network: Network, device: torch.device, precision: Precision | None = None, compiled: bool = False
+    network: Network,
+    device: torch.device,
+    precision: Precision | None = None,
+    compiled: bool = False,
+    gradients: bool = False,
 ) -> Callable[..., Tensor]:
     """Make a network ready for fast inference; it is changed in place and cannot be trained afterwards.
 
@@ -51,6 +55,7 @@ def prepare(
             normalisations, the embeddings and the last layer stay float32. "tf32" is of NVIDIA's GPUs. None leaves
             float32 to PyTorch's settings, by which GPUs round the factors of convolutions to TF32.
         compiled: compile the network's parts with PyTorch, and on a GPU record a call and replay it.
+        gradients: calls may ask for gradients of the input, which a recording has not.
 
     Returns:
         A callable like the network: (x [B, 3, H, W], timesteps [B], y [B] or None) -> [B, out_channels, H, W].
@@ -68,13 +73,13 @@ def prepare(
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if compiled:
         _compile_parts(network, device)
-    fast = Replay(network) if compiled and device.type == "cuda" else network
+    fast = Replay(network) if compiled and device.type == "cuda" and not gradients else network
     return with_settings(fast, device, precision, compiled)
 
 
 def with_settings(
-    call: Callable[..., Tensor], device: torch.device, precision: Precision | None, compiled: bool = False
-) -> Callable[..., Tensor]:
+    call: Callable[..., Result], device: torch.device, precision: Precision | None, compiled: bool = False
+) -> Callable[..., Result]:
     """A network's call with the settings of PyTorch that its precision and compilation need, for that call only.
 
     Args:

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class ScopedCall:
+class ScopedCall(Generic[Result]):
     """A call of a network under settings of PyTorch that hold during the call only.
 
     Attributes:
@@ -19,10 +20,10 @@ class ScopedCall:
         settings: make the context managers to call it in.
     """
 
-    call: Callable[..., Tensor]
+    call: Callable[..., Result]
     settings: tuple[Callable[[], AbstractContextManager[object]], ...]
 
-    def __call__(self, *arguments: Any) -> Tensor:
+    def __call__(self, *arguments: Any) -> Result:
         """The result of the call."""
         with ExitStack() as stack:
             for setting in self.settings:

@@ -14,6 +14,7 @@ from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
 from repaint.models.unet import UNet
+from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
 
 
@@ -54,7 +55,8 @@ def load_network(config: SamplingConfig, weights: Weights, device: torch.device,
     """
     network = _empty_network(config, weights)
     move_weights(network, weights.state, weights.path, _unet_hint(config, weights))
-    fast = prepare(network, device, pick_precision(config, device), pick_compiled(config, device, calls))
+    precision, compiled = pick_precision(config, device), pick_compiled(config, device, calls)
+    fast = prepare(network, device, precision, compiled, gradients=method_of(config).gradients)
     if config.class_cond:
         return fast
     return lambda x, timesteps, _y: fast(x, timesteps)
@@ -96,7 +98,8 @@ def estimate_memory(
         if precision in HALF_TYPES:
             network.convert(HALF_TYPES[precision])
         bytes_of_weights = parameter_bytes(network)
-        activations = activation_bytes(network, lambda: network(x, t, y))
+        keep_all = method_of(config).gradients
+        activations = activation_bytes(network, lambda: network(x.requires_grad_(keep_all), t, y), keep_all)
         if config.guided:
             classifier = build_classifier(build_classifier_config(config))
             if config.classifier_use_fp16:

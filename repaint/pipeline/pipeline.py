@@ -1,6 +1,6 @@
 """Inpainting pipeline: network, diffusion process and schedule on a device; fills a batch of crops."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +13,15 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
 from repaint.data.masks import Mask, by_channel
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
-from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, ReverseStep
+from repaint.diffusion.methods.observation import Observation
+from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep, ReverseStep
+from repaint.models.optimize import with_settings
 from repaint.noise import PictureNoise
+from repaint.pipeline.methods import count_calls, method_of
 from repaint.pipeline.network import load_cond_fn, load_network
+from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_diffusion, build_times, pick_respacing
 from repaint.sampler import Callback, p_sample_loop
-from repaint.schedule import count_network_calls
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,34 @@ class Pipeline:
 
     @property
     def nfe(self) -> int:
-        """Network calls per batch."""
-        return count_network_calls(self.times)
+        """Network calls per batch; a backward pass counts as two."""
+        return count_calls(self.config, self.times)
 
-    def reverse_step(self, y: Tensor | None = None) -> ReverseStep:
-        """The configured reverse step; `y` are class labels int64 [B], None for an unconditional model."""
+    def reverse_step(self, y: Tensor | None = None) -> EstimatingStep:
+        """The configured unconditional step; `y` are class labels int64 [B], None for an unconditional model."""
         if self.config.use_ddim:
             return DDIMStep(self.diffusion, self.model, y, self.config.ddim_eta)
         return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
+
+    def conditional_step(
+        self, x0: Tensor, keep_mask: Tensor, noise: Callable[[], Tensor], y: Tensor | None = None
+    ) -> ReverseStep:
+        """The reverse step of the configured method for a batch.
+
+        Args:
+            x0: pictures [B, 3, H, W] in [-1, 1].
+            keep_mask: float [B, 1 or 3, H, W], 1 = known.
+            noise: next standard normal like x0, beside the one that the sampler draws for each step.
+            y: see `reverse_step`.
+        """
+        step, method = self.reverse_step(y), method_of(self.config)
+        if method.bind is None:
+            return step
+        bound = method.bind(self.config, step, Observation(x0, keep_mask > 0.5), noise)
+        if not method.gradients:
+            return bound
+        # The backward pass needs the settings of the network's precision as the forward pass does.
+        return with_settings(bound, self.device, pick_precision(self.config, self.device))
 
     def has_to_fill(self, known: Mask) -> bool:
         """Whether a picture with this mask has to be sampled; one that is known everywhere stays as it is."""
@@ -92,15 +115,19 @@ class Pipeline:
         labels = [crop.y for crop in padded]
         x0 = torch.stack([to_unit(to_tensor(crop.pixels)) for crop in padded]).to(self.device)
         keep_mask = _stack_masks([crop.known for crop in padded]).to(self.device)
+        y = None if None in labels else torch.tensor(labels, device=self.device)
+        noise = PictureNoise([crop.seed for crop in padded], x0.shape[1:], self.device, config.noise_device)
+        method = method_of(config)
         filled = p_sample_loop(
-            self.reverse_step(None if None in labels else torch.tensor(labels, device=self.device)),
+            self.conditional_step(x0, keep_mask, noise, y),
             self.diffusion,
             x0,
             keep_mask,
             self.times,
-            PictureNoise([crop.seed for crop in padded], x0.shape[1:], self.device, config.noise_device),
-            inject=config.inpa_inj_sched_prev,
-            paste_known=config.paste_known,
+            noise,
+            inject=config.inpa_inj_sched_prev and method.bind is None,
+            paste_known=config.inpa_inj_sched_prev and config.paste_known,
+            calls=lambda t: method.calls(config, t),
             callback=callback,
         )
         return filled[: len(crops)]
@@ -134,7 +161,7 @@ def build_pipeline(
         ConfigError: the device lacks the precision, or PyTorch cannot compile here.
     """
     diffusion, times = _process(config, device)
-    model = load_network(config, weights, device, count_network_calls(times) * batches)
+    model = load_network(config, weights, device, count_calls(config, times) * batches)
     cond_fn = load_cond_fn(config, classifier, device)
     return Pipeline(config, weights, model, diffusion, cond_fn, times, device)
 

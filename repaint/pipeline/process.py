@@ -102,13 +102,15 @@ def respacing_note(config: SamplingConfig) -> str | None:
 
 
 def build_times(config: SamplingConfig) -> list[int]:
-    """The jump schedule.
+    """The times that the sampler visits: the jump schedule, or straight down if the method does not jump.
 
     Raises:
         ConfigError: `t_T` is above the number of respaced steps, the schedule is absurdly long, or a step up would take
             its noise from above the last time.
     """
     steps = len(build_timesteps(config))
+    if not config.jumps:
+        return list(range(steps - 1, -2, -1))
     times = _list_times(config, steps)
     if config.inpa_inj_time_shift != 1:
         _check_shift(times, config.inpa_inj_time_shift, steps)
@@ -163,9 +165,13 @@ def build_passes(config: SamplingConfig, steps: int) -> list[int] | None:
 
 
 def describe_schedule(config: SamplingConfig) -> str:
-    """The schedule in the paper's symbols: 'T=250 j=10 r=10'; passes of levels that differ as a range."""
+    """The schedule in the paper's symbols: 'T=250 j=10 r=10'; what differs from level to level as a range."""
     times = build_times(config)
     steps = max(times) + 1
+    if config.langevin is not None:
+        return f"T={steps} with {config.langevin.describe_steps()} inner steps a level"
+    if not config.jumps:
+        return f"T={steps}"
     if config.times is not None:
         return f"T={steps} with {len(times):,} listed times"
     passes = build_passes(config, steps)

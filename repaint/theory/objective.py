@@ -6,46 +6,17 @@ afresh at the start of each step down, so only the hole is a state, and repeated
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from repaint.theory.affine import Affine
 from repaint.theory.fields import Field
 from repaint.theory.gaussian_law import Array, Flags, Law, StepLaw, conditional_law, relative_distance, repaint_law
+from repaint.theory.method_laws import Level, MethodLaw, law_along, make_levels
 
 Steps = list[tuple[Array, float]]
-
-
-@dataclass(frozen=True)
-class Affine:
-    """Affine Gaussian step x -> matrix x + known_map k + N(0, noise), for hole pixels x given known pixels k.
-
-    Attributes:
-        matrix: [H, H].
-        known_map: [H, K].
-        noise: [H, H].
-    """
-
-    matrix: Array
-    known_map: Array
-    noise: Array
-
-    def after(self, first: "Affine") -> "Affine":
-        """Composition: this step after another."""
-        return Affine(
-            self.matrix @ first.matrix,
-            self.matrix @ first.known_map + self.known_map,
-            self.matrix @ first.noise @ self.matrix.T + self.noise,
-        )
-
-    def repeated(self, times: int) -> "Affine":
-        """This step `times` times, at least once, by repeated squaring."""
-        if times == 1:
-            return self
-        half = self.repeated(times // 2)
-        whole = half.after(half)
-        return self.after(whole) if times % 2 else whole
 
 
 class Objective:
@@ -64,6 +35,7 @@ class Objective:
             for known in field.masks
         ]
         self._cached_steps: tuple[tuple[tuple[int, ...], StepLaw] | None, list[Steps]] = (None, [])
+        self._cached_levels: tuple[tuple[tuple[int, ...], StepLaw] | None, list[list[Level]]] = (None, [])
 
     def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: StepLaw) -> float:
         """Geometric mean over fields and masks of the distance to the truth.
@@ -86,12 +58,36 @@ class Objective:
 
         return self._mean(law)
 
+    def distance_of_method(self, timesteps: Sequence[int], method: MethodLaw, step: StepLaw) -> float:
+        """`distance` for another method than RePaint, straight down the timesteps.
+
+        Args:
+            timesteps: visited, rising.
+            method: law of its steps.
+            step: kind of the reverse step.
+        """
+        times = range(len(timesteps) - 1, -2, -1)
+        levels = self._levels(tuple(timesteps), step)
+
+        def law(number: int, known: Flags) -> Law:
+            return law_along(times, [replace(level, known=known) for level in levels[number]], method).marginal(~known)
+
+        return self._mean(law)
+
     def _mean(self, law_of: Callable[[int, Flags], Law]) -> float:
         logs = [
             math.log(relative_distance(law_of(number, known), truth, of_known))
             for number, known, truth, of_known in self._cases
         ]
         return math.exp(sum(logs) / len(logs))
+
+    def _levels(self, timesteps: tuple[int, ...], step: StepLaw) -> list[list[Level]]:
+        """Levels of each field with its first mask; cached like `_steps`."""
+        if self._cached_levels[0] != (timesteps, step):
+            abar = self.levels[list(timesteps)]
+            found = [make_levels(field.covariance, field.masks[0], abar, step) for field in self.fields]
+            self._cached_levels = (timesteps, step), found
+        return self._cached_levels[1]
 
     def _steps(self, timesteps: tuple[int, ...], step: StepLaw) -> list[Steps]:
         """Reverse steps of each field; the last ones are cached, as most designs differ in their passes only."""

@@ -1,6 +1,6 @@
 """Schedule search at a given number of network calls: random search, then local search from the best designs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,12 +9,32 @@ from numpy.typing import NDArray
 
 from repaint.diffusion.respacing import space_timesteps
 from repaint.theory.gaussian_law import StepLaw, Variance
+from repaint.theory.method_laws import LangevinLaw
 from repaint.theory.objective import Objective
 
 MOST_STEPS = 80
 EXPONENTS = (0.8, 2.4)
 SURVIVORS = 3  # designs of the random search that are refined
+STEP_SIZES = (20, 500)  # of Langevin's steps, in hundredths
+STRENGTHS = (0, 300)
 MOVES = 100  # of passes between two levels that a round tries
+
+
+@dataclass(frozen=True)
+class LangevinDesign:
+    """Parameters of Langevin's method that are the same at all levels, see `repaint.diffusion.methods.langevin`.
+
+    Attributes:
+        step_size: in hundredths of 1 - abar.
+        strength: lambda, in hundredths.
+    """
+
+    step_size: int
+    strength: int
+
+    def law(self, passes: Sequence[int]) -> LangevinLaw:
+        """Its law with an inner step for each pass beyond the first."""
+        return LangevinLaw(lambda t: passes[t] - 1, self.strength / 100, self.step_size / 100)
 
 
 @dataclass(frozen=True)
@@ -25,11 +45,14 @@ class Design:
         exponent: of the steps, in hundredths, see `respacing.space_timesteps`.
         passes: over the step that lands at t = 0, 1, ..., T - 1, see `schedule.get_schedule_passes`; the last is 1.
         eta: of DDIM's reverse step; None for DDPM's.
+        langevin: parameters of Langevin's method, of which a pass beyond the first is an inner step at level t; None
+            for RePaint's.
     """
 
     exponent: int
     passes: tuple[int, ...]
     eta: float | None = None
+    langevin: LangevinDesign | None = None
 
     @property
     def calls(self) -> int:
@@ -51,12 +74,14 @@ class Limits:
         fewest_steps: least T, from 2 to the calls.
         evenness: share of the calls that is spread evenly over the levels, from 0 (1 pass each) to 1.
         etas: reverse steps to try, see `Design`; the first is that of the even design.
+        langevin: parameters of the even design of Langevin's method; None for RePaint's.
     """
 
     calls: int
     fewest_steps: int = 4
     evenness: float = 0
     etas: tuple[float | None, ...] = (None,)
+    langevin: LangevinDesign | None = None
 
     @property
     def most_steps(self) -> int:
@@ -87,10 +112,16 @@ def make_loss(objective: Objective, variance: Variance) -> Loss:
             except ValueError:
                 cached[design] = np.inf
             else:
-                cached[design] = objective.distance(timesteps, design.passes, StepLaw(variance, design.eta))
+                cached[design] = _distance(objective, timesteps, design, StepLaw(variance, design.eta))
         return cached[design]
 
     return loss
+
+
+def _distance(objective: Objective, timesteps: Sequence[int], design: Design, step: StepLaw) -> float:
+    if design.langevin is None:
+        return objective.distance(timesteps, design.passes, step)
+    return objective.distance_of_method(timesteps, design.langevin.law(design.passes), step)
 
 
 def search(
@@ -130,7 +161,7 @@ def search(
 def even_design(limits: Limits) -> Design:
     """Baseline design: the fewest steps, evenly spaced, with equal numbers of passes as far as the calls allow."""
     steps = limits.fewest_steps
-    return _fit(Design(100, (1,) * steps, limits.etas[0]), np.ones(steps - 1), limits)
+    return _fit(Design(100, (1,) * steps, limits.etas[0], limits.langevin), np.ones(steps - 1), limits)
 
 
 def _draw(rng: np.random.Generator, limits: Limits) -> Design:
@@ -140,7 +171,14 @@ def _draw(rng: np.random.Generator, limits: Limits) -> Design:
     shape = np.exp(-(((np.arange(steps - 1) / steps - center) / width) ** 2) / 2)
     exponent = round(100 * rng.uniform(*EXPONENTS))
     eta = limits.etas[rng.integers(len(limits.etas))]
-    return _fit(Design(exponent, (1,) * steps, eta), shape, limits)
+    return _fit(Design(exponent, (1,) * steps, eta, _draw_langevin(rng, limits)), shape, limits)
+
+
+def _draw_langevin(rng: np.random.Generator, limits: Limits) -> LangevinDesign | None:
+    if limits.langevin is None:
+        return None  # and no draw: the search of RePaint's schedules is as it was
+    step_size = round(np.exp(rng.uniform(*np.log(STEP_SIZES))))
+    return LangevinDesign(step_size, round(rng.uniform(*STRENGTHS)))
 
 
 def _fit(design: Design, shape: NDArray[np.float64], limits: Limits) -> Design:
@@ -171,6 +209,11 @@ def _changes(steps: int, limits: Limits, rng: np.random.Generator) -> Iterator[C
     """Small changes of a design; moves of passes are random."""
     for eta in limits.etas:
         yield partial(_step_by, eta=eta)
+    if limits.langevin is not None:
+        for factor in (0.7, 0.95, 1.05, 1.4):
+            yield partial(_scale, factor=factor)
+        for by in (-40, -10, 10, 40):
+            yield partial(_guide, by=by)
     for by in (-20, -5, -2, 2, 5, 20):
         yield partial(_bend, by=by)
     for by in (-2, -1, 1, 2):
@@ -181,6 +224,22 @@ def _changes(steps: int, limits: Limits, rng: np.random.Generator) -> Iterator[C
 
 def _step_by(design: Design, eta: float | None) -> Design | None:
     return None if design.eta == eta else replace(design, eta=eta)
+
+
+def _scale(design: Design, factor: float) -> Design | None:
+    """Another step size of Langevin's method."""
+    own = design.langevin
+    if own is None or not STEP_SIZES[0] <= (size := round(own.step_size * factor)) <= STEP_SIZES[1]:
+        return None
+    return replace(design, langevin=replace(own, step_size=size))
+
+
+def _guide(design: Design, by: int) -> Design | None:
+    """Another strength of Langevin's method."""
+    own = design.langevin
+    if own is None or not STRENGTHS[0] <= own.strength + by <= STRENGTHS[1]:
+        return None
+    return replace(design, langevin=replace(own, strength=own.strength + by))
 
 
 def _bend(design: Design, by: int) -> Design | None:

@@ -66,7 +66,8 @@ class Recorder:
     def __call__(self, step: Step) -> None:
         """Record one transition."""
         self._transition += 1
-        snapshot = self._interval > 0 and step.s < step.t and step.nfe % self._interval == 0
+        # A step may take several calls, and pass over a multiple of the interval.
+        snapshot = self._interval > 0 and step.nfe // self._interval > (step.nfe - step.calls) // self._interval
         animate = self._transition in self._recorded
         if not (snapshot or animate):
             return

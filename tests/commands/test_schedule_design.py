@@ -171,3 +171,18 @@ def test_what_a_base_or_a_process_rules_out(call: Call, tmp_path: Path) -> None:
     tiny = str(make_run(tmp_path, betas=[1e-18, 1e-18], timestep_respacing="2"))
     options = ("--conf_path", tiny, "--calls", "20", "--fewest_steps", "2")
     assert "betas are so small that they are lost in rounding" in call(*options)[2]
+
+
+@pytest.mark.usefixtures("without_the_papers_rows")
+def test_a_langevin_design_runs(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = make_run(tmp_path, count=1)
+    options = ("--method", "langevin", "--calls", "20", "--fewest_steps", "4", "--mask", "half", "--size", "8")
+    code, out, err = call("--conf_path", str(base), *options, "--trials", "2", "--rounds", "0", "--out", "mine.yml")
+    assert code == 0, err
+    assert "mine.yml written" in out
+    assert not Path("mine.png").exists()
+    config = load_config(Config, "mine.yml")
+    assert config.langevin is not None
+    assert len(build_times(config)) - 1 == len(config.langevin.inner_steps)
+    assert fill_command(["--conf_path", "mine.yml", "--device", "cpu"]) == 0
+    assert "20 network calls" in capsys.readouterr().out

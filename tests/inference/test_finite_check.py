@@ -5,7 +5,7 @@ from repaint.sampler import Step
 
 
 def step(x: torch.Tensor, t: int, nfe: int) -> Step:
-    return Step(t, t - 1, nfe, x, x)
+    return Step(t, t - 1, nfe, x, x, 1)
 
 
 def test_the_first_bad_transition_of_each_picture_is_reported() -> None:

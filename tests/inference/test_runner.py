@@ -28,7 +28,7 @@ def test_run_from_the_shell(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     summary, result = done.stdout.splitlines()
     assert summary == (
-        "tiny: 3 pictures of 16x16 in 2 batches, T=4 j=1 r=2, 7 network calls a batch (14 in all), on cpu"
+        "tiny: 3 pictures of 16x16 in 2 batches, RePaint T=4 j=1 r=2, 7 network calls a batch (14 in all), on cpu"
     )
     assert result.startswith(f"3 pictures filled; results in {tmp_path}/out/inpainted, contact sheet")
     assert "21/21" in done.stderr  # three pictures, seven calls each

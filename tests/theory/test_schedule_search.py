@@ -12,6 +12,7 @@ from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
 from repaint.schedule import get_schedule_jump, get_schedule_passes
 from repaint.theory import schedule_search
+from repaint.theory.affine import Affine
 from repaint.theory.fields import Field
 from repaint.theory.gaussian_law import (
     StepLaw,
@@ -20,8 +21,19 @@ from repaint.theory.gaussian_law import (
     relative_distance,
     repaint_law,
 )
-from repaint.theory.objective import Affine, Objective
-from repaint.theory.schedule_search import MOST_STEPS, Design, Limits, even_design, make_loss, search
+from repaint.theory.method_laws import LangevinLaw, method_law
+from repaint.theory.objective import Objective
+from repaint.theory.schedule_search import (
+    MOST_STEPS,
+    STEP_SIZES,
+    STRENGTHS,
+    Design,
+    LangevinDesign,
+    Limits,
+    even_design,
+    make_loss,
+    search,
+)
 
 LEVELS = np.cumprod(1 - get_named_beta_schedule("linear", 1000))
 SIDE = 8
@@ -154,3 +166,43 @@ def test_the_kind_of_step_is_searched_too() -> None:
 def test_steps_that_fall_together_are_no_design() -> None:
     loss = make_loss(Objective([FIELD], LEVELS[:20]), "learned")
     assert loss(Design(240, (1,) * 15)) == np.inf
+
+
+# ---------------------------------------------------------------- Langevin's method
+
+SMALL = Objective([Field(COVARIANCE, (MASKS["half"].ravel(),)), Field(2 * COVARIANCE, (MASKS["nn2"].ravel(),))], LEVELS)
+
+
+def test_the_distance_of_a_langevin_design_is_that_of_its_exact_law() -> None:
+    """A pass beyond the first is an inner step of its level."""
+    design = Design(150, (4, 1, 3, 2, 1), langevin=LangevinDesign(step_size=80, strength=150))
+    timesteps = space_timesteps(1000, "power5:1.5")
+    method = LangevinLaw(lambda t: (3, 0, 2, 1, 0)[t], 1.5, 0.8)
+    logs = []
+    for field in SMALL.fields:
+        known = field.masks[0]
+        law = method_law(field.covariance, known, [4, 3, 2, 1, 0, -1], LEVELS[timesteps], method, StepLaw("large"))
+        truth = conditional_law(field.covariance, known)
+        of_known = field.covariance[np.ix_(known, known)]
+        logs.append(math.log(relative_distance(law.marginal(~known), truth, of_known)))
+    assert make_loss(SMALL, "large")(design) == pytest.approx(math.exp(np.mean(logs)), rel=1e-9)
+
+
+def test_search_of_langevin_designs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule_search, "MOVES", 5)
+    limits = Limits(30, 6, langevin=LangevinDesign(400, 100))
+    loss, tried = make_loss(SMALL, "small"), []
+
+    def noted(design: Design) -> float:
+        tried.append(design)
+        return loss(design)
+
+    best = search(noted, limits, trials=12, rounds=1)
+    assert loss(best) < 0.9 * loss(even_design(limits))
+    assert all(design.calls == 30 for design in tried)
+    own = [design.langevin for design in tried if design.langevin is not None]
+    assert len(own) == len(tried)
+    assert all(STEP_SIZES[0] <= each.step_size <= STEP_SIZES[1] for each in own)
+    assert all(STRENGTHS[0] <= each.strength <= STRENGTHS[1] for each in own)
+    assert len({each.step_size for each in own}) > 5
+    assert len({each.strength for each in own}) > 5

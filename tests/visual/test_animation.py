@@ -27,7 +27,7 @@ def record(frames: int, interval: int = 0, on_snapshot: Callable[[Frame], None] 
     for i, (t, s) in enumerate(pairwise(TIMES), 1):
         nfe += s < t
         x = torch.full((2, 3, 16, 16), i / 127.5 - 1)
-        recorder(Step(t, s, nfe, x, -x))
+        recorder(Step(t, s, nfe, x, -x, int(s < t)))
     return recorder
 
 
