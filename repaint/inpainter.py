@@ -1,6 +1,7 @@
 """Inpainting from Python: picture and mask in, filled pictures out."""
 
 import warnings
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
@@ -23,13 +24,14 @@ from repaint.data.masks import MaskRule, mask_pixels
 from repaint.data.pairing import Pair
 from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
 from repaint.errors import ConfigError, DataError
+from repaint.inference.adapted_models import ModelAdapter
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
 from repaint.inference.inputs import build_labels
 from repaint.inference.state import FillState
 from repaint.pipeline.notes import sampling_notes
-from repaint.pipeline.pipeline import build_pipeline, reschedule
+from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
 
@@ -58,6 +60,8 @@ class Inpainter:
         mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole.
         mask_color: the hole is what is painted in this colour, such as "#f0f", in the mask, or without a mask in the
             picture itself; None for masks of grey levels.
+        adapted_models: with the setting `adapt`, the folder where adapted models are kept, to be found again by later
+            calls; None keeps the last one in memory only.
         settings: any other key of a configuration file that is about model, schedule or sampling, by its name, such as
             `precision="auto"`, `timestep_respacing="20"`, `schedule_jump_params={"jump_length": 1}`.
 
@@ -81,6 +85,7 @@ class Inpainter:
         window_context: float | None = None,
         mask_polarity: Literal["known_white", "hole_white"] = "known_white",
         mask_color: str | None = None,
+        adapted_models: str | PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
         for key in sorted({"seed", "model_path"} & settings.keys()):
@@ -96,6 +101,8 @@ class Inpainter:
         check_sampling(config)
         check_fit_mode(config, fit)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
+        folder = None if adapted_models is None else str(adapted_models)
+        self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, folder)
         rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
         self._reading = ReadSettings(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
@@ -145,14 +152,33 @@ class Inpainter:
             DataError: the picture or its mask is unreadable, they do not fit together, or a fill is not finite.
             ConfigError: `seed`, `num_samples` or `y` is out of range, or memory is too small.
         """
-        pipeline = replace(self.pipeline, config=self._for(seed, y))
         example = image if isinstance(image, Example) else self.read(image, mask)
+        pipeline = replace(self.adapt(example), config=self._for(seed, y))
         size = self._batch_size(example, num_samples)
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
         BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
         return [to_picture(state.result()) for state in states]
+
+    def adapt(self, example: Example, on_step: Callable[[], object] = lambda: None) -> Pipeline:
+        """Fine-tune the model on a picture, as the setting `adapt` says; a call for the picture does it by itself.
+
+        Args:
+            example: the picture and its mask, see `read`.
+            on_step: called after each training step.
+
+        Returns:
+            The pipeline with the adapted model, which is kept for the next call; without the setting `pipeline`.
+
+        Raises:
+            DataError: the loss is not finite.
+        """
+        return (
+            self.pipeline
+            if self._adapter is None
+            else replace(self.pipeline, model=self._adapter(example, on_step).model)
+        )
 
     def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""

@@ -37,7 +37,7 @@ ALLOWED = {
     "checkpoints": "config data models",
     "visual": "data sampler schedule",
     "pipeline": "checkpoints config data diffusion models noise sampler schedule",
-    "inference": "checkpoints config data noise pipeline sampler schedule visual workers",
+    "inference": "checkpoints config data noise pipeline sampler schedule training visual workers",
     "training": "checkpoints config data diffusion noise pipeline sampler schedule visual workers",
     "theory": "data diffusion",
     "evaluation": "checkpoints config data inference models pipeline visual",

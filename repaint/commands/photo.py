@@ -11,6 +11,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from repaint.commands.options import path_argument
+from repaint.config.adapting import AdaptConfig
 from repaint.config.loading import apply_override
 from repaint.config.methods import TITLES
 from repaint.config.sampling import SCHEDULE_KEYS
@@ -20,6 +21,7 @@ from repaint.data.encoding import SAVE_OPTIONS, encode_picture
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
+from repaint.inference.adapted_models import ADAPTED_MODELS, describe_adaptation
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
@@ -29,6 +31,7 @@ MODEL: Final = "faces64"
 SCHEDULE: Final = "fast"
 FIT: Final = "window"
 SUFFIX = "_filled"
+_ADAPT_STEPS = AdaptConfig().steps
 # The options that only pictures on the command line take; each is None unless it is given.
 _OPTIONS = (
     "mask",
@@ -39,6 +42,7 @@ _OPTIONS = (
     "fills",
     "model",
     "method",
+    "adapt",
     "schedule",
     "fit",
     "seed",
@@ -60,6 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     texts = f"bundled model, weights file or folder (default: {MODEL})"
     group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
     group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: repaint)")
+    texts = "first train the model so many steps on each picture's own known pixels (300 without a number)"
+    group.add_argument("--adapt", type=int, nargs="?", const=_ADAPT_STEPS, metavar="STEPS", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
     group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
@@ -85,7 +91,7 @@ class _Job:
 def fill(args: argparse.Namespace) -> int:
     """Fill the pictures of the command line; returns the exit code: 0, or 3 if some could not be filled."""
     jobs = _unfinished(_find_jobs(args), args.overwrite)
-    inpainter = _load_model(args)
+    inpainter = _load_model(args, storage.join(storage.parent(jobs[0].results[0]), ADAPTED_MODELS))
     if args.dry_run:
         return _dry_run(jobs, inpainter)
     failed = 0
@@ -100,8 +106,13 @@ def fill(args: argparse.Namespace) -> int:
     return EXIT_SOME_FAILED if failed else EXIT_OK
 
 
-def _load_model(args: argparse.Namespace) -> Inpainter:
+def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     settings = _settings(args.set)
+    for key, value in (("method", args.method), ("adapt", None if args.adapt is None else {"steps": args.adapt})):
+        if value is not None and key in settings:
+            raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
+        if value is not None:
+            settings[key] = value
     own_schedule = set(SCHEDULE_KEYS) & settings.keys()
     return Inpainter(
         locate_model(args.model or MODEL),
@@ -110,7 +121,7 @@ def _load_model(args: argparse.Namespace) -> Inpainter:
         fit=args.fit or FIT,
         mask_polarity=args.mask_polarity or "known_white",
         mask_color=args.mask_color,
-        **({} if args.method is None else {"method": args.method}),
+        adapted_models=adapted_models,
         **settings,
     )
 
@@ -127,6 +138,8 @@ def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:
     for job in jobs:
         calls = inpainter.count_calls(job.pair.picture, job.pair.mask, len(job.results))
         print(f"{job.pair.picture} -> {', '.join(job.results)}: {calls:,} network calls")
+    if (note := describe_adaptation(inpainter.pipeline.config)) is not None:
+        print(note)
     return EXIT_OK
 
 
@@ -134,6 +147,11 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
     picture = job.pair.picture
     example = inpainter.read(picture, job.pair.mask)
     calls = inpainter.count_calls(example, num_samples=len(job.results))
+    adaptation = inpainter.pipeline.config.adapt
+    if adaptation is not None:
+        name = f"adapting to {PurePosixPath(picture).name} ({count})"
+        with tqdm(total=adaptation.steps, unit="step", desc=name, disable=None) as bar:
+            inpainter.adapt(example, bar.update)
     with tqdm(total=calls, unit="call", desc=f"{PurePosixPath(picture).name} ({count})", disable=None) as bar:
 
         def advance(step: Step) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from repaint.config.adapting import AdaptConfig
 from repaint.config.comparison import ComparedConfig, ComparisonConfig
 from repaint.config.data import EvalDataConfig, MaskConfig, OutputPaths
 from repaint.config.fields import NO_EFFECT, StrictModel
@@ -71,6 +72,7 @@ SECTIONS = (
     Section("Langevin", LangevinConfig, "langevin"),
     Section("DPS", DPSConfig, "dps"),
     Section("PiGDM", PiGDMConfig, "pigdm"),
+    Section("Adaptation", AdaptConfig, "adapt"),
     Section("Data set", EvalDataConfig, "data.eval.NAME"),
     Section("Masks", MaskConfig, "data.eval.NAME.mask"),
     Section("Outputs", OutputPaths, "data.eval.NAME.paths"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
+from repaint.config.adapting import AdaptConfig
 from repaint.config.fields import (
     Compile,
     Depth,
@@ -117,6 +118,10 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
     compile: Annotated[Compile, NotFingerprinted("the same computation, up to rounding")] = "auto"
     """Compile the network's blocks, and on a GPU replay its launches as a CUDA graph. `auto` does so on a GPU if a
     `precision` other than `fp32` is set and the run takes 2,000 network calls or more."""
+
+    adapt: AdaptConfig | None = None
+    """Fine-tune the model on each picture's own known pixels before the picture is filled, see
+    [photographs](photos.md); `adapt: {}` takes the defaults. Without the key the model stays as it is."""
 
     schedule: Annotated[
         Literal["paper", "best", "fast", "preview"] | None,

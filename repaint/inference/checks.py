@@ -12,6 +12,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.pairing import Pair
 from repaint.errors import ConfigError
+from repaint.inference.adapted_models import check_adaptable
 from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.manifest import PARTS
 from repaint.inference.results import CONTACT_SHEET
@@ -32,6 +33,7 @@ def check_run(config: Config, device: torch.device) -> None:
 def check_sampling(config: SamplingConfig) -> None:
     """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
     build_times(config)
+    check_adaptable(config)
     with torch.device("meta"):
         if not has_own_network(config):
             build_unet(build_unet_config(config))

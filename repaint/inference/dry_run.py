@@ -8,7 +8,7 @@ from repaint.data import storage
 from repaint.data.downloads import explain_missing
 from repaint.inference.inputs import describe_mask, find_missing
 from repaint.inference.plan import Plan, prepare, print_notes, summarize
-from repaint.pipeline.network import check_weights, estimate_memory
+from repaint.pipeline.network import check_weights, estimate_memory, estimate_training_memory
 from repaint.pipeline.process import build_times
 
 
@@ -47,3 +47,6 @@ def _print_memory(plan: Plan, batch_size: int, device: torch.device) -> None:
         return
     parameters, activations = estimate_memory(plan.config, batch_size, device, plan.weights)
     print(f"memory: about {parameters / 2**30:.2f} GiB of weights and {activations / 2**30:.2f} GiB of activations")
+    if plan.config.adapt is not None:
+        training = estimate_training_memory(plan.config, plan.config.adapt.batch_size)
+        print(f"memory to adapt the model: about {training / 2**30:.2f} GiB")

@@ -61,6 +61,7 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     passes = config.model_dump(include={"resample", "times"}, exclude_none=True)
     schedule = passes or (config.schedule_jump_params.model_dump() if config.jumps else {})
     steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
+    adapted = {} if config.adapt is None else {"adapt": config.adapt.model_dump()}
     return {
         "method": {"name": config.method, **parameters},
         "schedule": schedule | steps,
@@ -68,5 +69,6 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
         "checkpoint_sha256": pipeline.weights.digest,
         "device": str(pipeline.device),
         "precision": pick_precision(config, pipeline.device) or "default",
+        **adapted,
         "versions": {"repaint": __version__, "torch": torch.__version__},
     }

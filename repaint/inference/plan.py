@@ -15,6 +15,7 @@ from repaint.checkpoints.weights import Weights
 from repaint.config.methods import TITLES
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.pairing import Pair
+from repaint.inference.adapted_models import describe_adaptation
 from repaint.inference.checks import check_results, check_run
 from repaint.inference.inputs import build_labels, build_pairs, find_missing, require_published
 from repaint.inference.targets import Target, build_targets
@@ -73,7 +74,7 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] | Non
     labels, labels_note = build_labels(config, pairs) if pairs else (None, None)
     targets = build_targets(config, pairs, labels)
     check_results(config, pairs, [target.name for target in targets])
-    notes = [assumptions, pairing_note, labels_note, _precision_note(config, device)]
+    notes = [assumptions, pairing_note, labels_note, _precision_note(config, device), describe_adaptation(config)]
     return Plan(config, weights, targets, sampling_notes(config, weights) + [note for note in notes if note])
 
 

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from repaint.data import storage
 from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
+from repaint.data.window_order import widest_round
 from repaint.errors import DataError
+from repaint.inference.adapted_models import ADAPTED_MODELS, ModelAdapter
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import halve_batch_size
 from repaint.inference.inputs import build_reading
@@ -22,6 +25,7 @@ from repaint.inference.result_writer import ResultWriter
 from repaint.inference.results import Results
 from repaint.inference.state import FillState, WindowTask
 from repaint.inference.targets import Tally, Target, target_noun
+from repaint.pipeline.pipeline import Pipeline
 from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
 from repaint.workers.worker import Worker
@@ -58,22 +62,52 @@ class TargetFiller(BatchObserver):
         self._reader = Prefetcher(remaining, lambda pair: load_example(pair, reading), batch_size)
         self._recorder = BatchRecorder(job.config, job.pipeline.times, results.folders.log)
         self._writer = ResultWriter(results, self._count_written)
-        self._loop = BatchLoop(job.pipeline, self._open_states(finished), batch_size, self)
+        self._adapter = None
+        if job.config.adapt is not None:
+            self._adapter = ModelAdapter(job.pipeline, storage.join(results.folders.log, ADAPTED_MODELS))
+        self._finished, self._batch_size = finished, batch_size
         self._calls = self._windows = 0  # network calls of the batch so far, and its windows
 
     def run(self) -> None:
         """Fill until nothing is left to claim; what is finished is written even if an error ends the run."""
         try:
-            self._loop.run()
+            for loop in self._loops():
+                self._loop = loop
+                loop.run()
         finally:
             self._reader.close()
             self._writer.close()
 
-    def _open_states(self, finished: frozenset[str]) -> Iterator[FillState]:
+    def _loops(self) -> Iterator[BatchLoop]:
+        """Loops over what goes through one network: over all states, or with `adapt` over those of each picture."""
+        states = self._open_states()
+        if self._adapter is None:
+            yield BatchLoop(self._job.pipeline, states, self._batch_size, self)
+            return
+        for pair, group in groupby(states, key=lambda state: state.example.pair):
+            fills = list(group)
+            # Of all fills of the picture, done or not: an interruption must not change the batch size.
+            windows = self._job.config.num_samples_per_image * widest_round(fills[0].example.earlier)
+            try:
+                pipeline = self._adapt(self._adapter, fills[0])
+                yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, windows)), self)
+            except DataError as error:
+                for state in fills:
+                    self._count_failure(pair, str(error), state.windows_left)
+
+    def _adapt(self, adapter: ModelAdapter, state: FillState) -> Pipeline:
+        assert self._job.config.adapt is not None
+        shown = self._job.config.show_progress and self._worker.is_main
+        name = f"adapting to {state.example.pair.name}"
+        with tqdm(total=self._job.config.adapt.steps, unit="step", desc=name, leave=False, disable=not shown) as bar:
+            return adapter(state.example, bar.update)
+
+    def _open_states(self) -> Iterator[FillState]:
         """Claim targets, and give the states of the readable ones; each picture is read once for all its samples."""
         targets = self._job.targets
         claimed = (targets[number] for number in self._worker.claim(len(targets)))
-        for pair, group in groupby((t for t in claimed if t.name not in finished), key=lambda target: target.pair):
+        left = (target for target in claimed if target.name not in self._finished)
+        for pair, group in groupby(left, key=lambda target: target.pair):
             yield from self._open_pair(pair, group)
 
     def _open_pair(self, pair: Pair, targets: Iterator[Target]) -> Iterator[FillState]:
@@ -124,7 +158,8 @@ class TargetFiller(BatchObserver):
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
         """Do the batch again in two halves."""
         self.progress.called(-self._calls * self._windows)
-        return halve_batch_size(batch_size, reason, self._job.pipeline.device)
+        self._batch_size = halve_batch_size(batch_size, reason, self._job.pipeline.device)
+        return self._batch_size
 
     def _count_written(self) -> None:
         self.tally.done += 1

@@ -17,6 +17,8 @@ from repaint.models.unet import UNet
 from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
 
+_COPIES_IN_TRAINING = 5  # weights, gradients, moving average, and two moments of AdamW
+
 
 def fill_unet(network: UNet, config: SamplingConfig | TrainConfig, weights: Weights) -> None:
     """Put weights into the configured network; CheckpointError names keys and flags that do not fit."""
@@ -107,3 +109,12 @@ def estimate_memory(
             bytes_of_weights += parameter_bytes(classifier)
             activations = max(activations, activation_bytes(classifier, lambda: classifier(x, t), keep_all=True))
     return bytes_of_weights, activations
+
+
+def estimate_training_memory(config: SamplingConfig, batch: int) -> int:
+    """Bytes that training the network in float32 takes, with its gradients, moving average and AdamW's two moments."""
+    network = _empty_network(config, None)
+    with torch.device("meta"):
+        x = torch.empty(batch, 3, config.image_size, config.image_size)
+        activations = activation_bytes(network, lambda: network(x, torch.empty(batch), None), keep_all=True)
+    return _COPIES_IN_TRAINING * parameter_bytes(network) + activations

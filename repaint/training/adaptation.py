@@ -21,11 +21,11 @@ from repaint.data.masks import Mask
 from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.losses import training_losses
 from repaint.errors import DataError
-from repaint.models.unet import UNet
 from repaint.pipeline.network import fill_unet
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_diffusion
 from repaint.training.data_order import step_generator, step_seed
+from repaint.training.optimisation import update_average, with_autocast
 from repaint.training.picture_crops import PictureCrops
 
 _SEED = 0  # not the run's: other fills of the picture use the same adapted model
@@ -79,13 +79,13 @@ def adapt(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), _GRAD_CLIP)
         optimiser.step()
-        _update_average(average, network, min(settings.ema_rate, (1 + step) / (10 + step)))
+        update_average(average, network, settings.ema_rate, step)
         on_step()
     return {key: value.cpu() for key, value in average.items()}
 
 
 def _loss(
-    network: UNet, diffusion: GaussianDiffusion, crops: PictureCrops, count: int, step: int, bf16: bool
+    network: nn.Module, diffusion: GaussianDiffusion, crops: PictureCrops, count: int, step: int, bf16: bool
 ) -> Tensor:
     """Mean loss of the crops of a step; all that is random in it is a function of the step."""
     device = next(network.parameters()).device
@@ -99,16 +99,5 @@ def _loss(
     t = torch.randint(diffusion.num_timesteps, (count,), generator=generator).to(device)
     noise = torch.randn(x0.shape, generator=generator).to(device)
     x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
-
-    def model(x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            output: Tensor = network(x, timesteps, y)
-        return output
-
+    model = with_autocast(network, device, bf16)
     return training_losses(diffusion, model, x0, t, noise, known=keep_mask).total.mean()
-
-
-@torch.no_grad()
-def _update_average(average: State, network: UNet, rate: float) -> None:
-    for key, value in network.state_dict().items():
-        average[key].lerp_(value, 1 - rate)

@@ -14,6 +14,7 @@ from torch import Tensor
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.config.network import NetworkConfig
 from repaint.config.process import ProcessConfig, describe_betas
+from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.data import storage
 from repaint.errors import CheckpointError, ConfigError
@@ -116,7 +117,7 @@ def truncate_log(config: TrainConfig, step: int) -> None:
     storage.write_bytes(path, "".join(kept).encode())
 
 
-def checkpoint_metadata(config: TrainConfig) -> dict[str, dict[str, object]]:
+def checkpoint_metadata(config: TrainConfig | SamplingConfig) -> dict[str, dict[str, object]]:
     """Metadata of an exported model: its architecture and process, so that `model: auto` needs no flags."""
     values = config.model_dump(exclude={"betas"} if config.betas is None else {"noise_schedule"})
     parts: dict[str, type[BaseModel]] = {"network": NetworkConfig, "process": ProcessConfig}

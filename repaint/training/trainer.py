@@ -35,6 +35,7 @@ from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
 from repaint.training.data_order import StepBatches, step_generator, step_seed
+from repaint.training.optimisation import update_average, with_autocast
 from repaint.training.state import (
     LOG_FILE,
     STATE_FILE,
@@ -158,7 +159,7 @@ class Trainer:
         loss.total.mean().backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip or math.inf)
         self.optimiser.step()
-        self._update_ema()
+        update_average(self.ema, self.network, config.ema_rate, self.step)
         self.step += 1
         at_end = self.step == config.steps
         saving = self.step % config.save_interval == 0
@@ -183,19 +184,8 @@ class Trainer:
         noise = torch.randn(x0.shape, generator=generator, device=device)
         if self.config.channels_last:
             x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
-        return training_losses(self.diffusion, self._model, x0, t, noise)
-
-    def _model(self, x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
-        with torch.autocast(self.worker.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            output: Tensor = self.parallel(x, timesteps, y)
-        return output
-
-    @torch.no_grad()
-    def _update_ema(self) -> None:
-        # A lower rate at first: otherwise the average contains the random initial weights for 1 / (1 - rate) steps.
-        rate = min(self.config.ema_rate, (1 + self.step) / (10 + self.step))
-        for key, value in self.network.state_dict().items():
-            self.ema[key].lerp_(value, 1 - rate)
+        model = with_autocast(self.parallel, device, self.config.precision == "bf16")
+        return training_losses(self.diffusion, model, x0, t, noise)
 
     def save(self) -> None:
         """Save the resume state and export the model (main process only)."""

@@ -143,6 +143,17 @@ def test_dry_run_counts_and_writes_nothing(photos: Photos, capsys: pytest.Captur
     assert sorted(Path().iterdir()) == before
 
 
+def test_the_model_can_be_adapted_to_the_picture(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
+    assert photos.fill("photo.png", "--mask", "mask.png", "--out", "plain.png") == 0
+    assert photos.fill("photo.png", "--mask", "mask.png", "--adapt", "2", "--set", "adapt.batch_size=2") == 2
+    assert "--adapt" in capsys.readouterr().err
+    assert photos.fill("photo.png", "--mask", "mask.png", "--adapt", "2") == 0
+    assert (read_pixels(Path("photo_filled.png")) != read_pixels(Path("plain.png"))).any()
+    assert len(list(Path("adapted_models").iterdir())) == 1
+    assert photos.fill("photo.png", "--mask", "mask.png", "--adapt", "--dry_run", "--overwrite") == 0
+    assert "adapt: before each picture 300 training steps" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

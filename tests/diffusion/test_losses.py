@@ -148,3 +148,19 @@ def test_variational_term_trains_the_variance_alone() -> None:
     (by_total,) = torch.autograd.grad(loss.total.sum(), output)
     torch.testing.assert_close(by_total[:, :3], by_mse[:, :3])
     torch.testing.assert_close(by_total[:, 3:], by_vb[:, 3:] * STEPS / 1000)
+
+
+@pytest.mark.parametrize("variance_type", ["fixed_small", "learned_range"])
+def test_only_known_pixels_count(variance_type: Any) -> None:
+    """The loss is that of the known half by itself."""
+    diffusion = process(variance_type=variance_type)
+    output = randn(3) if variance_type == "fixed_small" else torch.cat([randn(3), randn(4)], dim=1)
+    known = torch.zeros(4, 1, 8, 8)
+    known[..., :3] = 1
+    part = slice(0, 3)
+    expected = training_losses(diffusion, always(output[..., part]), X0[..., part], TIMES, NOISE[..., part])
+    found = training_losses(diffusion, always(output), X0, TIMES, NOISE, known=known)
+    torch.testing.assert_close(found.total, expected.total)
+    torch.testing.assert_close(found.vb, expected.vb)
+    nothing = training_losses(diffusion, always(output), X0, TIMES, NOISE, known=torch.zeros(4, 1, 8, 8))
+    assert not nothing.total.any()

@@ -1,0 +1,112 @@
+"""Models adapted to a picture: made once, kept in a folder, and found again by a digest of what they depend on."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from repaint.checkpoints.formats import has_own_network, read_model, read_weights
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.checkpoints.weights import Weights
+from repaint.config.sampling import SamplingConfig
+from repaint.data import storage
+from repaint.data.examples import Example
+from repaint.data.masks import by_channel, wholly_known
+from repaint.errors import ConfigError
+from repaint.pipeline.methods import CALLS_WITH_GRADIENT
+from repaint.pipeline.network import load_network
+from repaint.pipeline.pipeline import Pipeline
+from repaint.training.adaptation import adapt
+from repaint.training.state import checkpoint_metadata
+
+ADAPTED_MODELS = "adapted_models"  # name of their folder beside the results
+_DIGITS = 16
+
+OnStep = Callable[[], object]
+
+
+def check_adaptable(config: SamplingConfig) -> None:
+    """Raise ConfigError if the model is to be adapted, but cannot be trained."""
+    if config.adapt is None:
+        return
+    if has_own_network(config):
+        raise ConfigError(f"adapt: {config.model_path} is a model of another library; it can be run, but not trained")
+    if config.class_cond:
+        raise ConfigError("adapt: a class-conditional model (class_cond: true) cannot be trained here; leave adapt out")
+
+
+def describe_adaptation(config: SamplingConfig) -> str | None:
+    """What adapting costs, in a line; None without."""
+    settings = config.adapt
+    if settings is None:
+        return None
+    calls = CALLS_WITH_GRADIENT * settings.steps
+    return (
+        f"adapt: before each picture {settings.steps} training steps of {settings.batch_size} crops, which take about "
+        f"as long as {calls:,} network calls of such a batch"
+    )
+
+
+class ModelAdapter:
+    """Adapts the model of a pipeline to pictures, see `repaint.training.adaptation`.
+
+    Args:
+        pipeline: with `adapt` in its configuration.
+        folder: where adapted models are kept; None keeps the last one in memory only.
+    """
+
+    def __init__(self, pipeline: Pipeline, folder: str | None) -> None:
+        assert pipeline.config.adapt is not None
+        self._pipeline, self._folder = pipeline, folder
+        self._last: tuple[str, Pipeline] | None = None
+
+    def __call__(self, example: Example, on_step: OnStep = lambda: None) -> Pipeline:
+        """The pipeline with the model adapted to a picture; itself if nothing of the picture is known, or all.
+
+        Args:
+            example: picture and mask.
+            on_step: called after each optimiser step; never if the adapted model is found.
+
+        Raises:
+            RepaintError: the loss is not finite, or the model cannot be read or written.
+        """
+        known = wholly_known(example.known)
+        if not known.any() or not self._pipeline.has_to_fill(example.known):
+            return self._pipeline
+        digest = self._digest(example)
+        if self._last is None or self._last[0] != digest:
+            self._last = digest, self._build(digest, example, on_step)
+        return self._last[1]
+
+    def _build(self, digest: str, example: Example, on_step: OnStep) -> Pipeline:
+        config, device = self._pipeline.config, self._pipeline.device
+        weights = self._find_or_make(digest, example, on_step)
+        model = load_network(config, replace(weights, digest=digest), device)
+        return replace(self._pipeline, model=model, weights=weights)
+
+    def _find_or_make(self, digest: str, example: Example, on_step: OnStep) -> Weights:
+        """Adapted weights, float16: what is kept and what is used at once are the same to the bit."""
+        path = None if self._folder is None else storage.join(self._folder, f"{digest}.safetensors")
+        if path is not None and storage.exists(path):
+            return read_weights(path)
+        config = self._pipeline.config
+        assert config.adapt is not None
+        origin = read_model(config)
+        known = wholly_known(example.known)
+        state = adapt(config, config.adapt, origin, example.pixels, known, self._pipeline.device, on_step)
+        half = {key: value.to(torch.float16) for key, value in state.items()}
+        if path is not None:
+            storage.write_bytes(path, encode_checkpoint(half, checkpoint_metadata(config)))
+        return Weights(path or origin.path, half, origin.metadata, digest)
+
+    def _digest(self, example: Example) -> str:
+        """Of all that the adapted model depends on: the model, how it is adapted, and what is known of the picture."""
+        config = self._pipeline.config
+        assert config.adapt is not None
+        flags = json.dumps([checkpoint_metadata(config), config.adapt.model_dump()], sort_keys=True)
+        digest = hashlib.sha256(f"{self._pipeline.weights.digest} {flags}".encode())
+        digest.update(example.known.tobytes())
+        digest.update((example.pixels * by_channel(wholly_known(example.known))).tobytes())
+        return digest.hexdigest()[:_DIGITS]

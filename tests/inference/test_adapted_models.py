@@ -1,0 +1,91 @@
+"""Runs whose model is adapted to each picture: adapted models are kept, found again, and decide the fill."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import repaint
+from repaint.inference import adapted_models
+from repaint.inference.adapted_models import ADAPTED_MODELS
+from tests.helpers.command import manifest, run
+from tests.helpers.tiny import FLAGS, make_run, read_pixels
+
+ADAPT = {"steps": 2, "batch_size": 2, "lr": 0.01}
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with each training."""
+    adapt, calls = adapted_models.adapt, []
+
+    def count(*arguments: Any) -> Any:
+        calls.append(1)
+        return adapt(*arguments)
+
+    monkeypatch.setattr(adapted_models, "adapt", count)
+    return calls
+
+
+def test_fills_differ_and_a_second_run_finds_the_models(tmp_path: Path, trainings: list[int]) -> None:
+    plain = make_run(tmp_path / "plain", 2)
+    assert run(plain) == 0
+    conf = make_run(tmp_path / "adapted", 2, adapt=ADAPT, num_samples_per_image=2)
+    assert run(conf) == 0
+    assert len(trainings) == 2
+    lines = manifest(tmp_path / "adapted")
+    assert len(lines) == 4
+    assert lines[0]["adapt"]["steps"] == lines[0]["batch_size"] == 2
+    results = sorted((tmp_path / "adapted").rglob("inpainted/*.png"))
+    first = [read_pixels(path) for path in results]
+    assert (first[0] != read_pixels(next(iter(sorted((tmp_path / "plain").rglob("inpainted/*.png")))))).any()
+    (kept,) = (tmp_path / "adapted").rglob(ADAPTED_MODELS)
+    assert len(list(kept.iterdir())) == 2
+    assert run(conf, "--overwrite") == 0
+    assert len(trainings) == 2
+    for path, pixels in zip(results, first, strict=True):
+        np.testing.assert_array_equal(read_pixels(path), pixels)
+
+
+def test_the_library_keeps_the_last_model(tmp_path: Path, trainings: list[int]) -> None:
+    make_run(tmp_path, 1)
+    settings: dict[str, Any] = FLAGS | {"timestep_respacing": "2", "adapt": ADAPT}
+    inpainter = repaint.Inpainter(tmp_path / "model.safetensors", schedule=None, device="cpu", **settings)
+    picture, mask = tmp_path / "gt/00.png", tmp_path / "masks/00.png"
+    fills = [inpainter(picture, mask, seed=seed)[0].tobytes() for seed in (0, 1, 0)]
+    assert fills[0] == fills[2] != fills[1]
+    assert len(trainings) == 1
+
+
+def test_a_picture_of_which_nothing_is_known_is_filled_by_the_model_as_it_is(
+    tmp_path: Path, trainings: list[int]
+) -> None:
+    make_run(tmp_path, 1)
+    settings: dict[str, Any] = FLAGS | {"timestep_respacing": "2", "adapt": ADAPT}
+    inpainter = repaint.Inpainter(tmp_path / "model.safetensors", schedule=None, device="cpu", **settings)
+    inpainter(read_pixels(tmp_path / "gt/00.png"), np.zeros((16, 16), bool))
+    assert trainings == []
+
+
+def test_a_dry_run_states_what_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(make_run(tmp_path, 1, adapt=ADAPT), "--dry_run") == 0
+    printed = capsys.readouterr().out
+    assert "adapt: before each picture 2 training steps of 2 crops, which take about as long as 6 network" in printed
+    assert "memory to adapt the model: about 0.0" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"adapt": {"step": 3}}, "did you mean 'steps'"),
+        ({"adapt": {"steps": 0}}, "adapt.steps"),
+        ({"adapt": ADAPT, "class_cond": True}, "adapt: a class-conditional model"),
+        ({"adapt": ADAPT | {"lr": 1e30, "steps": 6}}, "adapt: the loss is nan"),
+    ],
+)
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str) -> None:
+    assert run(make_run(tmp_path, 1, **changes)) in (2, 3)
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
