@@ -61,11 +61,13 @@ def draw_methods(panels: Mapping[str, Sequence[Line]]) -> "Figure":
 def _draw_panel(axes: "Axes", mask: str, lines: Sequence[Line]) -> None:
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
-    for line, color in zip(lines, COLOURS, strict=False):
-        axes.plot(line.calls, line.distances, color=color, linewidth=1.8, marker="o", markersize=4.5, label=line.name)
+    for number, (line, color) in enumerate(zip(lines, COLOURS, strict=False)):
+        width = 5.0 if number == 0 else 1.8  # so that another line upon the first hides it not
+        axes.plot(line.calls, line.distances, color=color, linewidth=width, marker="o", markersize=4.5, label=line.name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     style(axes, "network calls", "distance to the truth")
+    axes.label_outer()
     axes.set_title(mask, loc="left", fontsize=10, color=MUTED)
     axes.xaxis.set_major_locator(FixedLocator(list(lines[0].calls)))
     axes.xaxis.set_minor_locator(NullLocator())
