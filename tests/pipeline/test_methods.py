@@ -1,5 +1,7 @@
 """Conditioning methods in the pipeline: fills, network calls, batches, and what they cannot be combined with."""
 
+import re
+import textwrap
 from pathlib import Path
 from typing import Any, get_args
 
@@ -151,6 +153,31 @@ def test_a_gpu_tries_batches_with_the_methods_own_step(
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _device: None)
     assert batch_size._fits_device(pipeline, 2)
     assert backward == ([2] if METHODS[method].gradients else [])
+
+
+def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its method, built in the three steps of docs/methods.md, is DDNM."""
+    text = (Path(__file__).parents[2] / "docs/methods.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^    ```python\n(.*?)^    ```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    own = fill(build(tmp_path, "ddnm"), [1])
+    monkeypatch.setitem(METHODS, "ddnm", METHODS["replace"])
+    names: dict[str, Any] = {"__name__": "page"}
+    for block in blocks:
+        exec(textwrap.dedent(block), names)
+    found = build(tmp_path, "ddnm")
+    step = found.conditional_step(*[torch.ones(1, 3, SIZE, SIZE)] * 2, lambda: torch.zeros(1))
+    assert type(step) is names["Pasted"]
+    torch.testing.assert_close(fill(found, [1]), own, rtol=0, atol=0)
+
+
+def test_the_page_lists_every_method() -> None:
+    text = (Path(__file__).parents[2] / "docs/methods.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`[^|]*\|[^|]*\| ([^|]*) \| (yes|refused) \| (yes|refused) \|$", text, re.MULTILINE)
+    assert {name: (jumps == "yes", guidable == "yes") for name, _, jumps, guidable in rows} == {
+        name: (name in JUMPING, method.guidable) for name, method in METHODS.items()
+    }
+    assert {name for name, calls, *_ in rows if calls == "3"} == {n for n, m in METHODS.items() if m.gradients}
 
 
 @pytest.mark.parametrize("method", METHODS)
