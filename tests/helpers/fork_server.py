@@ -8,6 +8,7 @@ the start of an interpreter, and with torchrun that of each worker.
 import dataclasses
 import json
 import os
+import resource
 import runpy
 import sys
 from typing import Any
@@ -57,11 +58,12 @@ def launch(config: LaunchConfig, entrypoint: str) -> elastic_launch:
     return elastic_launch(dataclasses.replace(config, start_method="fork"), run_script)
 
 
-def main(arguments: list[str], folder: str, environment: dict[str, str], streams: list[str]) -> None:
+def main(arguments: list[str], folder: str, streams: list[str], most_bytes: int | None) -> None:
     for number, path in enumerate((os.devnull, *streams)):
         redirect(number, path)
     os.chdir(folder)
-    os.environ |= environment
+    if most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     if arguments[:2] == ["-m", "torch.distributed.run"]:
         torchrun.elastic_launch = launch
         torchrun.main(arguments[2:])

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -17,15 +16,18 @@ PATIENCE = 1200  # seconds that nothing takes, however busy the machine is
 
 
 class Process:
-    """A command that runs, as `python ARGUMENTS` would: a script, or `-m torch.distributed.run` and its arguments."""
+    """A command that runs, as `python ARGUMENTS` would: a script, or `-m torch.distributed.run` and its arguments.
 
-    def __init__(self, *arguments: str | Path, folder: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
+    No file that it writes may hold more than `most_bytes`: a disk that is full.
+    """
+
+    def __init__(self, *arguments: str | Path, folder: Path = ROOT, most_bytes: int | None = None) -> None:
         place = Path(mkdtemp(prefix="repaint-process-"))
         self._streams = [place / "out", place / "err"]
         request = {
             "arguments": [str(argument) for argument in arguments],
             "folder": str(folder),
-            "environment": dict(env or {}),
+            "most_bytes": most_bytes,
             "streams": [str(path) for path in self._streams],
         }
         self.pid: int = _ask("start", request)
