@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import runpy
+import signal
 import sys
 from typing import Any
 
@@ -62,6 +63,7 @@ def main(arguments: list[str], folder: str, streams: list[str], most_bytes: int 
     for number, path in enumerate((os.devnull, *streams)):
         redirect(number, path)
     os.chdir(folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     if arguments[:2] == ["-m", "torch.distributed.run"]:
@@ -72,4 +74,5 @@ def main(arguments: list[str], folder: str, streams: list[str], most_bytes: int 
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is that of the tests, whose end ends this
     main(**serve())
