@@ -5,7 +5,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the suite runs in two processes
 import torch
 from hypothesis import HealthCheck, settings
 
+from repaint.workers.process_settings import keep_freed_memory
+
 torch.set_num_threads(1)
+keep_freed_memory()  # as the command line does: a third less time for networks
 
 # Network code is slow on a busy machine: no deadlines, and no complaint about slow examples, which is a deadline too.
 # The same examples in every run, so that a failure comes back.

@@ -38,7 +38,7 @@ def test_painted_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     options = ["--out", str(tmp_path / "gallery.png"), "--faces", *"765432"]
-    monkeypatch.setattr(sys, "argv", ["make_gallery.py", *options, *QUICK])
+    monkeypatch.setattr(sys, "argv", ["make_gallery.py", *options, *QUICK, "--set", "timestep_respacing='1'"])
     assert make_gallery.main() == 0
     sheet = read_pixels(tmp_path / "gallery.png")
     rows = [24 + 156 * row for row in range(6)]  # below the header, with a caption under each

@@ -1,14 +1,13 @@
 """Masks written by `scripts/make_masks.py`."""
 
-import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.helpers import processes
 from tests.helpers.command import user_error
 from tests.helpers.tiny import SIZE, read_pixels, write_pictures
 
@@ -18,18 +17,12 @@ ROOT = Path(__file__).parents[1]
 def test_masks_from_the_script(tmp_path: Path) -> None:
     write_pictures(tmp_path / "gt", 3)
     out = tmp_path / "masks"
-    command = [sys.executable, "scripts/make_masks.py", "thick", "--size", str(SIZE), "--count", "3", "--out", str(out)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0
+    done = processes.run("scripts/make_masks.py", "thick", "--size", str(SIZE), "--count", "3", "--out", out)
+    assert done.returncode == 0, done.stderr
     assert done.stdout == f"3 thick masks in {out}\n"
     assert [path.name for path in sorted(out.iterdir())] == ["000000.png", "000001.png", "000002.png"]
     assert set(np.unique(read_pixels(out / "000001.png"))) <= {0, 255}
-    command[3] = "--size=0"
-    done = subprocess.run(
-        [*command[:3], "--size", "0", "--out", str(out)], cwd=ROOT, capture_output=True, env=environment
-    )
-    assert done.returncode == 2
+    assert processes.run("scripts/make_masks.py", "thick", "--size", "0", "--out", out).returncode == 2
 
 
 def make_masks(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:

@@ -130,7 +130,7 @@ def test_the_three_families_load_and_run_on_checkpoints_of_the_published_keys(
     assert thin.state_dict().keys() == published[0].state_dict().keys()
     Path(config.model_path).parent.mkdir(parents=True)
     torch.save(thin.state_dict(), config.model_path)
-    settings = ["timestep_respacing=2", "schedule_jump_params.jump_n_sample=1", f"num_channels={THIN}"]
+    settings = ["timestep_respacing=1", "schedule_jump_params.jump_n_sample=1", f"num_channels={THIN}"]
     if imagenet:
         assert config.classifier_path is not None
         classifier = thin_classifier(THIN)

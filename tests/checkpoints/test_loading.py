@@ -1,7 +1,5 @@
 """Host memory that loading takes, in a process of its own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ import torch
 
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.models.unet import UNet, UNetConfig
+from tests.helpers import processes
 from tests.helpers.tiny import write_config
 
 FLAGS = {"image_size": 64, "num_channels": 192, "num_res_blocks": 1, "channel_mult": "1,3", "attention_resolutions": ""}
@@ -42,7 +41,9 @@ def test_loading_takes_little_more_memory_than_the_file(tmp_path: Path, suffix: 
     else:
         path.write_bytes(encode_checkpoint(state, {}))
     conf = write_config(tmp_path, **FLAGS, model_path=str(path))
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(conf)], capture_output=True, text=True, check=True)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = processes.run(tmp_path / "script.py", conf)
+    assert done.returncode == 0, done.stderr
     size = path.stat().st_size
     assert size > 100e6  # so that the program's own memory matters little
     assert int(done.stdout) < 1.3 * size

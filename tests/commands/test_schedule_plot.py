@@ -1,8 +1,5 @@
 """The command that draws schedules."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ from PIL import Image
 from repaint.commands import schedule_plot
 from repaint.schedule import get_schedule_jump
 from repaint.visual.schedule_figure import Schedule, draw_schedules, summarize
+from tests.helpers import processes
 from tests.helpers.scripts import Call, script_in
 from tests.helpers.tiny import write_config
 
@@ -31,16 +29,8 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 def test_command_draws_all_sources_side_by_side(tmp_path: Path) -> None:
     out = tmp_path / "new" / "three.png"
     texts = ("--schedule", "t_T=50, jump_length=5, jump_n_sample=5", "--schedule", "jump_n_sample=1")
-    line = [sys.executable, "scripts/plot_schedule.py", "--conf_path", "confs/face_example.yml", *texts, "--t_T", "20"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*line, "--out", str(out)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    conf = ("--conf_path", "confs/face_example.yml")
+    done = processes.run("scripts/plot_schedule.py", *conf, *texts, "--t_T", "20", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
     names = [line.split(": ")[0] for line in done.stdout.splitlines()]
     assert names == ["face_example", "T=20, j=10, r=10", "T=50, j=5, r=5", "T=250"]

@@ -27,17 +27,30 @@ if CHROMIUM is None:
     pytest.skip("needs Debian's chromium", allow_module_level=True)
 
 import httpx  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import BrowserContext, Page, sync_playwright  # noqa: E402
 
-PATIENCE = 300  # seconds: conditions are waited for, and the machine may be busy
+from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
+from tests.helpers.tiny import FLAGS, tiny_unet  # noqa: E402
 
-pytestmark = pytest.mark.timeout(1500)
+SCREENSHOT = os.environ.get("REPAINT_SCREENSHOT")
+PATIENCE = 1200  # seconds: events are waited for, however busy the machine is
+
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network in place of the bundled: a call takes a fraction of the time."""
+    path = tmp_path_factory.mktemp("page") / "small.safetensors"
+    path.write_bytes(encode_checkpoint(tiny_unet(image_size=64).state_dict(), {"network": FLAGS | {"image_size": 64}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(model: Path) -> Iterator[str]:
     """Of the page that `scripts/demo.py` serves."""
     command = [sys.executable, "-u", str(ROOT / "scripts/demo.py"), "--device", "cpu"]
+    command += [] if SCREENSHOT else ["--model", str(model)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -49,12 +62,13 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
+    """Pages share what it has loaded; each is a visitor of its own to the server."""
     with (
         sync_playwright() as playwright,
         closing(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])) as browser,
     ):
-        yield browser
+        yield browser.new_context(viewport={"width": 1280, "height": 1000})
 
 
 @pytest.fixture
@@ -63,9 +77,9 @@ def outside() -> list[str]:
     return []
 
 
-def visit(browser: Browser, address: str, picture: str, outside: list[str]) -> Page:
+def visit(browser: BrowserContext, address: str, picture: str, outside: list[str]) -> Page:
     """A visitor of his own, with a picture loaded."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page = browser.new_page()
     page.set_default_timeout(1000 * PATIENCE)
     page.on("request", lambda request: outside.append(request.url) if is_outside(request.url, address) else None)
     page.goto(address)
@@ -86,6 +100,10 @@ def is_outside(url: str, address: str) -> bool:
 
 def choose(page: Page, schedule: str) -> None:
     page.locator(f"input[type=radio][value={schedule}]").check()
+
+
+def set_fills(page: Page, count: int) -> None:
+    page.get_by_label("number input for Fills").fill(str(count))
 
 
 def paint(page: Page) -> None:
@@ -114,7 +132,7 @@ def wait_for_drawing(page: Page) -> None:
 
 
 def wait_for_status(page: Page, pattern: str) -> re.Match[str]:
-    page.wait_for_function(f"/{pattern}/.test(document.querySelector('#status').innerText)")
+    page.wait_for_function(f"/{pattern}/.test(document.querySelector('#status').innerText)", polling=100)
     found = re.search(pattern, page.locator("#status").inner_text())
     assert found
     return found
@@ -137,20 +155,19 @@ def check_stroke(fill: np.ndarray, picture: str) -> None:
     assert not hole[(rows > 0.25) | (columns > 0.35)].any()
 
 
-def test_paint_fill_download(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
-    screenshot = os.environ.get("REPAINT_SCREENSHOT")
+def test_paint_fill_download(browser: BrowserContext, address: str, outside: list[str], tmp_path: Path) -> None:
     with closing(visit(browser, address, "face_0.png", outside)) as page:
         page.locator("#fill").click()
         page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
-        choose(page, "fast" if screenshot else "preview")
-        page.get_by_label("number input for Fills").fill("4" if screenshot else "2")
+        choose(page, "fast" if SCREENSHOT else "preview")
+        set_fills(page, 4 if SCREENSHOT else 2)
         paint(page)
         page.locator("#fill").click()
         calls = wait_for_status(page, r"done, (\d+) network calls")
-        assert calls[1] == ("232" if screenshot else "58")
+        assert calls[1] == ("232" if SCREENSHOT else "58")
         page.locator("#gallery img").nth(1).wait_for()
         page.wait_for_function("[...document.querySelectorAll('#gallery img')].every(image => image.complete)")
-        page.screenshot(path=screenshot or tmp_path / "page.png", full_page=True)
+        page.screenshot(path=SCREENSHOT or tmp_path / "page.png", full_page=True)
         fills = [download(page, tmp_path, number) for number in range(2)]
     assert (fills[0] != fills[1]).any()
     for fill in fills:
@@ -159,12 +176,13 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
 
 
 def test_two_visitors_stop_and_get_their_own_fills(
-    browser: Browser, address: str, outside: list[str], tmp_path: Path
+    browser: BrowserContext, address: str, outside: list[str], tmp_path: Path
 ) -> None:
     first, second = (visit(browser, address, picture, outside) for picture in ("face_2.png", "face_3.png"))
     for page in (first, second):
         paint(page)
     choose(first, "paper")
+    set_fills(first, 8)  # minutes of work: it goes on until it is stopped
     first.locator("#fill").click()
     seen = int(wait_for_status(first, r"network call ([1-9]\d*) of 2410")[1])
 
@@ -181,6 +199,7 @@ def test_two_visitors_stop_and_get_their_own_fills(
     for page in (first, second):
         assert not page.locator("#gallery").is_visible()
         choose(page, "preview")
+        set_fills(page, 1)
         page.locator("#fill").click()
     for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
         wait_for_status(page, "done")
@@ -193,14 +212,18 @@ def test_no_other_files_are_served(address: str, path: str) -> None:
     assert httpx.get(f"{address}gradio_api/file={path}", timeout=PATIENCE).status_code in (403, 404)
 
 
-def test_no_other_files_are_read(address: str) -> None:
+def test_no_other_files_are_read(address: str, model: Path) -> None:
     """Who speaks to the server without the page cannot name files of this machine either."""
+    name = model.name
     picture, layer = (upload(address, PICTURES / f"face_{number}.png") for number in (0, 1))
-    model = "faces64.safetensors"
-    assert "event: complete" in ask_for_fill(address, picture, layer, model)
+    assert "event: complete" in ask_for_fill(address, picture, layer, name)
     assert httpx.get(f"{address}gradio_api/file={picture}", timeout=PATIENCE).status_code == 200
     outside = str(PICTURES / "face_0.png")
-    for request in ((outside, layer, model), (picture, outside, model), (picture, layer, str(ROOT / "README.md"))):
+    for request in (
+        (outside, layer, name),
+        (picture, outside, name),
+        (picture, layer, str(ROOT / "README.md")),
+    ):
         answer = ask_for_fill(address, *request)
         assert "event: error" in answer
         assert "event: complete" not in answer

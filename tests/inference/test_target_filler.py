@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,10 @@ import torch
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.inference import target_filler
 from repaint.pipeline import pipeline
+from tests.helpers import processes
 from tests.helpers.command import manifest, run
+from tests.helpers.processes import Process
 from tests.helpers.tiny import make_run, tiny_unet
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_pipe_among_the_pictures_keeps_nobody_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,13 +80,12 @@ def test_real_ctrl_c_from_the_shell(tmp_path: Path) -> None:
     """The first snapshot shows that the sampler is at work."""
     endless = {"timestep_respacing": "1000", "schedule_jump_params": {"jump_n_sample": 50}}
     conf = make_run(tmp_path, count=2, snapshot_interval=1, **endless)
-    command = [sys.executable, "test.py", "--conf_path", str(conf), "--device", "cpu"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = Process("test.py", "--conf_path", conf, "--device", "cpu")
     while not (tmp_path / "out/snapshots/00/000001.png").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate()
     assert process.returncode == 130
     assert "network calls" in out
     assert "interrupted" in err
@@ -102,9 +99,7 @@ def test_a_full_disk_ends_with_a_message_and_nothing_is_lost(tmp_path: Path) -> 
     assert run(conf) == 0
     expected = {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()}
     shutil.rmtree(tmp_path / "out")
-    command = [sys.executable, "test.py", "--conf_path", str(conf), "--device", "cpu"]
-    limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", *command]  # 1024 bytes: less than a manifest's lines
-    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = processes.run("test.py", "--conf_path", conf, "--device", "cpu", most_bytes=1024)  # less than a manifest
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "manifest.jsonl: cannot be written (No space left on device)" in line
@@ -112,8 +107,7 @@ def test_a_full_disk_ends_with_a_message_and_nothing_is_lost(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
     for path in (tmp_path / "out/inpainted").iterdir():
         assert path.read_bytes() == expected[path.name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    assert run(conf) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "out/inpainted").iterdir()} == expected
     assert [line["name"] for line in manifest(tmp_path)] == [f"{i:02d}.png" for i in range(4)]
 

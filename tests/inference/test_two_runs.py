@@ -2,8 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,28 @@ from repaint.errors import DataError
 from repaint.training.trainer import Trainer
 from repaint.workers.worker import single_worker
 from tests.helpers.command import manifest, run, user_error
+from tests.helpers.processes import Process
 from tests.helpers.tiny import FLAGS, make_run, write_pictures
 
-ROOT = Path(__file__).parents[2]
 HOLDER = """
-import sys
+import sys, time
+from pathlib import Path
 from repaint.data import storage
 with storage.lock(sys.argv[1]):
-    print("locked", flush=True)
-    sys.stdin.read()
+    Path("locked").touch()
+    while not Path("release").exists():
+        time.sleep(0.02)
 """
 
 
-def hold(folder: Path) -> subprocess.Popen:
-    """Another process that holds the lock of a folder."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], env=environment, text=True, **pipes)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "locked\n"
+def hold(folder: Path, place: Path) -> Process:
+    """Another process that holds the lock of a folder, until there is a file `release` in a place."""
+    place.mkdir()
+    (place / "holder.py").write_text(HOLDER)
+    process = Process("holder.py", folder, folder=place)
+    while not (place / "locked").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
     return process
 
 
@@ -42,11 +44,11 @@ def test_a_second_run_is_refused_until_the_first_has_ended_or_died(
 ) -> None:
     monkeypatch.setattr(local_files, "_LOCK_SECONDS", 0.2)
     conf = make_run(tmp_path, count=2)
-    process = hold(tmp_path / "out")
+    process = hold(tmp_path / "out", tmp_path / "holder")
     user_error(capsys, run(conf), f"{tmp_path}/out: another run is writing its results there")
     assert not (tmp_path / "out/manifest.jsonl").exists()
     assert run(conf, "--dry_run") == 0  # it writes nothing
-    process.send_signal(signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert run(conf) == 0
     assert run(conf) == 0
@@ -54,10 +56,9 @@ def test_a_second_run_is_refused_until_the_first_has_ended_or_died(
 
 
 def test_the_second_waits_for_a_moment(tmp_path: Path) -> None:
-    process = hold(tmp_path)
-    assert process.stdin is not None
-    process.stdin.close()
-    with storage.lock(str(tmp_path)):
+    process = hold(tmp_path / "out", tmp_path / "holder")
+    (tmp_path / "holder/release").touch()
+    with storage.lock(str(tmp_path / "out")):
         pass
     process.wait()
 

@@ -1,7 +1,4 @@
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +13,10 @@ from repaint.config.training import TrainConfig
 from repaint.training.data_order import StepBatches
 from repaint.training.trainer import Trainer, learning_rate
 from repaint.workers.worker import single_worker
+from tests.helpers import processes
 from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet, write_config, write_masks, write_pictures
 from tests.helpers.training import log, train, weights, write_training
 
-ROOT = Path(__file__).parents[2]
 CPU = single_worker(torch.device("cpu"))
 
 
@@ -80,10 +77,8 @@ def test_variants_run(tmp_path: Path, changes: dict) -> None:
 
 def test_two_processes_share_each_batch(tmp_path: Path) -> None:
     conf = write_training(tmp_path, steps=2, save_interval=2, sample_interval=2)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command += ["scripts/train.py", "--conf_path", str(conf), "--device", "cpu"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    done = processes.run(*launcher, "scripts/train.py", "--conf_path", conf, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "2 x cpu" in done.stdout
     assert [line["step"] for line in log(tmp_path)] == [1, 2]

@@ -1,7 +1,6 @@
 """The schedule figure."""
 
 import io
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from repaint.errors import ConfigError
 from repaint.schedule import get_schedule_jump
 from repaint.visual.figures import LONGEST_NAME
 from repaint.visual.schedule_figure import Schedule, draw_schedules, plot_schedules, summarize
+from tests.helpers import processes
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -101,7 +101,8 @@ def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> 
         draw_schedules([short()])
 
 
-def test_import_leaves_matplotlib_alone() -> None:
+def test_import_leaves_matplotlib_alone(tmp_path: Path) -> None:
     figures = "schedule_figure, repaint.visual.comparison_figure, repaint.visual.resampling_figure"
-    line = [sys.executable, "-c", f"import sys, repaint.visual.{figures}; sys.exit('matplotlib' in sys.modules)"]
-    assert subprocess.run(line, cwd=ROOT, check=False).returncode == 0
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys, repaint.visual.{figures}; sys.exit('matplotlib' in sys.modules)")
+    assert processes.run(script).returncode == 0
