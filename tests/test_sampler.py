@@ -153,6 +153,19 @@ def test_callback_sees_every_transition(sample: Callable[..., Tensor]) -> None:
     assert all(step.pred_xstart.abs().max() <= 1 for step in steps)
 
 
+def test_calls_of_a_step_are_counted(sample: Callable[..., Tensor]) -> None:
+    steps: list[Step] = []
+    sample(callback=steps.append, calls=lambda t: t + 2, times=[5, 4, 5, 4, 3, 2, 1, 0, -1])
+    assert [step.calls for step in steps] == [7, 0, 7, 6, 5, 4, 3, 2]
+    assert [step.nfe for step in steps] == [7, 7, 14, 20, 25, 29, 32, 34]
+
+
+def test_a_step_that_knows_the_known_part_ends_with_it_too(sample: Callable[..., Tensor]) -> None:
+    x0, mask = pictures(), left_half()
+    raw, pasted = sample(x0, inject=False), sample(x0, inject=False, paste_known=True)
+    assert torch.equal(pasted, torch.where(mask > 0, x0, raw))
+
+
 def test_a_picture_does_not_depend_on_its_batch(sample: Callable[..., Tensor]) -> None:
     x0 = pictures(3)
     together = sample(x0, seeds=(4, 5, 6))

@@ -67,6 +67,8 @@ def _plot(args: argparse.Namespace) -> int:
 
 def _from_file(path: str) -> _Item:
     config = load_config(Config, path)
+    if not config.jumps:
+        raise ConfigError(f"{path}: method: {config.method} goes straight down; only jump schedules are drawn")
     timesteps = build_timesteps(config)
     gaps = [after - before for before, after in pairwise(timesteps)]
     uneven = bool(gaps) and max(gaps) - min(gaps) > 1

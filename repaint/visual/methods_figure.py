@@ -44,7 +44,7 @@ def draw_methods(panels: Mapping[str, Sequence[Line]]) -> "Figure":
     """
     rows = -(-len(panels) // COLUMNS)
     figure = new_figure("the methods figure", 9.6, 1.1 + 3.1 * rows)
-    grid = figure.subplots(rows, min(COLUMNS, len(panels)), sharex=True, squeeze=False).ravel()
+    grid = figure.subplots(rows, min(COLUMNS, len(panels)), sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (mask, lines) in zip(grid, panels.items(), strict=False):
         _draw_panel(axes, mask, lines)
     for axes in grid[len(panels) :]:
@@ -62,7 +62,7 @@ def _draw_panel(axes: "Axes", mask: str, lines: Sequence[Line]) -> None:
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
     for number, (line, color) in enumerate(zip(lines, COLOURS, strict=False)):
-        width = 5.0 if number == 0 else 1.8  # so that another line upon the first hides it not
+        width = 4.5 if number == 0 else 1.8  # a line that falls on the first must not hide it
         axes.plot(line.calls, line.distances, color=color, linewidth=width, marker="o", markersize=4.5, label=line.name)
     axes.set_xscale("log")
     axes.set_yscale("log")

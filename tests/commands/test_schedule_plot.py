@@ -139,3 +139,10 @@ def test_files_are_shown_by_their_own_timesteps(call: Call, monkeypatch: pytest.
     sections = str(write_config(tmp_path, diffusion_steps=4000, timestep_respacing="3,1"))
     assert call("--conf_path", sections)[0] == 0
     assert drawn[0].timesteps == [0, 1000, 1999, 2000]
+
+
+def test_a_method_without_jumps_has_no_jump_schedule(call: Call, tmp_path: Path) -> None:
+    path = write_config(tmp_path, schedule_jump_params={}, method="langevin")
+    code, lines, error = call("--conf_path", str(path))
+    assert (code, lines) == (2, [])
+    assert error == f"error: {path}: method: langevin goes straight down; only jump schedules are drawn\n"

@@ -15,8 +15,9 @@ class DPSStep:
     """Unconditional step, then a step down the misfit of the estimate of x0 to the known pixels (algorithm 1).
 
     x_{t-1} = draw - scale grad_x |m (x0 - pred_xstart(x))|^2, through the network. As in the paper's experiments
-    (section 3.3 and appendix) the scale is divided by the norm of each picture's misfit, which leaves the gradient of
-    the norm, up to a factor of 2 that the scale takes in; `normalized=False` is algorithm 1 with a constant scale.
+    (its appendix on the implementation) the scale is divided by the norm of each picture's misfit, which leaves the
+    gradient of the norm, up to a factor of 2 that the scale takes in; `normalized=False` is algorithm 1 with a constant
+    scale.
 
     Exact: nothing. p(y | x_t) is replaced by p(y | pred_xstart) (the paper's equation 11, Jensen's gap), and the scale
     is no noise variance but chosen by hand.

@@ -13,12 +13,12 @@ from repaint.diffusion.reverse_steps import EstimatingStep
 class PiGDMStep:
     """Reverse step from the estimate of x0 given the known pixels, under a normal law of x0 given x_t.
 
-    With x0 given x_t taken for N(pred_xstart, r^2 I), r^2 = 1 - abar (the paper's choice, equation 7 and section 3.2),
-    the gradient of log p(y | x_t) for known pixels y without noise is the vector-Jacobian product
-    (m (y - pred_xstart))^T d pred_xstart / d x_t / r^2 (equation 6 with the mask as its own pseudo-inverse). Tweedie's
-    formula turns it into a change of the estimate: pred_xstart + scale (1 - abar) / sqrt(abar) times the gradient. The
-    factors (1 - abar) cancel. The step then goes on from the changed estimate, so DDPM's and DDIM's steps both fit; the
-    paper's algorithm 1 adds the gradient to DDIM's step with a weight of its own.
+    With x0 given x_t taken for N(pred_xstart, r^2 I) (the paper's approximation, section 3; r^2 = 1 - abar is its
+    choice sigma^2 / (sigma^2 + 1) in the terms of DDPM), the gradient of log p(y | x_t) for known pixels y without
+    noise is the vector-Jacobian product (m (y - pred_xstart))^T d pred_xstart / d x_t / r^2, as the mask is its own
+    pseudo-inverse. Tweedie's formula turns it into a change of the estimate: pred_xstart + scale (1 - abar) /
+    sqrt(abar) times the gradient, where the factors (1 - abar) cancel. The step then goes on from the changed estimate,
+    so DDPM's and DDIM's steps both fit; the paper's algorithm 1 adds the gradient to DDIM's step with its own weight.
 
     Exact: if the covariance of x0 given x_t were r^2 I, as for white pictures of variance 1. Heuristic: that it is not.
 
