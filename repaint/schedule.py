@@ -12,14 +12,6 @@ from itertools import pairwise
 
 NEVER_LIMITED = 100_000_000  # the published default of `start_resampling`: resample at every level
 
-# Presets by name: steps (t_T, to be respaced to), jump_length, jump_n_sample; docs/schedules.md has cost and quality.
-PRESETS: dict[str, tuple[int, int, int]] = {
-    "paper": (250, 10, 10),
-    "best": (250, 5, 15),  # the lowest LPIPS of the paper's comparison of j and r (wide masks, CelebA-HQ)
-    "fast": (34, 1, 7),  # chosen on held-out faces, as the next, see docs/findings.md
-    "preview": (20, 1, 3),
-}
-
 
 @dataclass
 class _JumpLevel:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import repaint
-from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
+from repaint.config.presets import PRESETS, Preset
+from repaint.schedule import count_network_calls, get_schedule_jump
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
@@ -80,17 +81,23 @@ def test_ci_installs_and_tests_as_the_readme_says() -> None:
 
 
 def test_network_calls_of_the_presets() -> None:
-    table = read(ROOT / "docs/schedules.md")
-    rows = re.findall(r"^\| `([\w./]+)` \| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", table, re.MULTILINE)
-    assert {name for name, *_ in rows} == {*PRESETS, "confs/quickstart.yml"}
-    for name, t_T, length, samples, calls in rows:
-        assert PRESETS.get(name) in (None, (int(t_T), int(length), int(samples)))
-        times = get_schedule_jump(int(t_T), jump_length=int(length), jump_n_sample=int(samples))
-        assert count_network_calls(times) == int(calls.replace(",", ""))
+    text = read(ROOT / "docs/schedules.md")
+    calls = dict(re.findall(r"^\| `(\w+)` \| (?:RePaint|Langevin), [^|]+ \| ([\d,]+) \|", text, re.MULTILINE))
+    assert {name: int(number.replace(",", "")) for name, number in calls.items()} == {
+        name: preset.calls for name, preset in PRESETS.items()
+    }
+    rows = re.findall(r"^\| `([\w./]+)` \| (\d+) \| (\d+) \| (\d+) \| ([\d,]+)", text, re.MULTILINE)
+    assert {name for name, *_ in rows} == {*PRESETS, "confs/faces64.yml"}
+    for name, *steps, number in rows:
+        t_T, length, samples = map(int, steps)
+        preset = PRESETS.get(name)
+        assert preset is None or (preset.steps, preset.jump_length, preset.jump_n_sample) == (t_T, length, samples)
+        times = get_schedule_jump(t_T, jump_length=length, jump_n_sample=samples)
+        assert count_network_calls(times) == int(number.replace(",", ""))
 
 
 def test_library_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PRESETS, "preview", (4, 1, 1))  # in place of 58 network calls
+    monkeypatch.setitem(PRESETS, "preview", Preset(4, 1, 1))  # in place of 30 network calls
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     (pictures,), (pictures_again, tensors) = python_blocks(README), python_blocks(ROOT / "docs/python.md")

@@ -43,7 +43,7 @@ ALLOWED = {
     "evaluation": "checkpoints config data inference models pipeline visual",
     "benchmarking": "checkpoints config data diffusion models noise pipeline sampler",
     "inpainter": "checkpoints config data inference pipeline sampler workers",
-    "demo": "data inpainter sampler schedule visual",
+    "demo": "config data inpainter sampler visual",
     "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter models pipeline "
     "sampler schedule theory training visual workers",
     "cli": "commands",

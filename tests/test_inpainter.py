@@ -14,8 +14,8 @@ import repaint
 from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main as fill_command
+from repaint.config.presets import PRESETS, Preset
 from repaint.pipeline import pipeline
-from repaint.schedule import PRESETS
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
 
 # What the tiny network's shapes do not tell, and a short schedule.
@@ -227,7 +227,7 @@ def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
 def test_another_schedule_shares_the_network(
     tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PRESETS, "preview", (3, 1, 2))
+    monkeypatch.setitem(PRESETS, "preview", Preset(3, 1, 2))
     other = tiny_inpainter.with_schedule("preview")
     assert other.pipeline.model is tiny_inpainter.pipeline.model
     assert (other.pipeline.nfe, other.count_calls(noise_picture(), half())) == (5, 5)

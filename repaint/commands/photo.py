@@ -14,6 +14,7 @@ from repaint.commands.options import path_argument
 from repaint.config.adapting import AdaptConfig
 from repaint.config.loading import apply_override
 from repaint.config.methods import TITLES
+from repaint.config.presets import PRESETS
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import locate_model
@@ -25,7 +26,6 @@ from repaint.inference.adapted_models import ADAPTED_MODELS, describe_adaptation
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
-from repaint.schedule import PRESETS
 
 MODEL: Final = "faces64"
 SCHEDULE: Final = "fast"

@@ -34,7 +34,7 @@ from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError
 from repaint.inference.inputs import build_reading
 from repaint.pipeline.process import build_betas
-from repaint.schedule import PRESETS, count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
+from repaint.schedule import count_network_calls, describe_passes, get_schedule_jump, get_schedule_passes
 from repaint.theory.design_data import SHORT_NAMES, read_greys, read_masks
 from repaint.theory.fields import SIDE, STEEPEST, make_fields, picture_covariances, spectral_covariances
 from repaint.theory.gaussian_law import StepLaw, Variance
@@ -49,7 +49,8 @@ MASKS = ("half", "nn2", "ex64", "box")
 STEPS, PASSES, EVENNESS = 20, 7, 1.0
 LANGEVIN_STEPS, LANGEVIN_PASSES, LANGEVIN_START = 10, 6, LangevinDesign(step_size=400, strength=100)
 FEWEST_CALLS, MOST_CALLS, LARGEST = 20, 2000, 1024
-KNOWN = (PRESETS["paper"], (250, 10, 5), (50, 5, 5))  # T, j and r to compare with
+PAPER = (250, 10, 10)
+KNOWN = (PAPER, (250, 10, 5), (50, 5, 5))  # T, j and r to compare with
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _objective(args: argparse.Namespace, config: Config) -> Objective:
 
 def _row(objective: Objective, variance: Variance, steps: int, length: int, samples: int) -> Row:
     name, times, timesteps = _lay_out(len(objective.levels), steps, length, samples)
-    if (steps, length, samples) == PRESETS["paper"]:
+    if (steps, length, samples) == PAPER:
         name += ", the paper"
     return Row(name, count_network_calls(times), objective.distance_of_times(timesteps, times, StepLaw(variance)))
 

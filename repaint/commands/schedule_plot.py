@@ -14,13 +14,13 @@ from typing import Any
 from repaint.commands.errors import guard
 from repaint.commands.options import path_argument
 from repaint.config.loading import load_config
+from repaint.config.presets import PRESETS
 from repaint.config.run import Config
 from repaint.config.sampling import ScheduleJumpParams
 from repaint.data import storage
 from repaint.diffusion.respacing import space_timesteps
 from repaint.errors import ConfigError, suggest
 from repaint.pipeline.process import build_times, build_timesteps
-from repaint.schedule import PRESETS
 from repaint.visual.schedule_figure import Schedule, plot_schedules, summarize
 
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
@@ -77,8 +77,11 @@ def _from_file(path: str) -> _Item:
 
 
 def _from_preset(name: str) -> _Item:
-    steps, length, samples = PRESETS[name]
-    plain = Schedule.from_parameters(PAPER | {"t_T": steps, "jump_length": length, "jump_n_sample": samples})
+    preset = PRESETS[name]
+    if preset.langevin is not None:
+        raise ConfigError(f"--schedule {name}: Langevin sampling goes straight down; only jump schedules are drawn")
+    parameters = {"t_T": preset.steps, "jump_length": preset.jump_length, "jump_n_sample": preset.jump_n_sample}
+    plain = Schedule.from_parameters(PAPER | parameters)
     return _Item(Schedule(f"{name}: {plain.name}", plain.times), by_timestep=True)
 
 

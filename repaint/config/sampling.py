@@ -27,10 +27,11 @@ from repaint.config.fields import (
     Width,
     refuse_true,
 )
-from repaint.config.methods import DEFAULT_METHOD, MethodConfig, jumps
+from repaint.config.methods import DEFAULT_METHOD, MethodConfig
 from repaint.config.network import NetworkConfig
+from repaint.config.presets import PRESETS, expand
 from repaint.config.process import ProcessConfig
-from repaint.schedule import NEVER_LIMITED, PRESETS
+from repaint.schedule import NEVER_LIMITED
 
 ModelFormat = Literal["auto", "guided_diffusion", "diffusers"]
 RESAMPLING_KEYS = ("schedule_jump_params", "resample", "times")  # each specifies the resampling; one at most is set
@@ -125,12 +126,13 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
 
     schedule: Annotated[
         Literal["paper", "best", "fast", "preview"] | None,
-        NotFingerprinted("timestep_respacing and schedule_jump_params, which it fills in, stand for it"),
+        NotFingerprinted("the keys that it fills in stand for it"),
     ] = None
-    """Preset for `timestep_respacing` and `schedule_jump_params`: steps T, `jump_length` and `jump_n_sample` are
-    250, 10, 10 (`paper`), 250, 5, 15 (`best`), 34, 1, 7 (`fast`) or 20, 1, 3 (`preview`). It replaces the schedule of
-    the files below; keys of the schedule beside it win over it. A method that goes straight down takes its steps
-    alone."""
+    """Preset for the method and its steps: `paper` is RePaint with T=250, j=10, r=10; `best`, `fast` and `preview` are
+    Langevin sampling with 20 levels of 5 inner steps, 15 of 3, and 10 of 2. Beside keys of resampling, another method
+    that jumps, or a classifier that guides, `best`, `fast` and `preview` stand for T, j and r of 250, 5, 15; 34, 1, 7;
+    and 20, 1, 3. It replaces the schedule of the files below; keys beside it win over it. A method that goes straight
+    down takes T alone."""
 
     timestep_respacing: Text = "250"
     """Steps of the trained process that sampling visits: `'250'` so many, evenly spaced; `'10,0,20'` so many of each
@@ -216,18 +218,13 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
     @model_validator(mode="before")
     @classmethod
     def _expand_preset(cls, tree: object) -> object:
-        """Let `schedule` fill in what `timestep_respacing` and `schedule_jump_params` leave open."""
+        """Let `schedule` fill in what the keys of method and steps leave open."""
         preset = tree.get("schedule") if isinstance(tree, dict) else None
         if not isinstance(tree, dict) or not isinstance(preset, str) or preset not in PRESETS:
             return tree
-        steps, length, samples = PRESETS[preset]
-        params = tree.get("schedule_jump_params", {})
-        if not isinstance(params, dict):
+        if not isinstance(tree.get("schedule_jump_params", {}), dict):
             return tree
-        filled = {"timestep_respacing": str(params.get("t_T") or steps)} | tree
-        if any(tree.get(key) is not None for key in ("resample", "times")) or not jumps(tree):
-            return filled
-        return filled | {"schedule_jump_params": {"jump_length": length, "jump_n_sample": samples} | params}
+        return expand(tree, resampling=bool(set_resampling_keys(tree)))
 
     @model_validator(mode="after")
     def _keys_of_the_method(self) -> Self:

@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from repaint.config.presets import PRESETS
 from repaint.demo.fill_queue import FillQueue
-from repaint.schedule import PRESETS, count_network_calls, get_schedule_jump
 
 MOST_FILLS = 8
 MOST_UPLOAD = "50mb"
@@ -125,8 +125,5 @@ def _editor_value(path: Path) -> dict[str, Any]:
 
 def _schedules() -> list[tuple[str, str]]:
     """Choices of the schedule: presets with their network calls."""
-    calls = {
-        name: count_network_calls(get_schedule_jump(steps, jump_length=length, jump_n_sample=samples))
-        for name, (steps, length, samples) in PRESETS.items()
-    }
+    calls = {name: preset.calls for name, preset in PRESETS.items()}
     return [(f"{name} ({calls[name]:,} network calls)", name) for name in sorted(calls, key=calls.__getitem__)]

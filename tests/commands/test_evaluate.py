@@ -313,7 +313,10 @@ def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
     for path in (conf, tmp_path / "fast.yml"):
         inpaint(path, f"data.eval.tiny.paths.srs={tmp_path}/{path.stem}/srs", "data.eval.tiny.max_len=2")
     changes = ["--set", "data.eval.tiny.max_len=2"]
-    for path, name in ((conf, "DDIM (T=4 j=1 r=2)"), (tmp_path / "fast.yml", "preview (T=20 j=1 r=3)")):
+    for path, name in (
+        (conf, "DDIM (T=4 j=1 r=2)"),
+        (tmp_path / "fast.yml", "preview (T=10 with 2 inner steps a level)"),
+    ):
         srs = f"data.eval.tiny.paths.srs={tmp_path}/{path.stem}/srs"
         code, _, errors = call("--conf_path", path, *changes, "--set", srs)
         assert code == 0, errors

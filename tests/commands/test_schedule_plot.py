@@ -122,9 +122,9 @@ def test_uneven_steps_put_all_schedules_on_the_scale_of_the_timesteps(call: Call
 def test_presets_are_shown_by_the_timesteps_of_the_network(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Schedule] = []
     monkeypatch.setattr(schedule_plot, "plot_schedules", lambda schedules: drawn.extend(schedules) or b"figure")
-    assert call("--schedule", "preview", "--schedule", "t_T=4,jump_n_sample=1")[0] == 0
+    assert call("--schedule", "paper", "--schedule", "t_T=4,jump_n_sample=1")[0] == 0
     assert [schedule.heights[0] for schedule in drawn] == [999, 999]
-    assert [schedule.steps for schedule in drawn] == [20, 4]
+    assert [schedule.steps for schedule in drawn] == [250, 4]
 
 
 def test_files_are_shown_by_their_own_timesteps(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_files_are_shown_by_their_own_timesteps(call: Call, monkeypatch: pytest.
     long = str(write_config(tmp_path, diffusion_steps=4000, timestep_respacing="4"))
     assert call("--conf_path", long)[0] == 0
     assert drawn.pop().timesteps is None  # even steps need no other scale
-    assert call("--conf_path", long, "--schedule", "fast")[0] == 0
+    assert call("--conf_path", long, "--schedule", "paper")[0] == 0
     assert [schedule.heights[0] for schedule in drawn] == [3999, 3999]
     drawn.clear()
     sections = str(write_config(tmp_path, diffusion_steps=4000, timestep_respacing="3,1"))

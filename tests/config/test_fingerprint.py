@@ -124,9 +124,9 @@ def test_keys_that_others_replace_do_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("conf", "changes", "expected"),
     [
-        ("quickstart", [], "a2a53b3ba26dcd15"),
-        ("quickstart", ["schedule=fast"], "4f38f083343ba9e8"),
-        ("quickstart", ["resample=[3,2]"], "e99fd7493e3a7b31"),
+        ("faces64", [], "a2a53b3ba26dcd15"),
+        ("faces64", ["schedule=fast", "method=repaint"], "4f38f083343ba9e8"),
+        ("faces64", ["resample=[3,2]"], "e99fd7493e3a7b31"),
         ("wall", [], "1c7ba11d054528a5"),
         ("test_inet256_thin", [], "07535adf213e331b"),
     ],

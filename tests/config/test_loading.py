@@ -53,9 +53,10 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
     write_config(tmp_path).rename(tmp_path / "base.yml")
     path = tmp_path / "top.yml"
     path.write_text("base: base.yml\nschedule: fast\nschedule_jump_params: {jump_n_sample: 3}\n")
+    assert load_config(Config, path).method == "repaint"
     assert steps_of(load_config(Config, path)) == ("34", 1, 3)
     assert steps_of(load_config(Config, path, ["timestep_respacing='40'"])) == ("40", 1, 3)
-    assert steps_of(load_config(Config, path, ["schedule=preview"])) == ("20", 1, 3)
+    assert load_config(Config, path, ["schedule=preview"]).method == "langevin"
     assert steps_of(load_config(Config, path, ["schedule_jump_params.jump_length=2", "schedule=paper"])) == (
         "250",
         2,
@@ -69,7 +70,7 @@ def test_a_preset_replaces_the_schedule_of_what_it_is_laid_over(tmp_path: Path) 
         ("schedule_jump_params: {jump_length: 3}", "resample: [4, 2]", {"resample": [4, 2]}),
         ("schedule: fast", "resample: [4, 2]", {"resample": [4, 2], "timestep_respacing": "34"}),
         ("resample: [4, 2]", "times: [3, 2, 1, 0, -1]", {"times": [3, 2, 1, 0, -1], "resample": None}),
-        ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "34"}),
+        ("resample: [4, 2]", "schedule: fast", {"resample": None, "timestep_respacing": "15", "method": "langevin"}),
         ("resample: [4, 2]", "schedule_jump_params: {jump_length: 3}", {"resample": None}),
         ("resample: [4, 2]", "seed: 3", {"resample": [4, 2]}),
         ("resample: [4, 2]", "schedule_jump_params: {t_T: 4}", {"resample": [4, 2]}),

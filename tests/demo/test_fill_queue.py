@@ -12,10 +12,10 @@ gr = pytest.importorskip("gradio")
 
 from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
 from repaint.commands import demo  # noqa: E402
+from repaint.config.presets import PRESETS, Preset  # noqa: E402
 from repaint.demo import fill_queue, page  # noqa: E402
 from repaint.demo.fill_queue import FillQueue  # noqa: E402
 from repaint.errors import RepaintError  # noqa: E402
-from repaint.schedule import PRESETS  # noqa: E402
 from tests.helpers.demo_page import SIDE, editor_value  # noqa: E402
 from tests.helpers.tiny import tiny_unet  # noqa: E402
 
@@ -34,8 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def queue(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> FillQueue:
-    monkeypatch.setitem(PRESETS, "fast", (3, 1, 1))
-    monkeypatch.setitem(PRESETS, "preview", (2, 1, 1))
+    monkeypatch.setitem(PRESETS, "fast", Preset(3, 1, 1))
+    monkeypatch.setitem(PRESETS, "preview", Preset(2, 1, 1))
     return FillQueue(models, "cpu")
 
 

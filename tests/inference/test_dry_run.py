@@ -44,7 +44,7 @@ def test_dry_run_resolves_every_configuration(
     monkeypatch.chdir(ROOT)
     assert run(conf, "--dry_run") == 0
     out = capsys.readouterr().out
-    if conf.stem == "quickstart" or conf.stem.startswith("faces64_"):
+    if conf.stem == "quickstart" or conf.stem.startswith("faces64"):
         assert "missing" not in out
         assert "8 pictures of 64x64" in out
     elif conf.stem == "wall":
@@ -60,7 +60,7 @@ def test_all_masks_of_the_paper_have_their_configurations() -> None:
     kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
     families = {"test_c256", "test_inet256", "test_p256", "faces64"}
     names = {f"{family}_{kind}" for family in families for kind in kinds}
-    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "face_example", "wall", "held_out"}
+    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "faces64", "face_example", "wall", "held_out"}
 
 
 def test_dry_run_finds_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,6 @@ from PIL import Image
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.models.unet import UNet
 from repaint.pipeline import pipeline
-from repaint.schedule import count_network_calls, get_schedule_jump
 from tests.helpers.command import class_conditional_run, manifest, run, user_error
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet, write_masks
 
@@ -234,12 +233,11 @@ def test_keys_without_effect_are_listed_once(tmp_path: Path, capsys: pytest.Capt
 def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = make_run(tmp_path, 1)
     assert run(conf, "--set", "schedule=preview") == 0
-    times = get_schedule_jump(20, jump_length=1, jump_n_sample=3)
-    calls = count_network_calls(times)
-    assert f"T=20 j=1 r=3, {calls} network calls a batch ({calls} in all)" in capsys.readouterr().out
+    assert "T=10 with 2 inner steps a level, 30 network calls a batch (30 in all)" in capsys.readouterr().out
     (line,) = manifest(tmp_path)
-    assert line["nfe"] == calls
-    assert {"t_T": 20, "jump_length": 1, "jump_n_sample": 3}.items() <= line["schedule"].items()
+    assert line["nfe"] == 30
+    assert line["method"] == {"name": "langevin", "inner_steps": 2, "strength": 1.0, "step_size": 4.0}
+    assert line["schedule"]["t_T"] == 10
 
 
 def test_a_new_picture_in_between_shifts_seeds_and_those_are_done_again(tmp_path: Path) -> None:
