@@ -10,6 +10,7 @@ BUNDLED = (
     "confs/**/*.yml",
     "examples/*.safetensors",
     "examples/*.jpg",
+    "examples/photo_mask.png",
     "examples/pictures/*",
     "examples/masks/**/*.png",
 )

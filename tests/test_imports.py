@@ -18,6 +18,7 @@ ONLY_IN = {
     "blobfile": "repaint.data.storage",
     "matplotlib": "repaint.visual",
     "cv2": "repaint.evaluation.baselines",
+    "patchmatch": "repaint.evaluation.baselines",
     "av": "repaint.visual.animation",
     "gradio": "repaint.demo",
     "diffusers": "repaint.models.diffusers_unet",

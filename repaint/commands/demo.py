@@ -6,7 +6,7 @@ from pathlib import Path
 
 from repaint.commands.errors import guard
 from repaint.commands.options import path_argument
-from repaint.data.bundled import locate, locate_model
+from repaint.data.bundled import MODELS, locate, locate_model
 from repaint.data.downloads import explain_missing
 from repaint.errors import ConfigError, missing_extra
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "demo.py") -> int:
         "--model",
         type=lambda text: Path(path_argument(text)),
         nargs="+",
-        default=[Path(locate_model("faces64"))],
+        default=[Path(locate_model(name)) for name in MODELS],
         help="weights files or folders to choose from (default: the bundled)",
     )
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")

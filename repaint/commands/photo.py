@@ -27,7 +27,7 @@ from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 
-MODEL: Final = "faces64"
+MODEL: Final = "photos64"
 SCHEDULE: Final = "fast"
 FIT: Final = "window"
 SUFFIX = "_filled"

@@ -23,7 +23,7 @@ class ComparedConfig(StrictModel):
     set: list[str] = Field(default_factory=list)
     """Changes `key.path=value` to the configuration, after those of the whole comparison. Only with `conf_path`."""
 
-    baseline: Literal["telea", "biharmonic", "bicubic"] | None = None
+    baseline: Literal["telea", "biharmonic", "bicubic", "patchmatch"] | None = None
     """Fill the configuration's pictures by a classical method when they are measured, instead of reading results. Only
     with `conf_path`."""
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from repaint.data import storage
 
 _PACKAGE = Path(__file__).parents[1]
-MODELS = {"faces64": "examples/faces64.safetensors"}  # by the names that the command line takes
+MODELS = {  # by the names that the command line takes, the default first
+    "photos64": "examples/photos64.safetensors",
+    "faces64": "examples/faces64.safetensors",
+}
 
 
 def bundled_root() -> Path:

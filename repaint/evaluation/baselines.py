@@ -1,4 +1,4 @@
-"""Classical inpainting as baselines: Telea's fast marching, biharmonic, bicubic interpolation.
+"""Classical inpainting as baselines: Telea's fast marching, biharmonic, bicubic interpolation, PatchMatch.
 
 All take a picture uint8 [H, W, 3] and a mask bool [H, W], True = known, and return uint8 [H, W, 3] with unchanged known
 pixels.
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repaint.data.masks import Mask
-from repaint.errors import missing_extra
+from repaint.errors import ConfigError, missing_extra
 
 Picture = NDArray[np.uint8]
 
@@ -65,6 +65,23 @@ def bicubic(pixels: Picture, known: Mask) -> Picture:
     return _keep_known(np.stack(channels, axis=-1), pixels, known)
 
 
+def patchmatch(pixels: Picture, known: Mask, patch_size: int = 5) -> Picture:
+    """PatchMatch inpainting (Barnes et al. 2009): copies patches of the known part, seeded; `patch_size` in pixels.
+
+    Raises:
+        ConfigError: pypatchmatch is not installed, or has no library for this system.
+    """
+    try:
+        from patchmatch import patch_match
+    except ImportError:
+        raise missing_extra("PatchMatch", "pypatchmatch", "evaluation") from None
+    if not patch_match.patchmatch_available:
+        raise ConfigError("PatchMatch: pypatchmatch has no library for this system; leave baseline: patchmatch out")
+    patch_match.set_random_seed(0)
+    filled = patch_match.inpaint(pixels.copy(), np.where(known, 0, 255).astype(np.uint8), patch_size=patch_size)
+    return _keep_known(np.asarray(filled, np.float64), pixels, known)
+
+
 def _keep_known(filled: NDArray[np.float64], pixels: Picture, known: Mask) -> Picture:
     return np.where(known[..., None], pixels, filled.round().clip(0, 255)).astype(np.uint8)
 
@@ -73,4 +90,5 @@ BASELINES: dict[str, Callable[[Picture, Mask], Picture]] = {
     "telea": telea,
     "biharmonic": biharmonic,
     "bicubic": bicubic,
+    "patchmatch": patchmatch,
 }

@@ -26,7 +26,8 @@ def dry_run(config: Config, device: torch.device) -> None:
     _print_files(plan)
     print_notes(plan)
     wanted, count = plan.config.eval_data.batch_size, len(plan.targets)
-    batch_size = wanted if wanted == "auto" else max(1, min(wanted, count))
+    # Windows are counted only when the masks are read.
+    batch_size = wanted if wanted == "auto" or plan.config.eval_data.fit == "window" else max(1, min(wanted, count))
     print(summarize(plan, build_times(plan.config), str(device), batch_size))
     _print_memory(plan, 1 if batch_size == "auto" else batch_size, device)
     for path in missing:

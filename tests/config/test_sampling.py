@@ -63,7 +63,9 @@ def test_presets_are_langevin_sampling_where_nothing_else_is_asked_for(
 
 
 def test_a_preset_beside_a_time_shift_is_repaints(tmp_path: Path) -> None:
-    assert load_config(Config, write_config(tmp_path), ["schedule=preview", "inpa_inj_time_shift=2"]).method == "repaint"
+    assert (
+        load_config(Config, write_config(tmp_path), ["schedule=preview", "inpa_inj_time_shift=2"]).method == "repaint"
+    )
 
 
 def test_network_calls_of_presets_are_those_of_their_runs(tmp_path: Path) -> None:

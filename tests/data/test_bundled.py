@@ -7,7 +7,7 @@ from repaint.data import bundled
 
 def test_bundled_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Path(bundled.locate_model("faces64")).is_file()
+    assert all(Path(bundled.locate_model(name)).is_file() for name in bundled.MODELS)
     assert Path(bundled.locate("confs/quickstart.yml")).is_file()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from repaint.data.mask_generators import generate_mask
-from repaint.evaluation.baselines import bicubic, biharmonic, telea
+from repaint.evaluation.baselines import bicubic, biharmonic, patchmatch, telea
 from repaint.evaluation.image_quality import hole_psnr
 
 Y, X = np.mgrid[:32, :32] / 32
@@ -12,7 +12,7 @@ SMOOTH = (np.stack([X, Y, 0.5 + 0.3 * np.sin(3 * X + 2 * Y)], axis=-1) * 255).as
 BOX = generate_mask("box", 32, 0)
 
 
-@pytest.mark.parametrize("method", [telea, biharmonic])
+@pytest.mark.parametrize("method", [telea, biharmonic, patchmatch])
 def test_a_smooth_picture_comes_back(method: Callable) -> None:
     holed = np.where(BOX[..., None], SMOOTH, 77).astype(np.uint8)
     filled = method(holed, BOX)
@@ -35,7 +35,9 @@ def test_splines_need_a_grid() -> None:
         bicubic(SMOOTH, BOX)
 
 
-@pytest.mark.parametrize(("method", "library"), [(telea, "cv2"), (biharmonic, "skimage.restoration")])
+@pytest.mark.parametrize(
+    ("method", "library"), [(telea, "cv2"), (biharmonic, "skimage.restoration"), (patchmatch, "patchmatch")]
+)
 def test_a_missing_library_is_named(method: Callable, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, library, None)
     with pytest.raises(Exception, match=r"pip install '\.\[evaluation\]'"):

@@ -47,8 +47,10 @@ def test_dry_run_resolves_every_configuration(
     if conf.stem == "quickstart" or conf.stem.startswith("faces64"):
         assert "missing" not in out
         assert "8 pictures of 64x64" in out
-    elif conf.stem == "wall":
+    elif conf.stem in ("wall", "photo"):
         assert "1 pictures through windows of 64x64" in out
+    elif conf.stem == "kodak":
+        assert "missing: data/kodak" in out or "12 pictures through windows of 64x64" in out
     elif conf.stem == "held_out":
         assert "T=20 j=1 r=4, 77 network calls a batch" in out
         assert "missing: data/held_out" in out or "100 pictures of 64x64" in out
@@ -60,7 +62,15 @@ def test_all_masks_of_the_paper_have_their_configurations() -> None:
     kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
     families = {"test_c256", "test_inet256", "test_p256", "faces64"}
     names = {f"{family}_{kind}" for family in families for kind in kinds}
-    assert {path.stem for path in ALL_CONFS} == names | {"quickstart", "faces64", "face_example", "wall", "held_out"}
+    assert {path.stem for path in ALL_CONFS} == names | {
+        "quickstart",
+        "faces64",
+        "face_example",
+        "wall",
+        "held_out",
+        "photo",
+        "kodak",
+    }
 
 
 def test_dry_run_finds_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
