@@ -14,7 +14,7 @@ _ROUNDS = 3
 
 
 def time_pasting(size: int) -> float:
-    """Seconds to enlarge a fill of a network and paste it into 12 megapixels with film grain, a hole of one.
+    """Seconds to enlarge a fill of a network and paste it into 12 megapixels, a hole of one.
 
     Args:
         size: height and width of the network's pictures.

@@ -48,8 +48,7 @@ def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels
     """Paste the fill of a window into the hole pixels of `window.fill`; all other pixels stay as they are.
 
     An upsampled fill is corrected to the colours of the known pixels along the hole's border, fading out within about
-    two pixels of the network, and gets the film grain of the known pixels, which downsampling has removed. In windows
-    of more than `MOST_AT_ONCE` pixels both are computed around each hole only.
+    two pixels of the network. In windows of more than `MOST_AT_ONCE` pixels that is computed around each hole only.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].

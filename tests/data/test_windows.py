@@ -176,7 +176,7 @@ def test_an_enlarged_fill_meets_the_known_colours_at_the_border() -> None:
 
 
 def smooth(height: int, width: int) -> np.ndarray:
-    """A picture without grain."""
+    """A picture of plain gradients."""
     y, x = np.mgrid[:height, :width]
     return np.stack([40 + 90 * y / height, 60 + 70 * x / width, 100 + 0 * x], axis=-1).round().astype(np.uint8)
 
@@ -197,15 +197,6 @@ def test_pasting_around_each_hole_is_pasting_as_a_whole(monkeypatch: pytest.Monk
     assert sum(area.height * area.width for area in set(seen)) < 0.9 * known.size
 
 
-def test_an_enlarged_fill_of_a_large_picture_has_the_grain_of_its_surroundings() -> None:
-    pixels = (128 + RNG.normal(0, 8, (1500, 1500, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
-    pixels[:, 1000:] = 128  # far from the hole
-    known = holes(1500, 1500, [(300, 500, 300, 500)])
-    result = paste(pixels, known, whole(1500, 1500), np.full((64, 64, 3), 128, np.uint8))
-    assert result[330:470, 330:470].std() == pytest.approx(8, rel=0.1)
-    np.testing.assert_array_equal(result[known], pixels[known])
-
-
 @pytest.mark.parametrize("sigma", [0.4, 3.0, 40.0])
 def test_the_blur_is_scipy_s_whatever_its_width(sigma: float) -> None:
     values = RNG.normal(0, 50, (90, 61)).astype(np.float32)
@@ -213,25 +204,10 @@ def test_the_blur_is_scipy_s_whatever_its_width(sigma: float) -> None:
     np.testing.assert_array_equal(gaussian_blur(values, sigma, box), gaussian_filter(values, sigma)[box])
 
 
-@pytest.mark.parametrize("side", [65, 70, 80, 96])
-def test_a_fill_with_grain_of_its_own_gets_no_more_than_is_missing(side: int) -> None:
-    rng = np.random.default_rng(side)
-    pixels = (128 + rng.normal(0, 8, (side, side, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
-    margin = side // 5
-    fill = (margin, side - margin, margin, side - margin)
-    known = holes(side, side, [fill])
-    grainy = (128 + rng.normal(0, 8, (64, 64, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
-    result = paste(pixels, known, Window(0, 0, side, side, fill), grainy)
-    hole = result[margin : side - margin, margin : side - margin, 0].astype(float)
-    assert np.diff(hole).std() / 2**0.5 == pytest.approx(8, rel=0.15)  # fine noise, as between neighbours
-    assert hole.std() < 8 * 1.3  # what an enlarged fill has of coarser noise stays in it
-
-
-@pytest.mark.parametrize("spread", [0, 3, 8])
-def test_an_enlarged_fill_has_the_grain_of_its_surroundings(spread: float) -> None:
-    pixels = (128 + RNG.normal(0, spread, (256, 256, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
+def test_no_noise_is_added_to_an_enlarged_fill() -> None:
+    pixels = (128 + RNG.normal(0, 8, (256, 256, 1)) + np.zeros(3)).round().clip(0, 255).astype(np.uint8)
     known = holes(256, 256, [(64, 192, 64, 192)])
     window = Window(0, 0, 256, 256, (64, 192, 64, 192))
     result = paste(pixels, known, window, np.full((32, 32, 3), 128, np.uint8))
-    assert result[80:176, 80:176].std() == pytest.approx(spread, rel=0.15)
-    np.testing.assert_array_equal(result, paste(pixels, known, window, np.full((32, 32, 3), 128, np.uint8)))
+    assert result[110:146, 110:146].std() == 0
+    np.testing.assert_array_equal(result[known], pixels[known])
