@@ -16,6 +16,7 @@ from repaint.checkpoints.formats import read_classifier_weights, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
 from repaint.config.loading import make_config
+from repaint.config.methods import METHOD_KEYS
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.decoding import decode, load
@@ -90,6 +91,7 @@ class Inpainter:
     ) -> None:
         for key in sorted({"seed", "model_path"} & settings.keys()):
             raise ConfigError(f"inpaint: {key} is not a setting; give the {key.removesuffix('_path')} by that name")
+        self._settings = settings
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
         context = {} if window_context is None else {"window_context": window_context}
@@ -113,8 +115,10 @@ class Inpainter:
 
     def with_schedule(self, schedule: str) -> "Inpainter":
         """The same model, not loaded again, with another schedule by name; ConfigError if there is none."""
-        given = _given(self.pipeline.config)
-        tree = {key: value for key, value in given.items() if key not in SCHEDULE_KEYS} | {"schedule": schedule}
+        own = {key: value for key, value in self._settings.items() if key in METHOD_KEYS}
+        others = {*SCHEDULE_KEYS, *METHOD_KEYS}  # a preset fills them in
+        given = {key: value for key, value in _given(self.pipeline.config).items() if key not in others}
+        tree = given | own | {"schedule": schedule}
         other = copy(self)
         other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
         return other

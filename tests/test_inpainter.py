@@ -241,6 +241,17 @@ def test_another_schedule_shares_the_network(
         tiny_inpainter.with_schedule("quick")
 
 
+def test_another_schedule_has_its_own_method_unless_one_was_chosen(model: Path) -> None:
+    settings = SETTINGS | {"schedule": "fast"} | NO_STEPS
+    assert repaint.Inpainter(model, **settings).with_schedule("preview").pipeline.nfe == 30
+    assert repaint.Inpainter(model, **settings).with_schedule("paper").pipeline.nfe == 2410
+    chosen = repaint.Inpainter(model, **settings, langevin={"step_size": 1.0}).with_schedule("preview").pipeline.config
+    assert chosen.langevin is not None
+    assert (chosen.langevin.inner_steps, chosen.langevin.step_size) == (2, 1.0)
+    ddnm = repaint.Inpainter(model, **settings, method="ddnm").with_schedule("preview").pipeline
+    assert (ddnm.config.method, ddnm.nfe) == ("ddnm", 58)
+
+
 def test_too_little_memory_is_reported_in_one_line(
     tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,11 @@ class Preset:
     langevin: Mapping[str, Any] | None = None
 
     @property
+    def method(self) -> str:
+        """Its method, where nothing else is asked for."""
+        return "repaint" if self.langevin is None else "langevin"
+
+    @property
     def calls(self) -> int:
         """Network calls."""
         if self.langevin_steps is not None and self.langevin is not None:

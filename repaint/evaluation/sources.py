@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from repaint.config.comparison import ComparedConfig
 from repaint.config.loading import load_config
 from repaint.config.methods import DEFAULT_METHOD, TITLES
+from repaint.config.presets import PRESETS
 from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.conversion import to_rgb
@@ -155,7 +156,8 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
 
 def _describe_method(config: Config) -> str:
     """Name of the schedule, in the paper's symbols."""
-    preset = None if config.has_own_passes or config.method != DEFAULT_METHOD else config.schedule
+    chosen = config.schedule is not None and PRESETS[config.schedule].method == config.method
+    preset = config.schedule if chosen and not config.has_own_passes else None
     title = TITLES[config.method]
     ddim = "DDIM" if config.method == DEFAULT_METHOD else f"{title} by DDIM"
     name = preset or (ddim if config.use_ddim else title)

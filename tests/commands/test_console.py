@@ -32,7 +32,11 @@ raise SystemExit(with_safe_output(job))
 def start(*command: str | Path, folder: Path, **options: object) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, env=environment, text=True, **pipes)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits that it is ignored
+    try:
+        return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, env=environment, text=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def closed_pipe() -> int:

@@ -164,7 +164,7 @@ def test_paint_fill_download(browser: BrowserContext, address: str, outside: lis
         paint(page)
         page.locator("#fill").click()
         calls = wait_for_status(page, r"done, (\d+) network calls")
-        assert calls[1] == ("232" if SCREENSHOT else "58")
+        assert calls[1] == ("60" if SCREENSHOT else "30")
         page.locator("#gallery img").nth(1).wait_for()
         page.wait_for_function("[...document.querySelectorAll('#gallery img')].every(image => image.complete)")
         page.screenshot(path=SCREENSHOT or tmp_path / "page.png", full_page=True)

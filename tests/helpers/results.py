@@ -22,7 +22,7 @@ def example(name: str = "a/b.png") -> Example:
 
 def write(results: Results, name: str, filled: np.ndarray | None = None, sample: int = 0, **record: object) -> None:
     state = FillState(example(name), sample, name=name)
-    state.paste(example().pixels if filled is None else filled)
+    state.paste(0, example().pixels if filled is None else filled)
     results.write(state, record)
 
 

@@ -52,7 +52,7 @@ def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> 
     results = begin(folders(tmp_path), "d", {"a_0.png": {}, "a_1.png": {}})
     for sample in (1, 0):  # 0 may come later, or never
         state = FillState(example("a.png"), sample, name=f"a_{sample}.png")
-        state.paste(example().pixels)
+        state.paste(0, example().pixels)
         results.write(state, {})
         for folder in ("gt", "mask", "masked"):
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
