@@ -178,11 +178,9 @@ class Inpainter:
         Raises:
             DataError: the loss is not finite.
         """
-        return (
-            self.pipeline
-            if self._adapter is None
-            else replace(self.pipeline, model=self._adapter(example, on_step).model)
-        )
+        if self._adapter is None:
+            return self.pipeline
+        return replace(self.pipeline, model=self._adapter(example, on_step).model)
 
     def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""

@@ -56,8 +56,7 @@ def read_weights(path: str, model_format: ModelFormat = "auto", entry: str | Non
         CheckpointError, DataError: it is missing, damaged, unsafe, or of a kind that cannot be run.
         ConfigError: it needs a library that is not installed.
     """
-    read = FORMATS[pick_format(path, model_format)].read
-    return read(path) if entry is None else read(path, entry)
+    return FORMATS[pick_format(path, model_format)].read(path, entry)
 
 
 def read_model(config: SamplingConfig) -> Weights:

@@ -1,9 +1,11 @@
 """Options that several subcommands share."""
 
 import argparse
+from pathlib import Path
 
 from repaint.config.fields import expand_path
 from repaint.data.bundled import locate
+from repaint.errors import ConfigError
 
 QUICKSTART = "confs/quickstart.yml"
 
@@ -38,3 +40,15 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 def add_debug_option(parser: argparse.ArgumentParser) -> None:
     """Add `--debug`."""
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_figure_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add `--out` of a figure, by default `name`, and `--debug`; see `check_figure`."""
+    parser.add_argument("--out", type=path_argument, default=name, help=f"PNG file (default: {name})")
+    add_debug_option(parser)
+
+
+def check_figure(path: str, name: str) -> None:
+    """Raise ConfigError if `--out` is no PNG file; `name` is the example."""
+    if Path(path).suffix.lower() != ".png":
+        raise ConfigError(f"--out {path!r}: the figure is a PNG file, name it so ({name})")

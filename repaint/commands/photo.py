@@ -63,8 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
     texts = f"bundled model, weights file or folder (default: {MODEL})"
     group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
-    group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: repaint)")
-    texts = "first train the model so many steps on each picture's own known pixels (300 without a number)"
+    group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: the schedule's)")
+    texts = f"first train the model so many steps on each picture's own known pixels ({_ADAPT_STEPS} without a number)"
     group.add_argument("--adapt", type=int, nargs="?", const=_ADAPT_STEPS, metavar="STEPS", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")

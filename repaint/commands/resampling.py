@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from repaint.commands.errors import guard
-from repaint.commands.options import path_argument
+from repaint.commands.options import add_figure_options, check_figure
 from repaint.data import storage
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.respacing import space_timesteps
@@ -17,6 +16,7 @@ from repaint.theory.gaussian_law import conditional_law, power_law_covariance, r
 from repaint.visual.resampling_figure import Curve, plot_resampling
 from repaint.visual.schedule_figure import MAX_CALLS
 
+FIGURE = "resampling.png"
 SIDE = 8
 TRAINED_STEPS = 1000
 SLOWING_DOWN = (50, 100, 250, 500, 1000)
@@ -30,10 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--length", type=int, default=10, metavar="J", help="steps of a jump (default: 10)")
     texts = "passes, the points of a line (default: 1 2 5 10 20)"
     parser.add_argument("--passes", type=int, nargs="+", default=[1, 2, 5, 10, 20], metavar="R", help=texts)
-    parser.add_argument(
-        "--out", type=path_argument, default="resampling.png", help="PNG file (default: resampling.png)"
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_figure_options(parser, FIGURE)
     args = parser.parse_args(arguments)
     return guard(lambda: _plot(args), args.debug)
 
@@ -51,8 +48,7 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if Path(args.out).suffix.lower() != ".png":
-        raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (resampling.png)")
+    check_figure(args.out, FIGURE)
     if len(args.steps) > 3 or not all(1 <= steps <= TRAINED_STEPS for steps in args.steps):
         raise ConfigError(f"--steps must be at most 3 numbers between 1 and {TRAINED_STEPS}, not {args.steps}")
     if min(args.length, *args.passes) < 1:

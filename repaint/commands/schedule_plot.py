@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from repaint.commands.errors import guard
-from repaint.commands.options import path_argument
+from repaint.commands.options import add_figure_options, check_figure, path_argument
 from repaint.config.loading import load_config
 from repaint.config.presets import PRESETS
 from repaint.config.run import Config
@@ -23,6 +23,7 @@ from repaint.errors import ConfigError, suggest
 from repaint.pipeline.process import build_times, build_timesteps
 from repaint.visual.schedule_figure import Schedule, plot_schedules, summarize
 
+FIGURE = "schedule.png"
 PAPER = ScheduleJumpParams(t_T=250).model_dump()
 TRAINED_STEPS = 1000
 
@@ -45,15 +46,13 @@ def main(arguments: Sequence[str] | None = None, prog: str = "plot_schedule.py")
     parser.add_argument("--schedule", action="append", default=[], metavar="NAME|KEY=VALUE,...", help=texts)
     for key, default in PAPER.items():
         parser.add_argument(f"--{key}", metavar="N", help=f"of a schedule from flags (default: {default})")
-    parser.add_argument("--out", type=path_argument, default="schedule.png", help="PNG file (default: schedule.png)")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_figure_options(parser, FIGURE)
     args = parser.parse_args(arguments)
     return guard(lambda: _plot(args), args.debug)
 
 
 def _plot(args: argparse.Namespace) -> int:
-    if Path(args.out).suffix.lower() != ".png":
-        raise ConfigError(f"--out {args.out!r}: the figure is a PNG file, name it so (schedule.png)")
+    check_figure(args.out, FIGURE)
     flags = {key: getattr(args, key) for key in PAPER if getattr(args, key) is not None}
     items = [_from_file(path) for path in args.conf_path]
     if flags or not (args.conf_path or args.schedule):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from repaint.config.methods import JUMPING
+from repaint.config.methods import jumps
 from repaint.schedule import count_network_calls, get_schedule_jump
 
 
@@ -66,10 +66,10 @@ def expand(tree: Mapping[str, Any], resampling: bool) -> dict[str, Any]:
         return levels | dict(tree) | {"method": "langevin", "langevin": parameters}
     params = tree.get("schedule_jump_params") or {}
     filled = {"timestep_respacing": str(params.get("t_T") or preset.steps)} | dict(tree)
-    if any(tree.get(key) is not None for key in ("resample", "times")) or tree.get("method", "repaint") not in JUMPING:
+    if any(tree.get(key) is not None for key in ("resample", "times")) or not jumps(tree):
         return filled
-    jumps = {"jump_length": preset.jump_length, "jump_n_sample": preset.jump_n_sample}
-    return filled | {"schedule_jump_params": jumps | params}
+    own = {"jump_length": preset.jump_length, "jump_n_sample": preset.jump_n_sample}
+    return filled | {"schedule_jump_params": own | params}
 
 
 def _is_open(tree: Mapping[str, Any]) -> bool:

@@ -226,11 +226,15 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
             return tree
         return expand(tree, resampling=bool(set_resampling_keys(tree)))
 
+    def _resampling_keys(self) -> list[str]:
+        """The keys of resampling that are set."""
+        return set_resampling_keys(self.model_dump(include=set(RESAMPLING_KEYS), exclude_unset=True))
+
     @model_validator(mode="after")
     def _keys_of_the_method(self) -> Self:
         """Refuse what the method does not read."""
         method = self.method
-        jumping = set_resampling_keys(self.model_dump(include=set(RESAMPLING_KEYS), exclude_unset=True))
+        jumping = self._resampling_keys()
         if self.inpa_inj_time_shift != 1:
             jumping.append("inpa_inj_time_shift")
         if jumping and not self.jumps:
@@ -243,7 +247,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
 
     @model_validator(mode="after")
     def _one_resampling(self) -> Self:
-        keys = set_resampling_keys(self.model_dump(include=set(RESAMPLING_KEYS), exclude_unset=True))
+        keys = self._resampling_keys()
         if len(keys) > 1:
             raise ValueError(f"{' and '.join(keys)} both specify the resampling; leave out all but one")
         return self

@@ -34,7 +34,7 @@ def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pix
         (pixels, mask): uint8 [size, size, 3], 0 in the hole, and bool [size, size] or [size, size, 3], True = known.
     """
     inside: Mask = _cut(known, window)
-    part: Pixels = _cut(np.where(by_channel(known), pixels, 0).astype(np.uint8), window)
+    part: Pixels = np.where(by_channel(inside), _cut(pixels, window), 0).astype(np.uint8)
     if inside.shape[:2] == (size, size):
         return part, inside
     share = _resize(inside.astype(np.float32), size, size)

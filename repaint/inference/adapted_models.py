@@ -81,9 +81,8 @@ class ModelAdapter:
         return self._last[1]
 
     def _build(self, digest: str, example: Example, on_step: OnStep) -> Pipeline:
-        config, device = self._pipeline.config, self._pipeline.device
         weights = self._find_or_make(digest, example, on_step)
-        model = load_network(config, replace(weights, digest=digest), device)
+        model = load_network(self._pipeline.config, weights, self._pipeline.device)
         return replace(self._pipeline, model=model, weights=weights)
 
     def _find_or_make(self, digest: str, example: Example, on_step: OnStep) -> Weights:

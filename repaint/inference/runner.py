@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from contextlib import nullcontext, suppress
+from itertools import groupby
 
 from repaint.config.run import Config
 from repaint.data import storage
@@ -121,9 +122,9 @@ def _count_windows(job: Job, enough: int) -> int:
     if windows >= enough or job.config.eval_data.fit != "window":
         return windows
     reading = build_reading(job.config)
-    for target in job.targets:
+    for pair, fills in groupby(job.targets, key=lambda target: target.pair):
         with suppress(DataError):  # reported when it is to be filled
-            windows += max(0, widest_round(load_example(target.pair, reading).earlier) - 1)
+            windows += len(list(fills)) * max(0, widest_round(load_example(pair, reading).earlier) - 1)
         if windows >= enough:
             return enough
     return windows

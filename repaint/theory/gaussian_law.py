@@ -143,11 +143,19 @@ class StepLaw:
 
     def at(self, covariance: Array, abar: Array, t: int) -> tuple[Array, float]:
         """Matrix [D, D] and variance of the step from t to t - 1: x_(t-1) = matrix x_t + variance^1/2 noise."""
-        of_clean, of_state, variance = self.coefficients(covariance, abar, t)
-        return of_clean * denoiser(covariance, abar[t]) + of_state * np.eye(len(covariance)), variance
+        clean = denoiser(covariance, abar[t])
+        of_clean, of_state, variance = self.coefficients(covariance, clean, abar, t)
+        return of_clean * clean + of_state * np.eye(len(covariance)), variance
 
-    def coefficients(self, covariance: Array, abar: Array, t: int) -> tuple[float, float, float]:
-        """Factors a, b and variance of the step: x_(t-1) = a E[x0 | x_t] + b x_t + variance^1/2 noise."""
+    def coefficients(self, covariance: Array, clean: Array, abar: Array, t: int) -> tuple[float, float, float]:
+        """Factors a, b and variance of the step: x_(t-1) = a E[x0 | x_t] + b x_t + variance^1/2 noise.
+
+        Args:
+            covariance: [D, D] of the pictures.
+            clean: [D, D], the optimal denoiser of level t, see `denoiser`.
+            abar: [T] levels.
+            t: index of the level.
+        """
         if t == 0:
             return 1.0, 0.0, 0.0
         before, alpha = float(abar[t - 1]), float(abar[t] / abar[t - 1])
@@ -158,13 +166,11 @@ class StepLaw:
         of_state = small * alpha**0.5 / (1 - alpha)
         if self.eta is not None:
             variance = self.eta**2 * small
-            to_noise = (
-                max(0.0, 1 - before - variance) / (1 - float(abar[t]))
-            ) ** 0.5  # the noise is x_t less sqrt(abar) x0
+            # The noise is x_t less sqrt(abar) x0.
+            to_noise = (max(0.0, 1 - before - variance) / (1 - float(abar[t]))) ** 0.5
             return before**0.5 - to_noise * float(abar[t]) ** 0.5, to_noise, variance
         if self.variance == "learned":
             # The variance of x0 given x_t adds to the posterior's, on average over the pixels.
-            clean = denoiser(covariance, abar[t])
             of_x0 = np.trace(covariance - abar[t] ** 0.5 * clean @ covariance) / len(covariance)
             return of_clean, of_state, min(small + of_clean**2 * float(of_x0), 1 - alpha)
         return of_clean, of_state, 1 - alpha if self.variance == "large" else small

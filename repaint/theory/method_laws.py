@@ -9,6 +9,7 @@ The formulas are independent of the sampler's code, so that tests can compare th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
@@ -49,6 +50,11 @@ class Level:
     def embedding(self) -> Array:
         """[D, K]: known pixels as a picture that is 0 in the hole."""
         return self.identity[:, self.known]
+
+    @cached_property
+    def matrix(self) -> Array:
+        """[D, D]: mean of the unconditional reverse step, as a map of x_t."""
+        return self.of_clean * self.clean + self.of_state * self.identity
 
     def down(self, of_x: Array, of_known: Array) -> Affine:
         """The reverse step from the estimate of x0 of_x x + of_known k."""
@@ -147,9 +153,10 @@ class PiGDMLaw:
 
 def make_levels(covariance: Array, known: Flags, abar: Array, step: StepLaw) -> list[Level]:
     """The levels of a process, see `method_law`; those of other known pixels differ in `known` alone."""
+    denoisers = (denoiser(covariance, float(level)) for level in abar)
     return [
-        Level(t, float(abar[t]), known, denoiser(covariance, float(abar[t])), *step.coefficients(covariance, abar, t))
-        for t in range(len(abar))
+        Level(t, float(abar[t]), known, clean, *step.coefficients(covariance, clean, abar, t))
+        for t, clean in enumerate(denoisers)
     ]
 
 

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from repaint.theory.affine import Affine
 from repaint.theory.fields import Field
-from repaint.theory.gaussian_law import Array, Flags, Law, StepLaw, conditional_law, relative_distance, repaint_law
+from repaint.theory.gaussian_law import Flags, Law, StepLaw, conditional_law, relative_distance, repaint_law
 from repaint.theory.method_laws import Level, MethodLaw, law_along, make_levels
-
-Steps = list[tuple[Array, float]]
 
 
 class Objective:
@@ -34,7 +32,6 @@ class Objective:
             for number, field in enumerate(fields)
             for known in field.masks
         ]
-        self._cached_steps: tuple[tuple[tuple[int, ...], StepLaw] | None, list[Steps]] = (None, [])
         self._cached_levels: tuple[tuple[tuple[int, ...], StepLaw] | None, list[list[Level]]] = (None, [])
 
     def distance(self, timesteps: Sequence[int], passes: Sequence[int], step: StepLaw) -> float:
@@ -45,9 +42,8 @@ class Objective:
             passes: over the step that lands at each of them, see `schedule.get_schedule_passes`.
             step: kind of the reverse step.
         """
-        abar = self.levels[list(timesteps)]
-        steps = self._steps(tuple(timesteps), step)
-        return self._mean(lambda number, known: _law(known, abar, steps[number], passes))
+        levels = self._levels(tuple(timesteps), step)
+        return self._mean(lambda number, known: _law(known, levels[number], passes))
 
     def distance_of_times(self, timesteps: Sequence[int], times: Sequence[int], step: StepLaw) -> float:
         """`distance` for any list of times, by the slower `repaint_law`."""
@@ -82,41 +78,33 @@ class Objective:
         return math.exp(sum(logs) / len(logs))
 
     def _levels(self, timesteps: tuple[int, ...], step: StepLaw) -> list[list[Level]]:
-        """Levels of each field with its first mask; cached like `_steps`."""
+        """Levels of each field with its first mask; the last ones are cached, as most designs differ in passes only."""
         if self._cached_levels[0] != (timesteps, step):
             abar = self.levels[list(timesteps)]
             found = [make_levels(field.covariance, field.masks[0], abar, step) for field in self.fields]
             self._cached_levels = (timesteps, step), found
         return self._cached_levels[1]
 
-    def _steps(self, timesteps: tuple[int, ...], step: StepLaw) -> list[Steps]:
-        """Reverse steps of each field; the last ones are cached, as most designs differ in their passes only."""
-        if self._cached_steps[0] != (timesteps, step):
-            abar = self.levels[list(timesteps)]
-            found = [[step.at(field.covariance, abar, t) for t in range(len(abar))] for field in self.fields]
-            self._cached_steps = (timesteps, step), found
-        return self._cached_steps[1]
 
-
-def _law(known: Flags, abar: Array, steps: Steps, passes: Sequence[int]) -> Law:
+def _law(known: Flags, levels: Sequence[Level], passes: Sequence[int]) -> Law:
     """Law of the hole pixels."""
-    hole, last = ~known, len(abar) - 1
-    state = _down(hole, steps[last], 0.0, 1.0)  # pure noise at the start: no known pixels yet
+    hole, last = ~known, len(levels) - 1
+    state = _down(hole, levels[last], 0.0, 1.0)  # pure noise at the start: no known pixels yet
     state = Affine(np.zeros_like(state.matrix), state.known_map, state.noise + state.matrix @ state.matrix.T)
     for t in reversed(range(last)):
         if passes[t] > 1:
-            share = abar[t + 1] / abar[t]
-            down = _down(hole, steps[t + 1], abar[t + 1] ** 0.5, 1 - abar[t + 1])
+            above = levels[t + 1].abar
+            share = above / levels[t].abar
+            down = _down(hole, levels[t + 1], above**0.5, 1 - above)
             identity = np.eye(len(down.matrix))
             up = Affine(share**0.5 * identity, np.zeros_like(down.known_map), (1 - share) * identity)
             state = down.after(up).repeated(passes[t] - 1).after(state)
-        state = _down(hole, steps[t], abar[t] ** 0.5, 1 - abar[t]).after(state)
+        state = _down(hole, levels[t], levels[t].abar ** 0.5, 1 - levels[t].abar).after(state)
     return Law(state.known_map, state.noise)
 
 
-def _down(hole: Flags, step: tuple[Array, float], scale: float, variance: float) -> Affine:
+def _down(hole: Flags, level: Level, scale: float, variance: float) -> Affine:
     """Reverse step on the hole, with the known part drawn from N(scale k, variance)."""
-    matrix, noise = step
-    rows = matrix[hole]
-    of_known = rows[:, ~hole]
-    return Affine(rows[:, hole], scale * of_known, variance * of_known @ of_known.T + noise * np.eye(len(rows)))
+    rows = level.matrix[hole]
+    of_known, noise = rows[:, ~hole], level.variance * np.eye(len(rows))
+    return Affine(rows[:, hole], scale * of_known, variance * of_known @ of_known.T + noise)

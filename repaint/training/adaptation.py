@@ -25,7 +25,7 @@ from repaint.pipeline.network import fill_unet
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_diffusion
 from repaint.training.data_order import step_generator, step_seed
-from repaint.training.optimisation import update_average, with_autocast
+from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
 from repaint.training.picture_crops import PictureCrops
 
 _SEED = 0  # not the run's: other fills of the picture use the same adapted model
@@ -60,28 +60,29 @@ def adapt(
         CheckpointError: the weights have another architecture.
         DataError: the loss is not finite.
     """
-    network = build_unet(build_unet_config(config))
-    fill_unet(network, config, weights)
-    network.to(device).train()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = {key: value.clone() for key, value in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=0.0)
-    crops = PictureCrops(pixels, known, config.image_size)
-    diffusion = build_diffusion(config, "").to(device)  # all trained steps
-    bf16 = pick_precision(config, device) == "bf16"
-    for step in range(settings.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = settings.lr * min(1.0, (step + 1) / _WARMUP_STEPS)
-        loss = _loss(network, diffusion, crops, settings.batch_size, step, bf16)
-        if not loss.isfinite():
-            raise DataError(f"adapt: the loss is {loss.item()} at step {step}; lower adapt.lr")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), _GRAD_CLIP)
-        optimiser.step()
-        update_average(average, network, settings.ema_rate, step)
-        on_step()
-    return {key: value.cpu() for key, value in average.items()}
+    with torch.random.fork_rng(range(torch.cuda.device_count())):  # the random state of the process stays as it is
+        network = build_unet(build_unet_config(config))
+        fill_unet(network, config, weights)
+        network.to(device).train()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = {key: value.clone() for key, value in network.state_dict().items()}
+        optimiser = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=0.0)
+        crops = PictureCrops(pixels, known, config.image_size)
+        diffusion = build_diffusion(config, "").to(device)  # all trained steps
+        bf16 = pick_precision(config, device) == "bf16"
+        for step in range(settings.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = settings.lr * min(1.0, (step + 1) / _WARMUP_STEPS)
+            loss = _loss(network, diffusion, crops, settings.batch_size, step, bf16)
+            if not loss.isfinite():
+                raise DataError(f"adapt: the loss is {loss.item()} at step {step}; lower adapt.lr")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), _GRAD_CLIP)
+            optimiser.step()
+            update_average(average, network, settings.ema_rate, step)
+            on_step()
+        return {key: value.cpu() for key, value in average.items()}
 
 
 def _loss(
@@ -89,15 +90,13 @@ def _loss(
 ) -> Tensor:
     """Mean loss of the crops of a step; all that is random in it is a function of the step."""
     device = next(network.parameters()).device
-    torch.manual_seed(step_seed(_SEED, step, 1))  # of dropout
     pixels, known = crops.draw(count, np.random.default_rng([_SEED, step]))
     x0 = to_unit(torch.stack([to_tensor(crop) for crop in pixels])).to(device)
     keep_mask = torch.from_numpy(known).unsqueeze(1).float().to(device)
     generator = step_generator(_SEED, step, 2)
-    flip = (torch.rand(count, 1, 1, 1, generator=generator) < 0.5).to(device)
-    x0, keep_mask = (torch.where(flip, x.flip(3), x) for x in (x0, keep_mask))
-    t = torch.randint(diffusion.num_timesteps, (count,), generator=generator).to(device)
-    noise = torch.randn(x0.shape, generator=generator).to(device)
+    x0, keep_mask = flip_half(generator, x0, keep_mask)
+    t, noise = draw_times_and_noise(x0, diffusion.num_timesteps, generator)
     x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
     model = with_autocast(network, device, bf16)
+    torch.manual_seed(step_seed(_SEED, step, 1))  # of dropout
     return training_losses(diffusion, model, x0, t, noise, known=keep_mask).total.mean()

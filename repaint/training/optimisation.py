@@ -19,6 +19,20 @@ def with_autocast(network: nn.Module, device: torch.device, bf16: bool) -> Model
     return model
 
 
+def flip_half(generator: torch.Generator, *batches: Tensor) -> tuple[Tensor, ...]:
+    """Mirror half of the pictures, chosen at random, left to right: the same ones in each batch [B, C, H, W]."""
+    device, count = batches[0].device, len(batches[0])
+    flip = (torch.rand(count, 1, 1, 1, generator=generator, device=generator.device) < 0.5).to(device)
+    return tuple(torch.where(flip, batch.flip(3), batch) for batch in batches)
+
+
+def draw_times_and_noise(x0: Tensor, steps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Times int64 [B] below `steps`, and standard normal noise like x0 [B, C, H, W]."""
+    t = torch.randint(steps, (len(x0),), generator=generator, device=generator.device)
+    noise = torch.randn(x0.shape, generator=generator, device=generator.device)
+    return t.to(x0.device), noise.to(x0.device)
+
+
 @torch.no_grad()
 def update_average(average: Mapping[str, Tensor], network: nn.Module, rate: float, step: int) -> None:
     """Move the average of the weights by one step, in place.

@@ -35,7 +35,7 @@ from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
 from repaint.training.data_order import StepBatches, step_generator, step_seed
-from repaint.training.optimisation import update_average, with_autocast
+from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
 from repaint.training.state import (
     LOG_FILE,
     STATE_FILE,
@@ -178,10 +178,8 @@ class Trainer:
         generator = step_generator(self.config.seed, self.step, 2 + self.worker.rank, device)
         x0 = images.to_unit(batch.to(device))
         if self.config.random_flip:
-            flip = torch.rand(len(x0), 1, 1, 1, generator=generator, device=device) < 0.5
-            x0 = torch.where(flip, x0.flip(3), x0)
-        t = torch.randint(self.diffusion.num_timesteps, (len(x0),), generator=generator, device=device)
-        noise = torch.randn(x0.shape, generator=generator, device=device)
+            (x0,) = flip_half(generator, x0)
+        t, noise = draw_times_and_noise(x0, self.diffusion.num_timesteps, generator)
         if self.config.channels_last:
             x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
         model = with_autocast(self.parallel, device, self.config.precision == "bf16")

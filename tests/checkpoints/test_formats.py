@@ -31,7 +31,7 @@ def test_another_format_is_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
         HAS_OWN_NETWORK=False,
         matches=lambda path: path.endswith(".pkl"),
         is_available=lambda _path: True,
-        read=lambda _path, _entry=None: weights,
+        read=lambda _path, _entry: weights,
     )
     monkeypatch.setattr("repaint.checkpoints.formats.FORMATS", {"pickle": other} | FORMATS)
     assert read_weights("model.pkl") is weights

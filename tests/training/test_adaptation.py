@@ -59,6 +59,13 @@ def test_the_original_weights_stay_and_steps_are_reported() -> None:
     assert all(torch.equal(before[key], value) for key, value in original.state.items())
 
 
+def test_the_random_state_of_the_process_stays() -> None:
+    original = weights()
+    before = torch.get_rng_state()
+    adapt(config(), AdaptConfig(steps=1, batch_size=1), original, striped(), with_hole(), CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_loss_that_is_not_finite_ends_it() -> None:
     with pytest.raises(DataError, match=r"adapt: the loss is nan at step \d; lower adapt\.lr"):
         run(striped(), lr=1e30, steps=5)
