@@ -39,7 +39,7 @@ def run(models: list[Path], port: int | None, device: str | None) -> int:
         RepaintError: gradio or a model is missing, the first model cannot be loaded, or the port is taken.
     """
     try:
-        from repaint.demo.page import make_page, serve
+        from repaint.demo.page import ExamplePictures, make_page, serve
     except ImportError:
         raise missing_extra("the page", "gradio", "demo") from None
     missing = [str(path) for path in models if not path.exists()]
@@ -49,7 +49,12 @@ def run(models: list[Path], port: int | None, device: str | None) -> int:
         raise ConfigError(f"--port {port}: not a port; those from {PORTS.start} to {PORTS.stop - 1} are free for all")
     names = [path.name for path in models]
     offered = {path.name if names.count(path.name) == 1 else str(path): path for path in models}
-    page = make_page(offered, sorted(Path(locate("examples/pictures")).glob("*.png")), device)
+    faces = sorted(Path(locate("examples/pictures")).glob("*.png"))
+    examples = [
+        ExamplePictures("Example photograph", [Path(locate("examples/photo.jpg"))], Path(locate_model("photos64"))),
+        ExamplePictures("Example faces, rendered", faces, Path(locate_model("faces64"))),
+    ]
+    page = make_page(offered, examples, device)
     try:
         serve(page, port)
     except OSError:

@@ -1,6 +1,8 @@
 """Layout of the demo page, and its server."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,22 @@ ABOUT = """# RePaint
 Load or drop a picture, paint over what shall be replaced, and press *Fill*. Nothing leaves this machine."""
 
 
-def make_page(models: Mapping[str, Path], examples: Sequence[Path], device: str | None = None) -> gr.Blocks:
+@dataclass(frozen=True)
+class ExamplePictures:
+    """Pictures to choose from on the page.
+
+    Attributes:
+        label: above them.
+        paths: of the pictures.
+        model: weights file of the model that suits them, which is selected with them if it is offered.
+    """
+
+    label: str
+    paths: Sequence[Path]
+    model: Path
+
+
+def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], device: str | None = None) -> gr.Blocks:
     """Build the page, to be launched by `serve`.
 
     Args:
@@ -34,14 +51,19 @@ def make_page(models: Mapping[str, Path], examples: Sequence[Path], device: str 
     with page:
         job_id = gr.State()
         gr.Markdown(ABOUT)
+        model = gr.Dropdown(
+            list(models), value=next(iter(models)), label="Model", visible=len(models) > 1, render=False
+        )
         with gr.Row():
             with gr.Column():
                 editor = _editor()
-                if examples:
-                    rows = [[_editor_value(path)] for path in examples]
-                    gr.Examples(rows, [editor], [editor], _with_brush, run_on_click=True, label="Examples")
+                for each in examples:
+                    rows = [[_editor_value(path)] for path in each.paths]
+                    suited = (name for name, path in models.items() if path.resolve() == each.model.resolve())
+                    choose = partial(_with_brush_and_model, model=next(suited, None))
+                    gr.Examples(rows, [editor], [editor, model], choose, run_on_click=True, label=each.label)
             with gr.Column():
-                model = gr.Dropdown(list(models), value=next(iter(models)), label="Model", visible=len(models) > 1)
+                model.render()  # type: ignore[no-untyped-call]
                 schedule = gr.Radio(_schedules(), value="fast", label="Schedule")
                 with gr.Row():
                     fills = gr.Slider(1, MOST_FILLS, value=1, step=1, label="Fills")
@@ -117,6 +139,10 @@ def _brush(side: int) -> gr.Brush:
 def _with_brush(value: Mapping[str, Any]) -> gr.ImageEditor:
     """Brush that suits the size of the picture; gradio's own brushes are as large as a small picture."""
     return gr.ImageEditor(brush=_brush(min(value["background"].size)))
+
+
+def _with_brush_and_model(value: Mapping[str, Any], model: str | None) -> tuple[gr.ImageEditor, Any]:
+    return _with_brush(value), gr.skip() if model is None else model
 
 
 def _editor_value(path: Path) -> dict[str, Any]:
