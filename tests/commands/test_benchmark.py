@@ -1,16 +1,23 @@
 """The benchmark through its command line: all that was asked for is measured; the times are not judged."""
 
 import json
+import multiprocessing
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from repaint.benchmarking.rounds import Timing, Work
+from repaint.benchmarking import pasting
+from repaint.benchmarking.rounds import Timing, Work, time_variants
 from repaint.benchmarking.timing import Measurement
+from repaint.benchmarking.variants import PLAIN
 from repaint.commands import benchmark
+from repaint.config.loading import load_config
 from repaint.config.run import Config
+from tests.helpers.tiny import SIZE, write_config
 
 QUICK = ["--device", "cpu", "--calls", "1", "--rounds", "1"]
 
@@ -20,7 +27,17 @@ def machine_rates(_device: torch.device, dtype: torch.dtype) -> dict[str, float]
     return {"matrix product": 1.5 * rate, "convolution": rate}
 
 
+def test_a_process_of_its_own(tmp_path: Path) -> None:
+    config = load_config(Config, write_config(tmp_path))
+    (timing,) = time_variants([PLAIN], config, torch.device("cpu"), [Work(SIZE, 2, 1)], rounds=1)
+    assert (timing.variant, timing.work) == (PLAIN, Work(SIZE, 2, 1))
+    assert 0 < timing.measured.network < timing.measured.call
+
+
 def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    threads = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=threading.Thread)  # which start at once
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _method: threads)
+    monkeypatch.setattr(pasting, "_ROUNDS", 1)
     monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
     out = tmp_path / "times.json"
     assert benchmark.main([*QUICK, "--batch", "2", "--json", str(out)]) == 0
@@ -43,13 +60,13 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def time_variants(
+    def fake_times(
         variants: Iterable[str], config: Config, _device: torch.device, works: Iterable[Work], rounds: int
     ) -> list[Timing]:
         assert (list(variants), config.precision, rounds) == (["ours"], "bf16", 1)
         return [Timing("ours", work, Measurement(0.25, 0.2, 2**30)) for work in works]
 
-    monkeypatch.setattr(benchmark, "time_variants", time_variants)
+    monkeypatch.setattr(benchmark, "time_variants", fake_times)
     monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
     monkeypatch.setattr(benchmark, "count_flops", lambda _config: 2_500_000_000)
     assert benchmark.main([*QUICK, "--growth", "--set", "precision=bf16"]) == 0

@@ -27,7 +27,7 @@ if CHROMIUM is None:
     pytest.skip("needs Debian's chromium", allow_module_level=True)
 
 import httpx  # noqa: E402
-from playwright.sync_api import BrowserContext, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
 from tests.helpers.tiny import FLAGS, tiny_unet  # noqa: E402
@@ -50,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(model: Path) -> Iterator[str]:
     """Of the page that `scripts/demo.py` serves."""
     command = [sys.executable, "-u", str(ROOT / "scripts/demo.py"), "--device", "cpu"]
-    command += [] if SCREENSHOT else ["--model", str(model), str(ROOT / "examples/faces64.safetensors")]
+    command += ["--model", str(model), str(ROOT / "examples/faces64.safetensors")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -62,13 +62,12 @@ def address(model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    """Pages share what it has loaded; each is a visitor of its own to the server."""
+def browser() -> Iterator[Browser]:
     with (
         sync_playwright() as playwright,
         closing(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])) as browser,
     ):
-        yield browser.new_context(viewport={"width": 1280, "height": 1000})
+        yield browser
 
 
 @pytest.fixture
@@ -77,21 +76,33 @@ def outside() -> list[str]:
     return []
 
 
-def visit(browser: BrowserContext, address: str, picture: str, outside: list[str]) -> Page:
-    """A visitor of his own, with a picture loaded."""
-    page = browser.new_page()
+def visit(browser: Browser, address: str, outside: list[str]) -> Page:
+    """A visitor of his own, with a window of his own: a tab behind another one is drawn once a second."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(1000 * PATIENCE)
     page.on("request", lambda request: outside.append(request.url) if is_outside(request.url, address) else None)
     page.goto(address)
-    page.locator("#picture canvas").first.wait_for()  # earlier, the editor ignores the file
+    page.locator("#picture canvas").first.wait_for()  # earlier, the editor ignores a file
+    return page
+
+
+def load(page: Page, picture: str) -> None:
     ended: list[str] = []  # streams of events: that of an upload ends once the brush has its size
     for end in ("requestfinished", "requestfailed"):  # by the server, or by the page after the last event
         page.on(end, lambda request: ended.append(request.url) if "/queue/data" in request.url else None)
     page.locator("#picture input[type=file]").first.set_input_files(PICTURES / picture)
     wait_until(page, lambda: bool(ended))
+    wait_for_picture(page)
+
+
+def choose_example(page: Page, number: int) -> None:
+    page.locator(".gallery-item").nth(number).click()
+    wait_for_picture(page)
+
+
+def wait_for_picture(page: Page) -> None:
     page.get_by_text(re.compile(r"^[2-9]\d\d%$")).wait_for()  # enlarged to fill the editor's field
     wait_for_drawing(page)
-    return page
 
 
 def is_outside(url: str, address: str) -> bool:
@@ -102,11 +113,9 @@ def choose(page: Page, schedule: str) -> None:
     page.locator(f"input[type=radio][value={schedule}]").check()
 
 
-def choose_face(page: Page) -> None:
-    """The example `face_0.png`, and with it the model of faces."""
-    page.locator(".gallery-item").nth(1).click()  # the first is a photograph
+def wait_for_model(page: Page, name: str) -> None:
     selected = page.get_by_label("Model").first.element_handle()
-    page.wait_for_function("input => input.value === 'faces64.safetensors'", arg=selected)
+    page.wait_for_function("([input, name]) => input.value === name", arg=[selected, name])
 
 
 def set_fills(page: Page, count: int) -> None:
@@ -120,7 +129,7 @@ def paint(page: Page) -> None:
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - 50, y)
     page.mouse.down()
-    page.mouse.move(x + 50, y + 20, steps=10)
+    page.mouse.move(x + 50, y + 20, steps=3)
     page.mouse.up()
     wait_for_drawing(page)
 
@@ -162,20 +171,13 @@ def check_stroke(fill: np.ndarray, picture: str) -> None:
     assert not hole[(rows > 0.25) | (columns > 0.35)].any()
 
 
-def test_an_example_selects_the_model_that_suits_it(browser: BrowserContext, address: str, outside: list[str]) -> None:
-    with closing(visit(browser, address, "face_0.png", outside)) as page:
-        selected = page.get_by_label("Model").first
-        assert selected.input_value() == ("photos64.safetensors" if SCREENSHOT else "small.safetensors")
-        choose_face(page)
-
-
-def test_paint_fill_download(browser: BrowserContext, address: str, outside: list[str], tmp_path: Path) -> None:
-    with closing(visit(browser, address, "face_0.png", outside)) as page:
+def test_paint_fill_download(browser: Browser, address: str, outside: list[str], tmp_path: Path) -> None:
+    with closing(visit(browser, address, outside)) as page:
+        assert page.get_by_label("Model").first.input_value() == "small.safetensors"
+        choose_example(page, 1)  # the first is a photograph
+        wait_for_model(page, "faces64.safetensors")  # which suits it
         page.locator("#fill").click()
         page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
-        if SCREENSHOT:
-            choose_face(page)
-            page.wait_for_timeout(3000)  # until the example is drawn
         choose(page, "fast" if SCREENSHOT else "preview")
         set_fills(page, 4 if SCREENSHOT else 2)
         paint(page)
@@ -193,10 +195,11 @@ def test_paint_fill_download(browser: BrowserContext, address: str, outside: lis
 
 
 def test_two_visitors_stop_and_get_their_own_fills(
-    browser: BrowserContext, address: str, outside: list[str], tmp_path: Path
+    browser: Browser, address: str, outside: list[str], tmp_path: Path
 ) -> None:
-    first, second = (visit(browser, address, picture, outside) for picture in ("face_2.png", "face_3.png"))
-    for page in (first, second):
+    first, second = (visit(browser, address, outside) for _ in range(2))
+    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
+        load(page, picture)
         paint(page)
     choose(first, "paper")
     set_fills(first, 8)  # minutes of work: it goes on until it is stopped

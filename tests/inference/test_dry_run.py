@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from repaint.config.loading import load_config
+from repaint.config.run import Config
 from tests.helpers.command import run, user_error
 from tests.helpers.tiny import make_run
 
@@ -35,9 +37,12 @@ def test_dry_run_shows_betas_in_short(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 ALL_CONFS = sorted(path for path in (ROOT / "confs").glob("*.yml") if not path.name.startswith(("train", "eval")))
+KINDS = ("thin", "thick", "ev2li", "nn2", "ex64", "genhalf")  # masks of the paper
+PUBLISHED = ("test_c256", "test_inet256", "test_p256")
+LIKE_THIN = [ROOT / f"confs/{family}_{kind}.yml" for family in PUBLISHED for kind in KINDS[1:]]
 
 
-@pytest.mark.parametrize("conf", ALL_CONFS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("conf", sorted({*ALL_CONFS} - {*LIKE_THIN}), ids=lambda path: path.stem)
 def test_dry_run_resolves_every_configuration(
     conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,19 +63,22 @@ def test_dry_run_resolves_every_configuration(
         assert "T=250 j=10 r=10, 2410 network calls a batch" in out
 
 
+@pytest.mark.parametrize("conf", LIKE_THIN, ids=lambda path: path.stem)
+def test_a_published_family_differs_in_its_masks_alone(conf: Path) -> None:
+    family, _, kind = conf.stem.rpartition("_")
+    found, thin = (load_config(Config, ROOT / f"confs/{family}_{each}.yml") for each in (kind, "thin"))
+    assert found.name == conf.stem
+    assert found.model_copy(update={"name": thin.name, "data": thin.data}) == thin
+    data, of_thin = found.eval_data, thin.eval_data
+    assert data.mask_path is not None
+    assert Path(data.mask_path).name == kind
+    assert data.model_copy(update={"mask_path": of_thin.mask_path, "paths": of_thin.paths}) == of_thin
+
+
 def test_all_masks_of_the_paper_have_their_configurations() -> None:
-    kinds = {"thin", "thick", "ev2li", "nn2", "ex64", "genhalf"}
-    families = {"test_c256", "test_inet256", "test_p256", "faces64"}
-    names = {f"{family}_{kind}" for family in families for kind in kinds}
-    assert {path.stem for path in ALL_CONFS} == names | {
-        "quickstart",
-        "faces64",
-        "face_example",
-        "wall",
-        "held_out",
-        "photo",
-        "kodak",
-    }
+    names = {f"{family}_{kind}" for family in (*PUBLISHED, "faces64") for kind in KINDS}
+    others = {"quickstart", "faces64", "face_example", "wall", "held_out", "photo", "kodak"}
+    assert {path.stem for path in ALL_CONFS} == names | others
 
 
 def test_dry_run_finds_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
