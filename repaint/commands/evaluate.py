@@ -20,6 +20,7 @@ from repaint.config.run import Config
 from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import Evaluator, summarize
+from repaint.evaluation.differences import differences
 from repaint.evaluation.figures import cost_panels, share_panels
 from repaint.evaluation.metrics import EXTRAS
 from repaint.evaluation.perceptual import WEIGHTS
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> i
     several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--conf_path", **several, metavar="[NAME=]YAML", help="configurations of runs")
     parser.add_argument("--comparison", type=path_argument, metavar="YAML", help="file that lists what to compare")
+    parser.add_argument("--only", **several, metavar="NAME", help="methods and masks of --comparison, no others")
     parser.add_argument("--truth", type=path_argument, metavar="DIR", help="true pictures")
     parser.add_argument("--masks", type=path_argument, metavar="FILE|DIR", help="their masks, or one for all")
     parser.add_argument("--results", **several, metavar="[NAME=]DIR", help="pictures filled by any methods")
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> i
     parser.add_argument(
         "--weights", type=path_argument, default="data/pretrained", metavar="DIR", help="default: %(default)s"
     )
+    parser.add_argument("--against", metavar="NAME", help="method: write differences to it, picture by picture")
     parser.add_argument("--run", action="store_true", help="first run, or finish, the configurations")
     parser.add_argument("--allow_missing", action="store_true", help="leave out pictures without all their results")
     parser.add_argument(
@@ -90,6 +93,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     tables = markdown_tables(summaries)
     texts = {"per_picture.csv": csv_table(rows), "summary.json": summary_json(summaries)}
     texts |= {"table.md": tables, "table.tex": latex_table(summaries)}
+    if args.against is not None:
+        texts["differences.md"] = (
+            f"Differences to {args.against}.\n\n{markdown_tables(differences(rows, args.against))}"
+        )
     files = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
     if panels := cost_panels(summaries):
         files["quality_vs_calls.png"] = plot_costs(panels)
@@ -112,8 +119,9 @@ def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: to
 
 def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
     """All that is to be compared, in the order of the options."""
-    entries = _listed(load_config(ComparisonConfig, args.comparison)) if args.comparison else []
+    entries = load_config(ComparisonConfig, args.comparison).expanded() if args.comparison else []
     common: dict[str, Any] = {} if args.mask is None else {"mask": args.mask}
+    entries = _chosen(entries, args.only)
     for text in args.conf_path:
         entries.append(make_config(ComparedConfig, common | _named(text, "conf_path"), "--conf_path"))
     folders = {"truth": args.truth, "masks": args.masks, "mask_polarity": args.mask_polarity}
@@ -127,11 +135,14 @@ def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
     return entries
 
 
-def _listed(comparison: ComparisonConfig) -> list[ComparedConfig]:
-    return [
-        entry if entry.conf_path is None else entry.model_copy(update={"set": [*comparison.set, *entry.set]})
-        for entry in comparison.entries
-    ]
+def _chosen(entries: list[ComparedConfig], names: Sequence[str]) -> list[ComparedConfig]:
+    """The entries of some methods, masks, or methods under masks."""
+    methods, masks = ({getattr(entry, key) for entry in entries} for key in ("method", "mask"))
+    unknown = [name for name in names if name not in methods | masks]
+    if unknown:
+        raise ConfigError(f"--only {unknown[0]}: no method and no mask of the comparison is called so")
+    kept_methods, kept_masks = methods & {*names} or methods, masks & {*names} or masks
+    return [entry for entry in entries if entry.method in kept_methods and entry.mask in kept_masks]
 
 
 def _named(text: str, key: str) -> dict[str, Any]:

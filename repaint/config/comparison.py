@@ -1,5 +1,7 @@
 """A comparison: sets of results to measure in one table."""
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -61,11 +63,46 @@ class ComparedConfig(StrictModel):
         return self
 
 
+class ComparedMaskConfig(StrictModel):
+    """Masks of a comparison."""
+
+    mask: str
+    """Column of the tables."""
+
+    set: list[str] = Field(default_factory=list)
+    """Changes `key.path=value` to a configuration that is measured under them."""
+
+
 class ComparisonConfig(StrictModel):
     """Sets of results in one table: `python scripts/evaluate.py --comparison X.yml`."""
 
     set: list[str] = Field(default_factory=list)
-    """Changes `key.path=value` to all configurations of the entries, before their own."""
+    """Changes `key.path=value` to all configurations of the entries, before their own. `{method}` and `{mask}` stand
+    for an entry's names, as they suit a path: `repaint_232_calls` for "RePaint, 232 calls"."""
+
+    masks: Annotated[list[ComparedMaskConfig], Field(min_length=1)] | None = None
+    """Each configuration without a `mask` of its own is an entry under each of these."""
 
     entries: Annotated[list[ComparedConfig], Field(min_length=1)]
     """The sets of results."""
+
+    def expanded(self) -> list[ComparedConfig]:
+        """All entries, each with all its changes; those under all `masks` come first, mask by mask."""
+        under_all = [each for each in self.entries if self.masks and each.conf_path is not None and each.mask is None]
+        expanded = [
+            self._with_changes(entry.model_copy(update={"mask": each.mask}), each.set)
+            for each in self.masks or []
+            for entry in under_all
+        ]
+        return expanded + [self._with_changes(entry, []) for entry in self.entries if entry not in under_all]
+
+    def _with_changes(self, entry: ComparedConfig, of_mask: Sequence[str]) -> ComparedConfig:
+        if entry.conf_path is None:
+            return entry
+        method, mask = (_in_path(name or "") for name in (entry.method, entry.mask))
+        common = [text.replace("{method}", method).replace("{mask}", mask) for text in self.set]
+        return entry.model_copy(update={"set": [*common, *of_mask, *entry.set]})
+
+
+def _in_path(name: str) -> str:
+    return re.sub(r"[^\w.=-]+", "_", name.lower()).strip("_")

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from repaint.config.adapting import AdaptConfig
-from repaint.config.comparison import ComparedConfig, ComparisonConfig
+from repaint.config.comparison import ComparedConfig, ComparedMaskConfig, ComparisonConfig
 from repaint.config.data import EvalDataConfig, MaskConfig, OutputPaths
 from repaint.config.fields import NO_EFFECT, StrictModel
 from repaint.config.methods import DPSConfig, LangevinConfig, MethodConfig, PiGDMConfig
@@ -79,6 +79,7 @@ SECTIONS = (
     Section("Training", TrainConfig, elsewhere=(NetworkConfig, ProcessConfig)),
     Section("Comparison", ComparisonConfig),
     Section("Comparison entries", ComparedConfig, "entries"),
+    Section("Comparison masks", ComparedMaskConfig, "masks"),
 )
 _TITLES = {section.model.__name__: section.title for section in SECTIONS} | {"DataConfig": "Data set"}
 

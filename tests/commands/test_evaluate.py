@@ -122,23 +122,25 @@ def test_fills_masks_by_rule_and_cropping(call: Call, tmp_path: Path) -> None:
 
 def test_schedules_and_masks_in_one_table(call: Call, tmp_path: Path) -> None:
     conf = make_run(tmp_path)
-    entries = []
-    for mask in ("half", "box"):
-        for steps in (2, 4, 8):
-            srs = f"data.eval.tiny.paths.srs={tmp_path}/{mask}{steps}/srs"
-            sets = [srs, f"timestep_respacing='{steps}'"]
-            if mask == "box":
-                sets += ["data.eval.tiny.mask_path=null", "data.eval.tiny.mask={kind: box}"]
-            inpaint(conf, *sets)
-            names = {"mask": mask} if mask == "half" else {}
-            entries.append({"method": f"T={steps}", "conf_path": str(conf), "set": sets, **names})
-    entries.append(
-        {"method": "Copy | 100%", "mask": "half", "truth": str(tmp_path / "gt"), "masks": str(tmp_path / "masks")}
-        | {"results": [str(tmp_path / "gt"), str(tmp_path / "gt")], "calls": 1, "seconds": 0.5}
-    )
-    (tmp_path / "all.yml").write_text(yaml.safe_dump({"entries": entries}))
-    code, output, errors = call("--comparison", tmp_path / "all.yml")
+    tree = {
+        "set": [f"data.eval.tiny.paths.srs={tmp_path}/{{mask}}/{{method}}/srs"],
+        "masks": [
+            {"mask": "half"},
+            {"mask": "box", "set": ["data.eval.tiny.mask_path=null", "data.eval.tiny.mask={kind: box}"]},
+        ],
+        "entries": [
+            *(
+                {"method": f"T={steps}", "conf_path": str(conf), "set": [f"timestep_respacing='{steps}'"]}
+                for steps in (2, 4, 8)
+            ),
+            {"method": "Copy | 100%", "mask": "half", "truth": str(tmp_path / "gt"), "masks": str(tmp_path / "masks")}
+            | {"results": [str(tmp_path / "gt"), str(tmp_path / "gt")], "calls": 1, "seconds": 0.5},
+        ],
+    }
+    (tmp_path / "all.yml").write_text(yaml.safe_dump(tree))
+    code, output, errors = call("--comparison", tmp_path / "all.yml", "--run", "--against", "T=2")
     assert code == 0, errors
+    assert (tmp_path / "box/t=8/srs/00.png").exists()
     assert "T=2 under half: 3 pictures, 3 fills" in output
     table = (tmp_path / "eval/table.md").read_text()
     rows = table.partition("### Network calls")[2].splitlines()[2:8]
@@ -155,6 +157,28 @@ def test_schedules_and_masks_in_one_table(call: Call, tmp_path: Path) -> None:
     figure = Image.open(tmp_path / "eval/quality_vs_calls.png")
     assert figure.width > figure.height > 500
     assert not (tmp_path / "eval/quality_vs_hole.png").exists()
+    check_differences(tmp_path / "eval")
+
+    code, output, errors = call("--comparison", tmp_path / "all.yml", "--only", "T=4", "T=8", "box")
+    assert code == 0, errors
+    assert [line.partition(":")[0] for line in output.splitlines()[:2]] == ["T=4 under box", "T=8 under box"]
+    code, _, errors = call("--comparison", tmp_path / "all.yml", "--only", "T=3")
+    assert (code, errors) == (2, "error: --only T=3: no method and no mask of the comparison is called so\n")
+    code, _, errors = call("--comparison", tmp_path / "all.yml", "--only", "T=4", "--against", "T=2")
+    assert (code, errors) == (2, "error: --against T=2: no method of this name was measured\n")
+
+
+def check_differences(folder: Path) -> None:
+    """The table of differences to T=2 against the lines of all fills."""
+    with (folder / "per_picture.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    psnr = {(row["method"], row["mask"], row["picture"]): float(row["psnr"]) for row in rows}
+    table = (folder / "differences.md").read_text().partition("### PSNR")[2].partition("###")[0].splitlines()
+    assert [line.split(" | ")[0] for line in table[4:]] == ["| T=4", "| T=8"]
+    for line, method in zip(table[4:], ("T=4", "T=8"), strict=True):
+        for cell, mask in zip(line.strip("| ").split(" | ")[1:], ("half", "box"), strict=True):
+            apart = [psnr[method, mask, f"{i:02d}.png"] - psnr["T=2", mask, f"{i:02d}.png"] for i in range(3)]
+            assert float(cell.strip("*").split()[0]) == pytest.approx(np.mean(apart), abs=0.006)
 
 
 def test_folders_of_any_method(call: Call, tmp_path: Path) -> None:
@@ -390,16 +414,15 @@ def test_the_comparisons_of_this_repository(path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(ROOT)
     comparison = load_config(ComparisonConfig, path)
     seen, folders, checked = set(), [], set()
-    for entry in comparison.entries:
+    for entry in (entries := comparison.expanded()):
         seen.add((entry.method, entry.mask))
-        if entry.conf_path is not None:
-            config = load_config(Config, entry.conf_path, [*comparison.set, *entry.set])
+        if entry.conf_path is not None and not {entry.method, entry.mask} <= checked:
+            config = load_config(Config, entry.conf_path, entry.set)  # each method and each mask once, not all of both
+            checked |= {entry.method, entry.mask}
             if entry.baseline is None:
-                if not {entry.method, entry.mask} <= checked:  # each method and each mask once, not all combinations
-                    check_config(config)
-                    checked |= {entry.method, entry.mask}
+                check_config(config)
                 folders.append(config.eval_data.paths.srs)
-    assert len(seen) == len(comparison.entries)
+    assert len(seen) == len(entries)
     assert len(set(folders)) == len(folders)  # no run writes over another
     if path.stem.startswith("eval_"):
         assert {entry.mask for entry in comparison.entries} == set(PAPERS_MASKS)

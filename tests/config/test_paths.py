@@ -56,7 +56,7 @@ def test_every_path_of_the_schema_is_expanded() -> None:
         f"{model.__name__}.{key}": json.dumps(schema)
         for model in models
         for key, schema in model.model_json_schema()["properties"].items()
-        if key.endswith("_path") or key in NAMES
+        if (key.endswith("_path") or key in NAMES) and (model, key) != (ComparisonConfig, "masks")
     }
     assert len(schemas) >= 17
     assert [name for name, schema in schemas.items() if '"format": "path"' not in schema] == []

@@ -1,0 +1,67 @@
+"""Differences of methods to one of them, picture by picture, with paired bootstrap intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from repaint.errors import ConfigError
+from repaint.evaluation.bootstrapping import Estimate, estimate
+from repaint.evaluation.comparison import Row, Summary
+from repaint.evaluation.metrics import METRICS
+
+Values = Mapping[str, Mapping[str, float]]  # metrics by picture
+
+
+def differences(rows: Sequence[Row], against: str) -> list[Summary]:
+    """Mean differences to a method over the pictures that both have filled, with paired bootstrap intervals.
+
+    Args:
+        rows: of all methods and masks.
+        against: method to subtract.
+
+    Returns:
+        For each other method and mask; a picture's value is the mean over its fills. Metrics of whole sets have no
+        difference by picture, and infinite values (PSNR of equal pictures) are left out.
+
+    Raises:
+        ConfigError: no method has this name.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.method, row.mask), []).append(row)
+    if all(method != against for method, _ in groups):
+        raise ConfigError(f"--against {against}: no method of this name was measured")
+    means = {key: _by_picture(group) for key, group in groups.items()}
+    found = []
+    for (method, mask), group in groups.items():
+        base = means.get((against, mask))
+        if method == against or base is None:
+            continue
+        metrics = _differences(means[method, mask], base)
+        share = float(np.mean([row.hole_share for row in group]))
+        found.append(
+            Summary(method, mask, len(means[method, mask].keys() & base.keys()), len(group), share, metrics, [])
+        )
+    return found
+
+
+def _by_picture(rows: Sequence[Row]) -> Values:
+    """Mean over the fills of each picture."""
+    fills: dict[str, list[Row]] = {}
+    for row in rows:
+        fills.setdefault(row.picture, []).append(row)
+    return {
+        picture: {key: float(np.mean([row.values[key] for row in several])) for key in several[0].values}
+        for picture, several in fills.items()
+    }
+
+
+def _differences(first: Values, second: Values) -> dict[str, Estimate]:
+    estimates = {}
+    for metric in METRICS:
+        pairs = [(first[name].get(metric.key), second[name].get(metric.key)) for name in first if name in second]
+        apart = [a - b for a, b in pairs if a is not None and b is not None and math.isfinite(a - b)]
+        if apart:
+            estimates[metric.key] = estimate(apart)
+    return estimates
