@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main as fill_command
 from scripts import make_gallery
-from tests.helpers.tiny import read_pixels
+from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--set", "timestep_respacing='2'", "--set", "schedule_jump_params.jump_n_sample=1", "--device", "cpu"]
@@ -37,8 +38,11 @@ def test_painted_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    small = encode_checkpoint(tiny_unet(image_size=64).state_dict(), {"network": FLAGS | {"image_size": 64}})
+    (tmp_path / "small.safetensors").write_bytes(small)  # loaded for each of 18 fills
     options = ["--out", str(tmp_path / "gallery.png"), "--faces", *"765432"]
-    monkeypatch.setattr(sys, "argv", ["make_gallery.py", *options, *QUICK, "--set", "timestep_respacing='1'"])
+    options += ["--set", f"model_path={tmp_path / 'small.safetensors'}", "--set", "timestep_respacing='1'"]
+    monkeypatch.setattr(sys, "argv", ["make_gallery.py", *QUICK, *options])
     assert make_gallery.main() == 0
     sheet = read_pixels(tmp_path / "gallery.png")
     rows = [24 + 156 * row for row in range(6)]  # below the header, with a caption under each
