@@ -113,9 +113,15 @@ class Inpainter:
         if self.note is not None:
             warnings.warn(self.note, stacklevel=2)
 
-    def with_schedule(self, schedule: str) -> "Inpainter":
-        """The same model, not loaded again, with another schedule by name; ConfigError if there is none."""
+    def with_schedule(self, schedule: str, method: str | None = None) -> "Inpainter":
+        """The same model, not loaded again, with another schedule by name.
+
+        Args:
+            schedule: "paper", "best", "fast" or "preview"; ConfigError for others.
+            method: conditioning method; None for that of the settings, or else of the schedule.
+        """
         own = {key: value for key, value in self._settings.items() if key in METHOD_KEYS}
+        own = own if method is None else {"method": method}
         others = {*SCHEDULE_KEYS, *METHOD_KEYS}  # a preset fills them in
         given = {key: value for key, value in _given(self.pipeline.config).items() if key not in others}
         tree = given | own | {"schedule": schedule}

@@ -250,6 +250,10 @@ def test_another_schedule_has_its_own_method_unless_one_was_chosen(model: Path) 
     assert (chosen.langevin.inner_steps, chosen.langevin.step_size) == (2, 1.0)
     ddnm = repaint.Inpainter(model, **settings, method="ddnm").with_schedule("preview").pipeline
     assert (ddnm.config.method, ddnm.nfe) == ("ddnm", 58)
+    other = repaint.Inpainter(model, **settings, method="langevin", langevin={"step_size": 1.0})
+    assert other.with_schedule("preview", "dps").pipeline.nfe == 60
+    with pytest.raises(repaint.ConfigError, match="not 'lanpaint'"):
+        other.with_schedule("preview", "lanpaint")
 
 
 def test_too_little_memory_is_reported_in_one_line(

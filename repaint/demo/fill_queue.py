@@ -17,6 +17,8 @@ from repaint.demo.jobs import Job
 from repaint.errors import RepaintError
 from repaint.inpainter import Inpainter
 
+SCHEDULES_OWN = "the schedule's own"  # method
+
 
 class FillQueue:
     """Runs the jobs of all visitors, one after the other.
@@ -34,7 +36,7 @@ class FillQueue:
         self._waiting: dict[str, Event] = {}  # by job_id, of jobs that have not begun; set to stop them
         self._latest: dict[str | None, Event] = {}  # of each visitor's latest job
         self._loaded: tuple[str, Inpainter] | None = None
-        self._inpainter(next(iter(models)), "fast")
+        self._inpainter(next(iter(models)), "fast", SCHEDULES_OWN)
 
     def submit(self, request: gr.Request) -> tuple[str, str]:
         """Register a new job of a visitor and stop the previous one.
@@ -48,7 +50,14 @@ class FillQueue:
         return job_id, "waiting for its turn ..."
 
     def fill(
-        self, value: Mapping[str, Any] | None, model: str, schedule: str, fills: int, seed: int, job_id: str | None
+        self,
+        value: Mapping[str, Any] | None,
+        model: str,
+        schedule: str,
+        method: str,
+        fills: int,
+        seed: int,
+        job_id: str | None,
     ) -> Iterator[tuple[str, Any, Any, Any]]:
         """Run a job: fill the painted hole; yields (status, preview, fills, files).
 
@@ -56,6 +65,7 @@ class FillQueue:
             value: of the editor, see `read_editor`.
             model: name.
             schedule: name of a preset.
+            method: conditioning method, or SCHEDULES_OWN.
             fills: number of fills.
             seed: of the noise.
             job_id: of `submit`; None for a caller without the page.
@@ -70,7 +80,7 @@ class FillQueue:
         yield "starting ...", None, gr.Gallery(None, visible=False), gr.File(None, visible=False)
         try:
             picture, hole = read_editor(value)
-            inpainter = self._inpainter(model, schedule)
+            inpainter = self._inpainter(model, schedule, method)
             job = Job(inpainter, picture, ~hole, seed, fills, stop_requested)
             for update in job.updates():
                 yield f"network call {update.calls} of {update.total}", update.preview, gr.skip(), gr.skip()
@@ -97,12 +107,12 @@ class FillQueue:
         self.stop(request)
         self._latest.pop(request.session_hash, None)
 
-    def _inpainter(self, model: str, schedule: str) -> Inpainter:
+    def _inpainter(self, model: str, schedule: str, method: str) -> Inpainter:
         if self._loaded is None or self._loaded[0] != model:
             self._loaded = None  # its memory may be needed for the next
             with catch_warnings(action="ignore"):  # the status lists the assumed values
                 self._loaded = model, Inpainter(self._models[model], device=self._device)
-        return self._loaded[1].with_schedule(schedule)
+        return self._loaded[1].with_schedule(schedule, None if method == SCHEDULES_OWN else method)
 
 
 def _save(fills: Sequence[Image.Image], folder: Path, seed: int) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from repaint.config.methods import TITLES
 from repaint.config.presets import PRESETS
-from repaint.demo.fill_queue import FillQueue
+from repaint.demo.fill_queue import SCHEDULES_OWN, FillQueue
 
 MOST_FILLS = 8
 MOST_UPLOAD = "50mb"
@@ -65,6 +66,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
             with gr.Column():
                 model.render()  # type: ignore[no-untyped-call]
                 schedule = gr.Radio(_schedules(), value="fast", label="Schedule")
+                method = gr.Dropdown(_methods(), value=SCHEDULES_OWN, label="Method")
                 with gr.Row():
                     fills = gr.Slider(1, MOST_FILLS, value=1, step=1, label="Fills")
                     seed = gr.Number(0, precision=0, minimum=0, maximum=2**31, label="Seed")
@@ -81,7 +83,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
         editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
         start.click(queue.submit, None, [job_id, status], queue=False, show_progress="hidden").then(
             queue.fill,
-            [editor, model, schedule, fills, seed, job_id],
+            [editor, model, schedule, method, fills, seed, job_id],
             [status, preview, gallery, files],
             show_progress="hidden",
             trigger_mode="multiple",  # otherwise a click before the end of the visitor's last job is lost
@@ -153,3 +155,8 @@ def _schedules() -> list[tuple[str, str]]:
     """Choices of the schedule: presets with their network calls."""
     calls = {name: preset.calls for name, preset in PRESETS.items()}
     return [(f"{name} ({calls[name]:,} network calls)", name) for name in sorted(calls, key=calls.__getitem__)]
+
+
+def _methods() -> list[tuple[str, str]]:
+    """Choices of the conditioning method; with another than the schedule's own, the number of network calls differs."""
+    return [(SCHEDULES_OWN, SCHEDULES_OWN), *((title, name) for name, title in TITLES.items())]

@@ -14,7 +14,7 @@ from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
 from repaint.commands import demo  # noqa: E402
 from repaint.config.presets import PRESETS, Preset  # noqa: E402
 from repaint.demo import fill_queue, page  # noqa: E402
-from repaint.demo.fill_queue import FillQueue  # noqa: E402
+from repaint.demo.fill_queue import SCHEDULES_OWN, FillQueue  # noqa: E402
 from repaint.errors import RepaintError  # noqa: E402
 from tests.helpers.demo_page import SIDE, editor_value  # noqa: E402
 from tests.helpers.tiny import tiny_unet  # noqa: E402
@@ -39,8 +39,15 @@ def queue(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> FillQueue
     return FillQueue(models, "cpu")
 
 
-def fill(queue: FillQueue, job_id: str | None, model: str = "a", schedule: str = "fast", **value: Any) -> Iterator[Any]:
-    return queue.fill(editor_value(**value), model, schedule, 1, 0, job_id)
+def fill(
+    queue: FillQueue,
+    job_id: str | None,
+    model: str = "a",
+    schedule: str = "fast",
+    method: str = SCHEDULES_OWN,
+    **value: Any,
+) -> Iterator[Any]:
+    return queue.fill(editor_value(**value), model, schedule, method, 1, 0, job_id)
 
 
 def statuses(events: Iterator[Any]) -> list[str]:
@@ -55,6 +62,7 @@ def test_from_waiting_to_done(queue: FillQueue) -> None:
     assert events[-1][0].startswith("done, 3 network calls (")  # and what was assumed about the model
     assert "noise_schedule linear" in events[-1][0]
     assert statuses(fill(queue, queue.submit(ANN)[0], schedule="preview"))[-1].startswith("done, 2 network calls")
+    assert statuses(fill(queue, queue.submit(ANN)[0], method="dps"))[-1].startswith("done, 9 network calls")
 
 
 def test_stop_reaches_jobs_that_wait_and_only_the_visitors_own(queue: FillQueue) -> None:

@@ -180,6 +180,7 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
         choose(page, "fast" if SCREENSHOT else "preview")
         set_fills(page, 4 if SCREENSHOT else 2)
+        assert page.get_by_label("Method").first.input_value() == "the schedule's own"
         paint(page)
         page.locator("#fill").click()
         calls = wait_for_status(page, r"done, (\d+) network calls")
@@ -261,8 +262,8 @@ def ask_for_fill(address: str, picture: str, layer: str, model: str) -> str:
     """The events of a fill of all that a layer covers."""
     background, painted = ({"path": path, "meta": {"_type": "gradio.FileData"}} for path in (picture, layer))
     value = {"background": background, "layers": [painted], "composite": None}
-    call = f"{address}gradio_api/call/fill"
-    event = httpx.post(call, json={"data": [value, model, "preview", 1, 0]}, timeout=PATIENCE).json()["event_id"]
+    call, data = f"{address}gradio_api/call/fill", [value, model, "preview", "replace", 1, 0]
+    event = httpx.post(call, json={"data": data}, timeout=PATIENCE).json()["event_id"]
     return httpx.get(f"{call}/{event}", timeout=PATIENCE).text
 
 
