@@ -10,6 +10,7 @@ from typing import NoReturn, Protocol
 from repaint.commands.console import is_main_process, with_safe_output
 
 _EXIT_INTERRUPTED = 128 + signal.SIGINT
+_SPINS = "3000"  # some tens of microseconds
 
 
 class Main(Protocol):
@@ -21,6 +22,7 @@ class Main(Protocol):
 
 def load_main(module: str) -> Main:
     """Import `repaint.commands.MODULE` and return its main function."""
+    _spin_briefly()
     with _quick_interrupt():
         main: Main = importlib.import_module(f"repaint.commands.{module}").main
     return main
@@ -33,6 +35,16 @@ def script(module: str) -> Callable[[Sequence[str] | None], int]:
         return with_safe_output(lambda: load_main(module)(arguments))
 
     return main
+
+
+def _spin_briefly() -> None:
+    """Let PyTorch's threads, about to be loaded, wait asleep for each other rather than in a loop.
+
+    GNU OpenMP spins 300,000 times by default: beside other work on the same cores a run took three times as long, with
+    this number less than twice, and as long as before on quiet cores (docs/performance.md). A user's own setting wins.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 @contextmanager
