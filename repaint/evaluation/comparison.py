@@ -10,7 +10,9 @@ from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.evaluation.bootstrapping import Estimate, estimate
 from repaint.evaluation.feature_space import ReferencePictures
+from repaint.evaluation.hole_crops import cut_crops
 from repaint.evaluation.metrics import (
+    HOLE_CROPS,
     METRICS,
     Fills,
     Sample,
@@ -125,6 +127,9 @@ class Evaluator:
         if inception is not None:
             features.inception_truth.append(inception([picture.truth]))
             features.inception_fills.append(np.concatenate([inception([pixels]) for pixels in picture.fills]))
+        if any(metric.key == HOLE_CROPS for metric in self._metrics):
+            features.true_crops.append(cut_crops(picture.truth, picture.known))
+            features.filled_crops.append(np.concatenate([cut_crops(fill, picture.known) for fill in picture.fills]))
         if self._reference is not None:
             features.in_space.append(self._reference.describe(picture.fills, pair.name))
 

@@ -53,19 +53,40 @@ def estimate_kernel_distance(groups: Sequence[Features], reference: Features) ->
         groups: features [fills, D] of the fills of each picture, at least two pictures.
         reference: [N, D].
     """
-    features, count = np.concatenate(groups), len(groups)
+    features = np.concatenate(groups)
     mean_of = np.repeat(np.diag([1 / len(group) for group in groups]), [len(group) for group in groups], axis=1)
     # Fills of one picture are similar, and a picture drawn twice is no pair: only pairs of pictures are compared.
     within = mean_of @ _kernel(features, features) @ mean_of.T
-    np.fill_diagonal(within, 0)
     across = mean_of @ _kernel(features, reference).mean(axis=1)
     of_reference = _mean_off_diagonal(_kernel(reference, reference))
+    return _bootstrap(within, across, of_reference)
+
+
+def estimate_matched_kernel_distance(truths: Sequence[Features], fills: Sequence[Features]) -> Estimate:
+    """`kernel_distance` of a set to the set that it shall look like, picture by picture, with its bootstrap interval.
+
+    A fill and its own truth are similar whatever the method, so only different pictures are compared.
+
+    Args:
+        truths: features [N, D] of each true picture, of at least two.
+        fills: features [M, D] of each picture's fills.
+    """
+    means = [[np.array([[_kernel(x, y).mean() for y in second] for x in first]) for second in (truths, fills)]
+             for first in (truths, fills)]  # fmt: skip
+    (of_truths, across), (_, of_fills) = means
+    return _bootstrap(of_fills + of_truths - across - across.T, np.zeros(len(truths)), 0.0)
+
+
+def _bootstrap(within: Features, across: Features, constant: float) -> Estimate:
+    """Mean of `within` [N, N] over pairs of different pictures, plus a constant, minus twice that of `across` [N]."""
+    count = len(within)
+    within = within * (1 - np.eye(count))
 
     def distances(weights: Features) -> Features:
         """Of sets in which picture i occurs weights[:, i] times."""
         pairs = count**2 - (weights**2).sum(axis=1)
         apart: Features = ((weights @ within) * weights).sum(axis=1)[pairs > 0] / pairs[pairs > 0]
-        return np.asarray(apart + of_reference - 2 * (weights @ across)[pairs > 0] / count)
+        return np.asarray(apart + constant - 2 * (weights @ across)[pairs > 0] / count)
 
     mean = float(distances(np.ones((1, count)))[0])
     if count < FEWEST_FOR_INTERVAL:

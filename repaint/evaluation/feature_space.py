@@ -6,7 +6,7 @@ gradients (Dalal and Triggs 2005) and its colours on a grid of 8x8 cells, reduce
 of real pictures. Values compare only within one such space.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,20 @@ class FeatureSpace:
     Args:
         pictures: uint8 [H, W, 3] each, H and W divisible by 8; more than `dimensions`.
         dimensions: components to keep.
+        description: features of one picture; by default `describe`.
 
     Raises:
         DataError: the pictures differ in fewer directions.
     """
 
-    def __init__(self, pictures: Sequence[NDArray[np.uint8]], dimensions: int = DIMENSIONS) -> None:
-        raw = _describe_all(pictures)
+    def __init__(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        dimensions: int = DIMENSIONS,
+        description: Callable[[NDArray[np.uint8]], Features] | None = None,
+    ) -> None:
+        self._describe = description or describe
+        raw = self._describe_all(pictures)
         self._mean = raw.mean(axis=0)
         _, spread, components = np.linalg.svd(raw - self._mean, full_matrices=False)
         if len(spread) < dimensions or spread[dimensions - 1] <= ALIKE * spread[0]:
@@ -47,8 +54,11 @@ class FeatureSpace:
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> Features:
         """Features [N, dimensions] of pictures uint8 [H, W, 3]."""
-        features: Features = (_describe_all(pictures) - self._mean) @ self._project
+        features: Features = (self._describe_all(pictures) - self._mean) @ self._project
         return features
+
+    def _describe_all(self, pictures: Sequence[NDArray[np.uint8]]) -> Features:
+        return np.stack([self._describe(pixels) for pixels in pictures])
 
 
 class ReferencePictures:
@@ -94,10 +104,6 @@ class ReferencePictures:
             raise DataError(f"{name}: has another size than the pictures in {self.folder}")
         features: Features = self._space(pictures)
         return features
-
-
-def _describe_all(pictures: Sequence[NDArray[np.uint8]]) -> Features:
-    return np.stack([describe(pixels) for pixels in pictures])
 
 
 def describe(pixels: NDArray[np.uint8]) -> Features:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from repaint.data.masks import Mask
 from repaint.evaluation.bootstrapping import Estimate
 from repaint.evaluation.distances import Features, estimate_kernel_distance, frechet_distance, kernel_distance
+from repaint.evaluation.hole_crops import Crops, crop_distance
 from repaint.evaluation.image_quality import (
     diversity,
     hole_psnr,
@@ -28,6 +29,7 @@ from repaint.evaluation.image_quality import (
 )
 from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
 
+HOLE_CROPS = "hole_crops"
 NETWORKS: dict[str, Callable[[str, torch.device], Any]] = {  # (folder of weights, device) -> network
     "lpips_alex": partial(load_lpips, "alex"),
     "lpips_vgg": partial(load_lpips, "vgg"),
@@ -82,12 +84,16 @@ class SetFeatures:
         inception_fills: [fills, 2048] for each picture's fills; likewise.
         in_space: [fills, D] for each picture's fills, in the feature space of the reference pictures.
         reference: [N, D] of the reference pictures; None if there are none.
+        true_crops: `hole_crops.cut_crops` of each true picture; empty if no selected metric needs them.
+        filled_crops: those of all fills of each picture, [N, S, S, 3].
     """
 
     inception_truth: list[Features] = field(default_factory=list)
     inception_fills: list[Features] = field(default_factory=list)
     in_space: list[Features] = field(default_factory=list)
     reference: Features | None = None
+    true_crops: list[Crops] = field(default_factory=list)
+    filled_crops: list[Crops] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,8 @@ METRICS = (
            network="inception"),
     Metric("kid", "KID", "lower", 4, of_set=partial(_to_truth, kernel_distance), measured="extra",
            network="inception"),
+    Metric(HOLE_CROPS, "Kernel distance of crops around the holes", "lower", 3,
+           of_set=lambda s: crop_distance(s.true_crops, s.filled_crops), measured="extra"),
     Metric("mirrored", "Difference of the mirrored halves", None, 4, lambda s: mirrored_half_difference(s.filled),
            measured="extra"),
     Metric("diversity", "Diversity", None, 3, of_picture=_diversity),

@@ -4,7 +4,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repaint.evaluation.distances import estimate_kernel_distance, frechet_distance, kernel_distance
+from repaint.evaluation.bootstrapping import Estimate
+from repaint.evaluation.distances import (
+    estimate_kernel_distance,
+    estimate_matched_kernel_distance,
+    frechet_distance,
+    kernel_distance,
+)
 
 
 def normals(seed: int, count: int = 4000, mean: float = 0.0, spread: float = 1.0) -> np.ndarray:
@@ -40,6 +46,15 @@ def test_kernel_distance_by_hand() -> None:
     first, second = np.array([[1.0], [2.0]]), np.array([[0.0], [1.0]])
     # k(1, 2) = 27, k(0, 1) = 1; between: k(1,0) = 1, k(1,1) = 8, k(2,0) = 1, k(2,1) = 27
     assert kernel_distance(first, second) == pytest.approx(27 + 1 - 2 * (1 + 8 + 1 + 27) / 4)
+
+
+def test_matched_kernel_distance_by_hand() -> None:
+    """Two pictures of one feature; only kernels between different pictures count."""
+    truths, fills = [np.array([[1.0]]), np.array([[2.0]])], [np.array([[1.0], [0.0]]), np.array([[3.0]])]
+    # true 1, 2: 27; fills {1, 0}, 3: (64 + 1) / 2; across: 1 with 3: 64, 2 with {1, 0}: (27 + 1) / 2
+    found = estimate_matched_kernel_distance(truths, fills)
+    assert found == Estimate(pytest.approx(27 + (64 + 1) / 2 - (64 + (27 + 1) / 2)))
+    assert estimate_matched_kernel_distance(truths, truths).mean == 0
 
 
 def test_frechet_distance_is_the_textbook_formula() -> None:

@@ -32,7 +32,7 @@ def test_each_metric_has_a_key_of_its_own_one_scope_and_a_known_network() -> Non
 
 
 def test_metrics_are_selected_by_options() -> None:
-    assert EXTRAS == ("lpips_alex", "lpips_vgg", "fid", "kid", "mirrored")
+    assert EXTRAS == ("lpips_alex", "lpips_vgg", "fid", "kid", "hole_crops", "mirrored")
     plain, more = select_metrics(), select_metrics(["kid"], with_reference=True)
     assert {metric.key for metric in more} - {metric.key for metric in plain} == {"kid", "kernel", "frechet"}
     assert not {metric.key for metric in plain} & {*EXTRAS, "kernel", "frechet"}
