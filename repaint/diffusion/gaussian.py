@@ -48,6 +48,9 @@ class GaussianDiffusion(nn.Module):
         clip_denoised: clamp the estimate of x0 to [-1, 1].
         rescale_timesteps: give the network timesteps scaled to 0..1000 whatever the length of the trained process.
         time_shift: a step up from t to t + 1 takes the beta of t + time_shift: 1, but for the published code's option.
+        bound_variance: keep a learned variance between the posterior's and the forward step's, which IDDPM's equation
+            15 interpolates. The published code does not. In few steps the two lie far apart, and a network's output of
+            a little more than 1 would be a burst of noise: coloured dots in the picture.
     """
 
     betas: Tensor
@@ -63,6 +66,7 @@ class GaussianDiffusion(nn.Module):
         clip_denoised: bool = True,
         rescale_timesteps: bool = False,
         time_shift: int = 1,
+        bound_variance: bool = False,
     ) -> None:
         super().__init__()
         timesteps = list(range(len(betas))) if timesteps is None else timesteps
@@ -70,6 +74,7 @@ class GaussianDiffusion(nn.Module):
         self.variance_type = variance_type
         self.clip_denoised = clip_denoised
         self.time_shift = time_shift
+        self.bound_variance = bound_variance
         self.num_timesteps = len(timesteps)
         for name, table in _tables(respace_betas(betas, timesteps)).items():
             self.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
@@ -150,6 +155,8 @@ class GaussianDiffusion(nn.Module):
         if self.variance_type == "fixed_large":
             return self.at("log_betas_clipped", t)
         fraction = (output[:, 3:] + 1) / 2
+        if self.bound_variance:
+            fraction = fraction.clamp(0, 1)
         upper, lower = self.at("log_betas", t), self.at("posterior_log_variance_clipped", t)
         return fraction * upper + (1 - fraction) * lower
 

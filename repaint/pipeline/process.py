@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from repaint.config.methods import DEFAULT_METHOD
 from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
@@ -41,6 +42,7 @@ def build_diffusion(
         clip_denoised=clip_denoised,
         rescale_timesteps=config.rescale_timesteps,
         time_shift=config.inpa_inj_time_shift if isinstance(config, SamplingConfig) else 1,
+        bound_variance=isinstance(config, SamplingConfig) and config.method != DEFAULT_METHOD,  # RePaint as published
     )
 
 

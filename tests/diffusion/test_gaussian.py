@@ -224,3 +224,20 @@ def test_variance(options: dict[str, Any], fraction: float | None, wanted: Calla
 def test_first_fixed_variance_is_clipped_to_the_second_posterior_s(variance_type: Any) -> None:
     step = process(variance_type=variance_type).p_mean_variance(always(ZERO), randn(1), 0)
     assert step.log_variance.exp().numpy() == pytest.approx(posterior_variance(1), rel=1e-4)
+
+
+@pytest.mark.parametrize("wanted", [-3.0, -1.0, 0.5, 1.0, 1.2, 5.0])
+def test_a_bounded_variance_lies_between_the_posteriors_and_the_forward_steps(wanted: float) -> None:
+    """In ten steps an output of 5 would be a standard deviation of hundreds."""
+    output = torch.zeros(1, 6, 2, 2)
+    output[:, 3:] = wanted
+    steps = list(range(0, 1000, 100))
+    betas = get_named_beta_schedule("cosine", 1000)
+    free, bound = (GaussianDiffusion(betas, steps, "v", bound_variance=each) for each in (False, True))
+    for t in range(1, 10):
+        found, published = (
+            each.reverse_distribution(output, torch.zeros(1, 3, 2, 2), t, clip=True).log_variance.max()
+            for each in (bound, free)
+        )
+        assert bound.at("posterior_log_variance_clipped", t) - 1e-5 <= found <= bound.at("log_betas", t) + 1e-5
+        assert (found == published) == (abs(wanted) <= 1)

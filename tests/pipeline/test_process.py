@@ -12,6 +12,7 @@ from repaint.config.loading import load_config
 from repaint.config.run import Config, no_effect_keys
 from repaint.errors import CheckpointError, ConfigError
 from repaint.inference.inputs import build_folders, config_digest
+from repaint.pipeline.methods import METHODS
 from repaint.pipeline.network import check_weights
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.process import build_diffusion, build_times, build_timesteps, describe_schedule, pick_respacing
@@ -191,3 +192,11 @@ def test_every_way_to_say_the_schedule_is_in_the_digest(tmp_path: Path) -> None:
     changes: list[dict[str, object]] = [{}, {"resample": [2]}, {"resample": [3]}, {"times": [3, 2, 1, 0, -1]}]
     configs = [load(tmp_path, schedule_jump_params={}, **change) for change in changes]
     assert len({config_digest(config, weights, None, CPU) for config in configs}) == len(changes)
+
+
+def test_all_methods_but_the_published_one_bound_the_learned_variance(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    bounded = {
+        method: build_diffusion(config.model_copy(update={"method": method})).bound_variance for method in METHODS
+    }
+    assert bounded == {method: method != "repaint" for method in METHODS}
