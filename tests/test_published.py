@@ -10,12 +10,18 @@ import torch
 import yaml
 from PIL import Image
 
+from repaint.checkpoints.formats import read_classifier_weights, read_weights
 from repaint.commands.fill import main as fill_command
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.images import to_uint8
+from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
 from repaint.models.unet import DEFAULT_CHANNEL_MULT, UNet, UNetConfig
+from repaint.noise import PictureNoise, picture_seed
+from repaint.pipeline.network import load_cond_fn, load_network
+from repaint.pipeline.process import build_diffusion, build_times
+from repaint.sampler import p_sample_loop
 from tests.helpers.configurations import PUBLISHED_FORMAT
 from tests.helpers.golden_inputs import (
     SIZE,
@@ -25,6 +31,7 @@ from tests.helpers.golden_inputs import (
     golden_picture,
     golden_unet,
     manifest,
+    relative_error,
 )
 from tests.helpers.tiny import read_pixels, write_masks, write_pictures
 
@@ -70,6 +77,24 @@ def test_published_format_gives_the_golden_picture(guided_run: Path) -> None:
     # A PNG holds the known part in 8 bits, the golden run had it in float32: a level here and there.
     assert np.abs(filled - golden).mean() < 0.3
     assert np.abs(filled - golden).max() <= 4
+
+
+def test_built_from_the_published_format_the_float_picture_is_golden(guided_run: Path) -> None:
+    config = load_config(Config, guided_run)
+    device = torch.device("cpu")
+    model = load_network(config, read_weights(config.model_path), device)
+    diffusion = build_diffusion(config, config.timestep_respacing, config.clip_denoised)
+    cond_fn = load_cond_fn(config, read_classifier_weights(config), device)
+    sample = p_sample_loop(
+        DDPMStep(diffusion, model, torch.tensor([config.cond_y]), cond_fn),
+        diffusion,
+        golden_picture(config.seed),
+        golden_mask("expand"),
+        build_times(config),
+        PictureNoise([picture_seed(config.seed, 0)], (3, SIZE, SIZE)),
+        paste_known=config.paste_known,
+    )
+    assert relative_error(sample, golden_arrays("sampler_s_guided")["sample"]) < 1e-5
 
 
 THIN = 32  # channels in place of 256 (network) and 128 (classifier), under the published keys

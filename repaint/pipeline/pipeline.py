@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repaint.checkpoints.weights import Weights
+from repaint.config.methods import DEFAULT_METHOD
 from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
 from repaint.data.masks import Mask, by_channel
@@ -173,5 +174,6 @@ def reschedule(pipeline: Pipeline, config: SamplingConfig) -> Pipeline:
 
 
 def _process(config: SamplingConfig, device: torch.device) -> tuple[GaussianDiffusion, list[int]]:
-    diffusion = build_diffusion(config, pick_respacing(config), config.clip_denoised).to(device)
-    return diffusion, build_times(config)
+    bound_variance = config.method != DEFAULT_METHOD  # RePaint's is as published
+    diffusion = build_diffusion(config, pick_respacing(config), config.clip_denoised, bound_variance)
+    return diffusion.to(device), build_times(config)

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from repaint.config.methods import DEFAULT_METHOD
 from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
@@ -25,9 +24,11 @@ MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and stil
 
 
 def build_diffusion(
-    config: SamplingConfig | TrainConfig, respacing: str = "", clip_denoised: bool = True
+    config: SamplingConfig | TrainConfig, respacing: str = "", clip_denoised: bool = True, bound_variance: bool = False
 ) -> GaussianDiffusion:
     """The diffusion process on the timesteps that `respacing` keeps ('' for all).
+
+    `clip_denoised` and `bound_variance` are for sampling, see `GaussianDiffusion`; training leaves them.
 
     Raises:
         ConfigError: the respacing does not fit the number of steps.
@@ -42,7 +43,7 @@ def build_diffusion(
         clip_denoised=clip_denoised,
         rescale_timesteps=config.rescale_timesteps,
         time_shift=config.inpa_inj_time_shift if isinstance(config, SamplingConfig) else 1,
-        bound_variance=isinstance(config, SamplingConfig) and config.method != DEFAULT_METHOD,  # RePaint as published
+        bound_variance=bound_variance,
     )
 
 

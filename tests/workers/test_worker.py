@@ -27,7 +27,7 @@ from tests.helpers.tiny import make_run
 
 ROOT = Path(__file__).parents[2]
 PICTURES = 12
-DEATHS = int(os.environ.get("REPAINT_DEATHS", "1"))  # how many random moments of death to try
+DEATHS = int(os.environ.get("REPAINT_DEATHS", "2"))  # how many random moments of death to try
 STEPS = {"timestep_respacing": "10", "schedule_jump_params": {"jump_length": 2, "jump_n_sample": 2}}
 
 
