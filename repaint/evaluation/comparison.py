@@ -142,7 +142,7 @@ def summarize(rows: Sequence[Row], of_set: dict[str, Estimate]) -> Summary:
         of_set: metrics of the whole set.
     """
     first = rows[0]
-    pictures = _by_picture(rows)
+    pictures = list(by_picture(rows).values())
     bins = []
     for number in range(BINS):
         inside = [group for group in pictures if _bin(group[0].hole_share) == number]
@@ -163,11 +163,12 @@ def _bin(hole_share: float) -> int:
     return min(int(hole_share * BINS + 1e-9), BINS - 1)  # 0.3 may be a little less
 
 
-def _by_picture(rows: Sequence[Row]) -> list[list[Row]]:
+def by_picture(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The fills of each picture."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.picture, []).append(row)
-    return list(groups.values())
+    return groups
 
 
 def _estimates(pictures: Sequence[Sequence[Row]]) -> dict[str, Estimate]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from repaint.errors import ConfigError
 from repaint.evaluation.bootstrapping import Estimate, estimate
-from repaint.evaluation.comparison import Row, Summary
+from repaint.evaluation.comparison import Row, Summary, by_picture
 from repaint.evaluation.metrics import METRICS
 
 Values = Mapping[str, Mapping[str, float]]  # metrics by picture
@@ -32,7 +32,7 @@ def differences(rows: Sequence[Row], against: str) -> list[Summary]:
         groups.setdefault((row.method, row.mask), []).append(row)
     if all(method != against for method, _ in groups):
         raise ConfigError(f"--against {against}: no method of this name was measured")
-    means = {key: _by_picture(group) for key, group in groups.items()}
+    means = {key: _means(group) for key, group in groups.items()}
     found = []
     for (method, mask), group in groups.items():
         base = means.get((against, mask))
@@ -46,14 +46,11 @@ def differences(rows: Sequence[Row], against: str) -> list[Summary]:
     return found
 
 
-def _by_picture(rows: Sequence[Row]) -> Values:
+def _means(rows: Sequence[Row]) -> Values:
     """Mean over the fills of each picture."""
-    fills: dict[str, list[Row]] = {}
-    for row in rows:
-        fills.setdefault(row.picture, []).append(row)
     return {
-        picture: {key: float(np.mean([row.values[key] for row in several])) for key in several[0].values}
-        for picture, several in fills.items()
+        picture: {key: float(np.mean([row.values[key] for row in fills])) for key in fills[0].values}
+        for picture, fills in by_picture(rows).items()
     }
 
 
