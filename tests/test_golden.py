@@ -10,27 +10,22 @@ import torch
 from PIL import Image
 
 from repaint.data.images import center_crop
-from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.gaussian import GaussianDiffusion
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.diffusion.respacing import space_timesteps
-from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.models.classifier import Classifier
 from repaint.models.optimize import prepare
 from repaint.models.unet import UNet
-from repaint.sampler import Step, p_sample_loop
-from repaint.schedule import count_network_calls, get_schedule_jump
+from repaint.schedule import get_schedule_jump
 from tests.helpers.golden_inputs import (
     SIZE,
     golden_arrays,
     golden_classifier,
-    golden_mask,
     golden_network_input,
-    golden_picture,
     golden_unet,
     manifest,
     relative_error,
 )
+from tests.helpers.golden_runs import process, trajectory_errors
 
 TOLERANCE = 1e-5  # relative L2; the measurement itself moves by up to 6e-7 with the number of threads
 
@@ -51,11 +46,6 @@ def fast_unet(name: str) -> Callable[..., torch.Tensor]:
 @functools.cache
 def classifier() -> Classifier:
     return golden_classifier()
-
-
-def process(respacing: str, clip_denoised: bool = True) -> GaussianDiffusion:
-    betas = get_named_beta_schedule("linear", 1000)
-    return GaussianDiffusion(betas, space_timesteps(1000, respacing), clip_denoised=clip_denoised)
 
 
 def shapes(network: torch.nn.Module) -> dict[str, list[int]]:
@@ -111,35 +101,8 @@ def test_classifier_logits() -> None:
 @pytest.mark.parametrize("name", manifest()["sampler"])
 def test_sampler_trajectory(name: str) -> None:
     entry = manifest()["sampler"][name]
-    wanted = golden_arrays(f"sampler_{name}")
-    times = get_schedule_jump(**entry["sched"])
-    generator = torch.Generator().manual_seed(entry["seed"])
-    down: list[Step] = []
-
-    diffusion = process(entry["T"], entry.get("clip", True))
-    y = torch.tensor([entry["y"]]) if "y" in entry else None
     cond_fn = classifier_guidance(classifier(), entry["guide"]) if "guide" in entry else None
-    sample = p_sample_loop(
-        DDPMStep(diffusion, fast_unet(entry["unet"]), y, cond_fn),
-        diffusion,
-        golden_picture(entry["seed"]),
-        golden_mask(entry["mask"]),
-        times,
-        lambda: torch.randn(1, 3, SIZE, SIZE, generator=generator),
-        inject=entry.get("inject", True),
-        paste_known=False,
-        callback=lambda step: down.append(step) if step.s < step.t else None,
-    )
-
-    assert len(down) == count_network_calls(times) == down[-1].nfe == entry["nfe"]
-    found = {
-        "sample": sample,
-        "pred_xstart": down[-1].pred_xstart,
-        "states": torch.cat([down[i].x for i in wanted["keep"]]),
-        "means": torch.stack([step.x.mean() for step in down]),
-        "stds": torch.stack([step.x.std() for step in down]),
-    }
-    errors = {key: relative_error(value, wanted[key]) for key, value in found.items()}
+    errors = trajectory_errors(name, fast_unet(entry["unet"]), cond_fn, torch.device("cpu"))
     assert max(errors.values()) < TOLERANCE, errors
 
 

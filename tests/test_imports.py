@@ -42,7 +42,7 @@ ALLOWED = {
     "training": "checkpoints config data diffusion noise pipeline sampler schedule visual workers",
     "theory": "data diffusion",
     "evaluation": "checkpoints config data inference models pipeline visual",
-    "benchmarking": "checkpoints config data diffusion models noise pipeline sampler",
+    "benchmarking": "checkpoints config data diffusion inference models noise pipeline sampler training workers",
     "inpainter": "checkpoints config data inference pipeline sampler workers",
     "demo": "config data inpainter sampler visual",
     "commands": "benchmarking checkpoints config data demo diffusion evaluation inference inpainter models pipeline "

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -32,33 +32,43 @@ class Timing:
 
 
 def time_variants(
-    variants: Iterable[str], config: Config, device: torch.device, works: Iterable[Work], rounds: int
+    variants: Mapping[str, tuple[str, Config]], device: torch.device, works: Iterable[Work], rounds: int
 ) -> list[Timing]:
     """Time each work in each variant.
 
     Args:
-        variants: of `variant_names`.
-        config: architecture, process and precision.
+        variants: by the name in the result: one of `variant_names`, and the architecture, process and precision.
         device: to run on.
         works: what to time, one after the other.
-        rounds: that count; one more before them warms up.
+        rounds: that count; one more before them warms up, in all compiled variants at the same time.
     """
     context = multiprocessing.get_context("spawn")
     connections = {}
-    for variant in variants:
-        connections[variant], theirs = context.Pipe()
+    for name, (variant, config) in variants.items():
+        connections[name], theirs = context.Pipe()
         context.Process(target=_serve, args=(variant, config, str(device), theirs), daemon=True).start()
     timings = []
     for work in works:
-        measured: dict[str, list[Measurement]] = {variant: [] for variant in connections}
-        for _ in range(rounds + 1):
-            for variant, connection in connections.items():
+        _warm_up(work, [connections[name] for name, (_, config) in variants.items() if config.compile is True])
+        for name, (_, config) in variants.items():
+            if config.compile is not True:  # one after the other, or all would hold their memory at once
+                _warm_up(work, [connections[name]])
+        measured: dict[str, list[Measurement]] = {name: [] for name in connections}
+        for _ in range(rounds):
+            for name, connection in connections.items():
                 connection.send(work)
-                measured[variant].append(connection.recv())
-        timings += [Timing(variant, work, _median(several[1:])) for variant, several in measured.items()]
+                measured[name].append(connection.recv())
+        timings += [Timing(name, work, _median(several)) for name, several in measured.items()]
     for connection in connections.values():
         connection.send(None)
     return timings
+
+
+def _warm_up(work: Work, connections: list[Connection]) -> None:
+    for connection in connections:
+        connection.send(work)
+    for connection in connections:
+        connection.recv()
 
 
 def _serve(variant_name: str, config: Config, device_name: str, requests: Connection) -> None:

@@ -18,6 +18,7 @@ from repaint.config.run import Config
 
 MATRIX_SIDE, CONV_SHAPE = 2048, (4, 256, 64)  # of the peak rates: batch, channels, height and width
 REPEATS, LONGEST = 8, 2.0
+_GPU_SHARE = 4  # times as much for a GPU, which small shapes do not fill
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ def measure(variant: Variant, device: torch.device, size: int, batch: int, calls
         batch: pictures at a time.
         calls: network calls.
     """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        variant.sample(variant.network, size, batch, 1)  # its memory, which is given back at the end
     inside = 0.0
     inputs: tuple[Any, ...] = ()
 
@@ -61,7 +65,10 @@ def measure(variant: Variant, device: torch.device, size: int, batch: int, calls
     loop = _seconds(lambda: variant.sample(timed, size, batch, calls), device)
     if device.type != "cpu":
         inside = _seconds(lambda: [variant.network(*inputs) for _ in range(calls)], device)
-    return Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
+    measured = Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # for the other variants, whose turn it is now
+    return measured
 
 
 def _seconds(job: Callable[[], object], device: torch.device) -> float:
@@ -78,7 +85,7 @@ def _synchronize(device: torch.device) -> None:
 
 
 def _peak_bytes(device: torch.device) -> int:
-    """Largest memory of the process so far; on CUDA, of its tensors."""
+    """Largest memory of the process so far; on CUDA, of its tensors during this measurement."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -94,6 +101,8 @@ def machine_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
         dtype: number format.
     """
     n, batch, channels, side = MATRIX_SIDE, *CONV_SHAPE
+    if device.type != "cpu":
+        n, batch = _GPU_SHARE * n, _GPU_SHARE * batch
     a = torch.randn(n, n, device=device, dtype=dtype)
     conv = nn.Conv2d(channels, channels, 3, padding=1, device=device, dtype=dtype)
     conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -103,11 +103,11 @@ def benchmark(args: argparse.Namespace) -> int:
     print(f"{precision or 'float32'} at best: {best}\n")
     if args.growth:
         works = growth_works(config.image_size, args.batch[0], args.calls)
-        timings = time_variants([OURS], config, device, works, args.rounds)
+        timings = time_variants({OURS: (OURS, config)}, device, works, args.rounds)
         print(growth_table(timings))
     else:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
-        timings = time_variants(variant_names(), config, device, works, args.rounds)
+        timings = time_variants({name: (name, config) for name in variant_names()}, device, works, args.rounds)
         print(variants_table(timings, flops, rates["convolution"]))
     pasting = time_pasting(config.image_size)
     print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 import torch
-from torch.utils.data import Sampler
 
 
-class StepBatches(Sampler[list[int]]):
-    """Batch sampler whose order is a function of seed and step: a new permutation per epoch, resumable at any step.
+class StepBatches:
+    """Indices of the pictures in each step's batch, in an order that any step can be resumed in: a function of the seed
+    and the step, with a new permutation per epoch.
 
     Args:
         count: number of pictures.
@@ -26,9 +26,6 @@ class StepBatches(Sampler[list[int]]):
         self.count, self.batch_size, self.seed = count, batch_size, seed
         self.start, self.stop = start, stop
         self.rank, self.world_size = rank, world_size
-
-    def __len__(self) -> int:
-        return max(0, self.stop - self.start)
 
     def __iter__(self) -> Iterator[list[int]]:
         stream = self._stream(self.start * self.batch_size)

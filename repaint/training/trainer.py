@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from repaint.checkpoints.architecture import attention_note, build_unet, build_unet_config
@@ -135,7 +134,7 @@ class Trainer:
         bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.worker.is_main)
         with _ctrl_c_flag() as interrupted:
             try:
-                for batch in DataLoader(self.dataset, batch_sampler=order):
+                for batch in self.dataset.batches(order):
                     self._train_step(batch, bar)
                     bar.update()
                     if interrupted.is_set():

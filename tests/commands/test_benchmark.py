@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,7 +29,7 @@ def machine_rates(_device: torch.device, dtype: torch.dtype) -> dict[str, float]
 
 def test_a_process_of_its_own(tmp_path: Path) -> None:
     config = load_config(Config, write_config(tmp_path))
-    (timing,) = time_variants([PLAIN], config, torch.device("cpu"), [Work(SIZE, 2, 1)], rounds=1)
+    (timing,) = time_variants({PLAIN: (PLAIN, config)}, torch.device("cpu"), [Work(SIZE, 2, 1)], rounds=1)
     assert (timing.variant, timing.work) == (PLAIN, Work(SIZE, 2, 1))
     assert 0 < timing.measured.network < timing.measured.call
 
@@ -61,9 +61,12 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fake_times(
-        variants: Iterable[str], config: Config, _device: torch.device, works: Iterable[Work], rounds: int
+        variants: Mapping[str, tuple[str, Config]], _device: torch.device, works: Iterable[Work], rounds: int
     ) -> list[Timing]:
-        assert (list(variants), config.precision, rounds) == (["ours"], "bf16", 1)
+        assert [(name, kind, config.precision) for name, (kind, config) in variants.items()] == [
+            ("ours", "ours", "bf16")
+        ]
+        assert rounds == 1
         return [Timing("ours", work, Measurement(0.25, 0.2, 2**30)) for work in works]
 
     monkeypatch.setattr(benchmark, "time_variants", fake_times)

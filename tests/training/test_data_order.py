@@ -8,4 +8,4 @@ def test_step_batches() -> None:
     assert [i for batch in StepBatches(10, 4, seed=0, start=3, stop=5) for i in batch] == whole[12:]
     ranks = [list(StepBatches(10, 4, 0, 0, 2, rank, 2)) for rank in (0, 1)]
     assert [sorted(a + b) for a, b in zip(*ranks, strict=True)] == [sorted(whole[:4]), sorted(whole[4:8])]
-    assert len(StepBatches(10, 4, 0, 3, 5)) == 2
+    assert len(list(StepBatches(10, 4, 0, 3, 5))) == 2

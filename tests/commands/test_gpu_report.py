@@ -1,0 +1,60 @@
+"""The report of a GPU machine, with tiny sizes on the CPU: its real steps, in this process."""
+
+import json
+import multiprocessing
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from repaint.benchmarking import report, timing
+from repaint.benchmarking.report import Settings, Step
+from repaint.commands import gpu_report
+
+TINY = ["--tiny", "--device", "cpu", "--out"]
+SLOW = "compiled speed"  # the compiler has its own test
+
+
+def test_every_step_measures_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def in_this_process(step: Step, settings: Settings, _limit: float) -> dict[str, Any]:
+        return dict(step(settings))
+
+    threads = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=threading.Thread)  # which start at once
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _method: threads)
+    monkeypatch.setattr(report, "_in_process", in_this_process)
+    monkeypatch.setattr(timing, "MATRIX_SIDE", 32)
+    monkeypatch.setattr(timing, "CONV_SHAPE", (1, 4, 8))
+    steps = [name for name in gpu_report.STEPS if not name.startswith(SLOW)]
+    assert gpu_report.main([*TINY, str(tmp_path), "--only", *steps]) == 0
+    assert f"{len(steps)} of {len(steps)} steps" in capsys.readouterr().out
+
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["CUDA tests"]["tests"] > 5
+    assert found["CUDA tests"]["failures"] == 0
+    assert max(found["golden parity"]["fp32"].values()) < 1e-5
+    assert found["batch size"]["largest"] == 4
+    quickstart = found["pictures"]["quickstart"]
+    assert quickstart["fp32"]["most"] == 0
+    assert found["training"]["fp32, 2 pictures a step"]["pictures a second"] > 0
+    timed = {(each["work"]["batch"], each["variant"]) for each in found["uncompiled speed"]["timings"]}
+    assert {(1, "published way"), (2, "published way"), (1, "ours, fp32"), (2, "ours, fp32")} <= timed
+
+    text = (tmp_path / "report.md").read_text()
+    assert "| 2 | ours, fp32 |" in text
+    assert "| quickstart | fp32 | 0 |" in text
+    assert text.count("not measured") == len(gpu_report.STEPS) - len(steps)
+
+
+def test_a_failed_step_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_report, "run_steps", lambda *_arguments: {"machine": {"error": "ValueError: broken"}})
+    assert gpu_report.main([*TINY, str(tmp_path), "--only", "machine"]) == 3
+    assert "ValueError: broken" in (tmp_path / "report.md").read_text()
+
+
+def test_an_unknown_step_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu_report.main([*TINY, str(tmp_path), "--only", "golden"]) == 2
+    assert "--only 'golden': no such step" in capsys.readouterr().err
