@@ -6,7 +6,6 @@ slower. One core is enough for the comparison, and its time is known beside othe
 wait for each other.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,9 +29,7 @@ _SLOW_CALL = 0.02  # seconds, after which a format that is slower than float32 i
 _CALL_SECONDS = 0.005  # of the fastest format: long beside what calling costs
 _LEAST_SIDE = 8  # of the probe's output, unless the map is smaller: fewer positions hardly repay reordering the weights
 _ROUNDS, _ROUNDS_SECONDS = 7, 0.25
-
-# Windows counts a thread's own time in steps of 16 ms.
-_clock = time.perf_counter if os.name == "nt" else time.thread_time
+_CLOCK_STEP = 1e-4  # seconds
 
 Timer = Callable[[Precision, int], float]  # (number format, height and width of the output) -> seconds
 
@@ -142,7 +139,7 @@ class _ConvTimer:
     """A `Timer` of a shape. No random numbers are drawn: the random state of the process stays as it is."""
 
     def __init__(self, shape: ConvShape) -> None:
-        self._shape = shape
+        self._shape, self._clock = shape, pick_clock()
         kernel = (shape.out_channels, shape.channels // shape.groups, *shape.kernel)
         self._weights = {each: _ones(kernel, dtype) for each, dtype in CPU_FORMATS.items()}
 
@@ -151,9 +148,19 @@ class _ConvTimer:
         shape, weight = self._shape, self._weights[precision]
         x = _ones((1, shape.channels, side * shape.stride[0], side * shape.stride[1]), weight.dtype)
         padding = [width // 2 for width in shape.kernel]
-        started = _clock()
+        started = self._clock()
         F.conv2d(x, weight, None, shape.stride, padding, groups=shape.groups)
-        return _clock() - started
+        return self._clock() - started
+
+
+def pick_clock() -> Callable[[], float]:
+    """The time that this thread has computed, which other work does not lengthen; or where it is counted in coarse
+    steps, as Windows does, the time of day.
+    """
+    start = time.thread_time()
+    while (step := time.thread_time() - start) == 0:
+        pass
+    return time.thread_time if step < _CLOCK_STEP else time.perf_counter
 
 
 def _ones(size: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -1,5 +1,8 @@
 """Rates of convolutions: which convolution is measured, how, and what follows; the real times are not judged."""
 
+import itertools
+import time
+
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +16,7 @@ from repaint.models.conv_rates import (
     compare_rates,
     measure_rates,
     most_expensive,
+    pick_clock,
 )
 from repaint.models.optimize import Precision
 from repaint.models.unet import UNet
@@ -105,12 +109,14 @@ def test_a_probe_is_no_larger_than_the_map(side: int) -> None:
     assert max(each for _, each in machine.calls) == side
 
 
-def test_a_hiccup_of_the_machine_does_not_decide() -> None:
+@given(st.integers(1, 20))
+def test_a_hiccup_of_the_machine_does_not_decide(number: int) -> None:
+    """One call that takes fifty times as long, whichever it is."""
     machine = Machine(SHAPE, fp32=50.0, bf16=100.0)
 
     def timer(precision: Precision, side: int) -> float:
         took = machine(precision, side)
-        return 50 * took if len(machine.calls) % 5 == 0 else took
+        return 50 * took if len(machine.calls) == number else took
 
     assert choose_format(compare_rates(SHAPE, timer)) == "bf16"
 
@@ -126,6 +132,13 @@ def test_the_real_measurement_leaves_the_process_as_it_was() -> None:
     assert rates.keys() == CPU_FORMATS.keys()
     assert all(rate > 0 for rate in rates.values())
     assert torch.equal(torch.get_rng_state(), seeds)
+
+
+@pytest.mark.parametrize(("step", "own"), [(1e-6, True), (0.016, False)])
+def test_a_coarse_clock_is_not_taken(monkeypatch: pytest.MonkeyPatch, step: float, own: bool) -> None:
+    readings = itertools.count()
+    monkeypatch.setattr(time, "thread_time", lambda: next(readings) // 3 * step)
+    assert pick_clock() is (time.thread_time if own else time.perf_counter)
 
 
 # The convolution
