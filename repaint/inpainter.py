@@ -33,6 +33,7 @@ from repaint.inference.inputs import build_labels
 from repaint.inference.state import FillState
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
+from repaint.pipeline.precision_choice import resolve_precision
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
 
@@ -68,6 +69,7 @@ class Inpainter:
 
     Attributes:
         pipeline: its `reverse_step()`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
+        precision: with `precision="auto"` what it stands for, on CPUs with the measured rates; None without.
         note: message listing the values assumed for the model, because its file does not specify them, and what else
             may surprise about model and schedule; None if there is nothing. It is a warning, too.
 
@@ -102,6 +104,7 @@ class Inpainter:
         config, assumptions = resolve(config, weights)
         check_sampling(config)
         check_fit_mode(config, fit)
+        config, self.precision = resolve_precision(config, weights, chosen_device)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
         folder = None if adapted_models is None else str(adapted_models)
         self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, folder)

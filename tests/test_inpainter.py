@@ -15,7 +15,7 @@ from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main as fill_command
 from repaint.config.presets import PRESETS, Preset
-from repaint.pipeline import pipeline
+from repaint.pipeline import pipeline, precision_choice
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
 
 # What the tiny network's shapes do not tell, and a short schedule.
@@ -239,6 +239,20 @@ def test_another_schedule_shares_the_network(
     assert tiny_inpainter.pipeline.nfe == 7
     with pytest.raises(repaint.ConfigError, match="schedule"):
         tiny_inpainter.with_schedule("quick")
+
+
+def test_auto_precision_is_chosen_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
+    auto = repaint.Inpainter(model, precision="auto", **SETTINGS)
+    assert auto.precision is not None
+    assert auto.precision.describe() == "precision: auto is bf16 (measured: fp32 500, bf16 900 GFLOP/s a core)"
+    monkeypatch.setattr(precision_choice, "measure_rates", None)
+    bf16 = repaint.Inpainter(model, precision="bf16", **SETTINGS)
+    assert bf16.precision is None
+    fills = [each(noise_picture(), half())[0].tobytes() for each in (auto, bf16)]
+    assert fills[0] == fills[1]
+    monkeypatch.setitem(PRESETS, "preview", Preset(3, 1, 2))
+    assert auto.with_schedule("preview").pipeline.config.precision == "bf16"
 
 
 def test_another_schedule_has_its_own_method_unless_one_was_chosen(model: Path) -> None:

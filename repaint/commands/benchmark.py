@@ -34,6 +34,7 @@ from repaint.errors import ConfigError
 from repaint.evaluation.report import markdown_table
 from repaint.models.optimize import HALF_TYPES
 from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.precision_choice import resolve_precision
 from repaint.workers.devices import pick_device
 
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
@@ -92,7 +93,10 @@ def growth_works(size: int, batch: int, calls: int) -> list[Work]:
 
 def benchmark(args: argparse.Namespace) -> int:
     """Print the tables; returns 0."""
-    device, config = pick_device(args.device), load(args.model, args.set)
+    device = pick_device(args.device)
+    config, choice = resolve_precision(load(args.model, args.set), None, device)
+    if choice is not None:
+        print(choice.describe())
     precision = pick_precision(config, device)
     rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
     flops = count_flops(config)

@@ -49,7 +49,7 @@ def _run_configuration(args: argparse.Namespace) -> int:
     photo.refuse_options(args)
     if args.dry_run:
         if is_main_process():
-            dry_run(_load(args), pick_device(args.device))
+            dry_run(_load(args), pick_device(args.device), args.overwrite)
         return runner.EXIT_OK
     worker = join_workers(args.device)
     verdict = worker.load_persisted(VERDICT)

@@ -92,6 +92,8 @@ def fill(args: argparse.Namespace) -> int:
     """Fill the pictures of the command line; returns the exit code: 0, or 3 if some could not be filled."""
     jobs = _unfinished(_find_jobs(args), args.overwrite)
     inpainter = _load_model(args, storage.join(storage.parent(jobs[0].results[0]), ADAPTED_MODELS))
+    if inpainter.precision is not None:
+        print(inpainter.precision.describe())
     if args.dry_run:
         return _dry_run(jobs, inpainter)
     failed = 0

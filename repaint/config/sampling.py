@@ -113,8 +113,9 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
     """The published name of `precision: fp16`; it must not contradict `precision`."""
 
     precision: Annotated[Literal["auto", "fp32", "tf32", "bf16", "fp16"] | None, _RESOLVED_PRECISION] = None
-    """Number format of the convolutions: `tf32` exists on NVIDIA GPUs only, and `auto` takes the fastest of the device.
-    Without it float32 as PyTorch is set, by which GPUs may round to TF32."""
+    """Number format of the convolutions: `tf32` exists on NVIDIA GPUs only, and `auto` takes the fastest of the device,
+    which is measured on CPUs and kept by a resumed run. Without it float32 as PyTorch is set, by which GPUs may round
+    to TF32."""
 
     compile: Annotated[Compile, NotFingerprinted("the same computation, up to rounding")] = "auto"
     """Compile the network's blocks, and on a GPU replay its launches as a CUDA graph. `auto` does so on a GPU if a

@@ -17,7 +17,7 @@ from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.manifest import PARTS
 from repaint.inference.results import CONTACT_SHEET
 from repaint.pipeline.methods import check_method
-from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.precision import check_precision
 from repaint.pipeline.process import build_times
 from repaint.visual.animation import require_codec
 
@@ -25,7 +25,7 @@ from repaint.visual.animation import require_codec
 def check_run(config: Config, device: torch.device) -> None:
     """Raise ConfigError for anything in the configuration, on this device, or not installed that prevents the run."""
     check_config(config)
-    pick_precision(config, device)
+    check_precision(config, device)
     if config.animation:
         require_codec(config.animation)
 

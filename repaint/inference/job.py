@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from repaint import __version__
-from repaint.checkpoints.formats import read_classifier_weights
+from repaint.checkpoints.weights import Weights
 from repaint.config.run import Config
 from repaint.inference.inputs import config_digest
 from repaint.inference.manifest import Expected
@@ -36,16 +36,19 @@ class Job:
     record: dict[str, object]
 
 
-def load_job(plan: Plan, device: torch.device) -> Job:
-    """Build the model of a plan on a device; the plan's weights are moved into it.
+def load_job(plan: Plan, classifier: Weights | None, device: torch.device) -> Job:
+    """Build the model of a plan on a device; the plan's weights, and the classifier's, are moved into it.
+
+    Args:
+        plan: with its precision settled.
+        classifier: None without guidance.
+        device: where to run.
 
     Raises:
-        RepaintError: the classifier is missing or damaged, weights have another architecture, or the device lacks
-            the precision.
+        RepaintError: weights have another architecture, or the device lacks the precision.
     """
     config, weights, size = plan.config, plan.weights, plan.config.eval_data.batch_size
     assert weights is not None, "only a dry run does without weights"
-    classifier = read_classifier_weights(config)
     if classifier is not None and classifier.note is not None:
         plan.notes.append(classifier.note)
     batches = 1 if size == "auto" else -(-len(plan.targets) // size)
@@ -53,7 +56,7 @@ def load_job(plan: Plan, device: torch.device) -> Job:
     release_freed_memory()  # that of the files
     digest = config_digest(config, weights, classifier, device)
     expected = Expected(digest, describe_targets(config, plan.targets))
-    return Job(config, pipeline, plan.targets, expected, _build_record(config, pipeline))
+    return Job(config, pipeline, plan.targets, expected, _build_record(config, pipeline) | plan.record)
 
 
 def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:

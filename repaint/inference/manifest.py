@@ -40,6 +40,18 @@ def read_manifest(path: str) -> Iterator[dict[str, Any]]:
             yield line
 
 
+def read_all_lines(log: str) -> Iterator[dict[str, Any]]:
+    """The lines of the manifest in a log folder, and of the parts that interrupted workers have left, see above."""
+    for path in [manifest_path(log), *_part_files(log)]:
+        yield from read_manifest(path)
+
+
+def _part_files(log: str) -> list[str]:
+    parts = storage.join(log, PARTS)
+    names = storage.list_files(parts) if storage.exists(parts) else []
+    return [storage.join(parts, name) for name in names if _PART_NAME.fullmatch(name)]
+
+
 def last_batch_size(log: str) -> int | None:
     """Batch size of the last result in the manifest, if there is one."""
     sizes = [line.get("batch_size") for line in read_manifest(manifest_path(log))]
@@ -77,9 +89,7 @@ def merge_manifest(log: str, inpainted: str, expected: Expected, overwrite: bool
         ConfigError: the folder holds results of another configuration, and `overwrite` is off.
         DataError: the manifest cannot be read or written.
     """
-    manifest, parts = manifest_path(log), storage.join(log, PARTS)
-    names = storage.list_files(parts) if storage.exists(parts) else []
-    part_files = [storage.join(parts, name) for name in names if _PART_NAME.fullmatch(name)]
+    manifest, part_files = manifest_path(log), _part_files(log)
     lines: dict[str, Mapping[str, Any]] = {}
     for path in [manifest, *part_files]:
         for line in read_manifest(path):
@@ -90,7 +100,7 @@ def merge_manifest(log: str, inpainted: str, expected: Expected, overwrite: bool
         storage.write_bytes(manifest, text)
     for path in part_files:  # only now that all their lines are in the manifest
         storage.remove(path)
-    storage.remove_empty_folder(parts)
+    storage.remove_empty_folder(storage.join(log, PARTS))
     return lines.keys() & expected.targets.keys()
 
 

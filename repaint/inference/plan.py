@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 
@@ -21,7 +21,6 @@ from repaint.inference.inputs import build_labels, build_pairs, find_missing, re
 from repaint.inference.targets import Target, build_targets
 from repaint.pipeline.methods import count_calls
 from repaint.pipeline.notes import sampling_notes
-from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import describe_schedule
 
 
@@ -34,12 +33,14 @@ class Plan:
         weights: the checkpoint; None in a dry run that misses it.
         targets: fills to make; empty in a dry run that misses pictures or masks.
         notes: messages for the user: choices, assumed values, pairing, classes, precision.
+        record: entries of all manifest lines that are known from the plan on.
     """
 
     config: Config
     weights: Weights | None
     targets: list[Target]
     notes: list[str]
+    record: dict[str, Any] = field(default_factory=dict)
 
     @property
     def pictures(self) -> int:
@@ -74,19 +75,13 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] | Non
     labels, labels_note = build_labels(config, pairs) if pairs else (None, None)
     targets = build_targets(config, pairs, labels)
     check_results(config, pairs, [target.name for target in targets])
-    notes = [assumptions, pairing_note, labels_note, _precision_note(config, device), describe_adaptation(config)]
+    notes = [assumptions, pairing_note, labels_note, describe_adaptation(config)]
     return Plan(config, weights, targets, sampling_notes(config, weights) + [note for note in notes if note])
 
 
 def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], str | None]:
     data = config.eval_data
     return ([], None) if {data.gt_path, data.mask_path} & set(missing) else build_pairs(config)
-
-
-def _precision_note(config: Config, device: torch.device) -> str | None:
-    if config.precision != "auto":
-        return None
-    return f"precision: auto is {pick_precision(config, device)} on this device"
 
 
 def print_notes(plan: Plan) -> None:

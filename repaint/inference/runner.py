@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext, suppress
 from itertools import groupby
 
+from repaint.checkpoints.formats import read_classifier_weights
 from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.examples import load_example
@@ -16,6 +17,7 @@ from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.job import Job, load_job
 from repaint.inference.manifest import last_batch_size, manifest_path, merge_manifest
 from repaint.inference.plan import Plan, prepare, print_notes, summarize
+from repaint.inference.precision import settle_precision
 from repaint.inference.results import ResultFolders, Results, check_writable, remove_leftovers
 from repaint.inference.sheets import write_sheets
 from repaint.inference.target_filler import TargetFiller
@@ -45,7 +47,9 @@ def run(config: Config, worker: Worker, overwrite: bool = False) -> int:
         RepaintError: nothing could be started, or a result cannot be written.
     """
     plan = prepare(config, worker.device)
-    job = load_job(plan, worker.device)
+    classifier = read_classifier_weights(plan.config)
+    plan = settle_precision(plan, classifier, worker, _is_to_discard(worker, overwrite))
+    job = load_job(plan, classifier, worker.device)
     folders = build_folders(job.config)
     with storage.lock(folders.log) if worker.is_main else nullcontext():  # of two runs each would write all pictures
         return _run(plan, job, folders, worker, overwrite)
@@ -91,9 +95,7 @@ def _agree_on_work(job: Job, folders: ResultFolders, worker: Worker, overwrite: 
     if worker.is_main:
         check_writable(folders)
         remove_leftovers(folders, expected.targets)
-        # After a restart `--overwrite` must not discard what the start before it has done.
-        discard = overwrite and worker.load_persisted(OVERWRITTEN) is None
-        finished = merge_manifest(folders.log, folders.inpainted, expected, discard)
+        finished = merge_manifest(folders.log, folders.inpainted, expected, _is_to_discard(worker, overwrite))
         worker.persist(OVERWRITTEN, "")
         batch_size = _pick_batch_size(job, folders, worker)
         worker.publish("plan", json.dumps([fingerprint, sorted(finished), batch_size]))
@@ -105,6 +107,11 @@ def _agree_on_work(job: Job, folders: ResultFolders, worker: Worker, overwrite: 
             f"of device; give all machines the same"
         )
     return set(finished_names), batch_size
+
+
+def _is_to_discard(worker: Worker, overwrite: bool) -> bool:
+    """Whether the results so far are to be replaced; after a restart not those of the start before it."""
+    return overwrite and worker.load_persisted(OVERWRITTEN) is None
 
 
 def _pick_batch_size(job: Job, folders: ResultFolders, worker: Worker) -> int:

@@ -24,14 +24,9 @@ _MOST_SHAPES = 256  # of compiled blocks, of which a network has a few dozen
 
 
 def fastest_precision(device: torch.device) -> Precision:
-    """The number format with the fastest convolutions on a device.
-
-    On CPUs it is bf16 only with AMX: with AVX-512's bf16 instructions alone convolutions measured half as fast as in
-    float32.
+    """The number format with the fastest convolutions on a device that is no CPU; those of CPUs are measured, see
+    `repaint.models.conv_rates`.
     """
-    if device.type == "cpu":
-        has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)  # no public name for it in older PyTorch
-        return "bf16" if has_amx is not None and has_amx() else "fp32"
     if device.type != "cuda" or torch.cuda.get_device_capability(device) < _TENSOR_CORES:
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

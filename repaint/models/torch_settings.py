@@ -1,4 +1,4 @@
-"""PyTorch's global switches (TF32, recompile limit), set for the duration of a network call and restored after it."""
+"""PyTorch's global switches (TF32, recompile limit, threads), set for the duration of a call and restored after it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -71,3 +71,14 @@ def recompile_limit(shapes: int) -> AbstractContextManager[object]:
     """Let `torch.compile` compile the same code for so many shapes; PyTorch's own limit is 8."""
     patch: AbstractContextManager[object] = torch._dynamo.config.patch(recompile_limit=shapes)
     return patch
+
+
+@contextmanager
+def number_of_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads on the CPU."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

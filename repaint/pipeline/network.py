@@ -1,6 +1,7 @@
 """From weights to networks that the sampler can call, and an estimate of the memory they need."""
 
 import torch
+from torch import Tensor
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
 from repaint.checkpoints.contradictions import explain_misfit
@@ -11,6 +12,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
+from repaint.models.conv_rates import ConvShape, most_expensive
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
 from repaint.models.unet import UNet
@@ -36,6 +38,26 @@ def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
         if weights is not None and weights.network is not None:
             return weights.network.build()
         return build_unet(build_unet_config(config))
+
+
+def _empty_inputs(config: SamplingConfig, batch: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Arguments of the network on the meta device."""
+    with torch.device("meta"):
+        x = torch.empty(batch, 3, config.image_size, config.image_size)
+        y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
+        return x, torch.empty(batch), y
+
+
+def find_costly_convolution(config: SamplingConfig, weights: Weights | None) -> ConvShape:
+    """The shape of convolution that costs the network most.
+
+    Args:
+        config: architecture.
+        weights: needed for checkpoints with a network of their own; the tensors in them are not used.
+    """
+    network, inputs = _empty_network(config, weights), _empty_inputs(config, 1)
+    with torch.device("meta"):
+        return most_expensive(network, lambda: network(*inputs))
 
 
 def _unet_hint(config: SamplingConfig | TrainConfig, weights: Weights) -> str:
@@ -91,11 +113,8 @@ def estimate_memory(
         device: where to run.
         weights: needed for checkpoints with a network of their own; the tensors in them are not used.
     """
-    network = _empty_network(config, weights)
+    network, (x, t, y) = _empty_network(config, weights), _empty_inputs(config, batch)
     with torch.device("meta"):
-        x = torch.empty(batch, 3, config.image_size, config.image_size)
-        t = torch.empty(batch)
-        y = torch.empty(batch, dtype=torch.int64) if config.class_cond else None
         precision = pick_precision(config, device)
         if precision in HALF_TYPES:
             network.convert(HALF_TYPES[precision])

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from repaint.diffusion.reverse_steps import DDPMStep
+from repaint.models.conv_rates import ConvShape
 from repaint.models.unet import UNet, UNetConfig
-from repaint.pipeline import pipeline
+from repaint.pipeline import pipeline, precision_choice
 from tests.helpers.command import manifest, run, user_error
 from tests.helpers.diffusers_models import answer, check_filled, edit_json, write_model, write_plain_config
 from tests.helpers.golden_inputs import (
@@ -130,6 +131,19 @@ def test_runs_go_on_with_the_same_model_alone(tmp_path: Path, folder: Path, caps
     (weights,) = (folder / "unet").glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     user_error(capsys, run(conf, "--set", "precision=fp32"), "holds results of another configuration")
+
+
+def test_auto_precision_measures_the_network_of_the_checkpoint(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes: list[ConvShape] = []
+    monkeypatch.setattr(precision_choice, "measure_rates", lambda shape: shapes.append(shape) or {"fp32": 1, "bf16": 2})
+    conf = write_plain_config(tmp_path, folder, precision="auto")
+    for options in (["--dry_run"], []):
+        assert run(conf, *options) == 0
+        assert "precision: auto is bf16 (measured" in capsys.readouterr().out
+    assert shapes == [ConvShape(64, 64, (3, 3), (1, 1), 1, SIZE // 2)] * 2
+    check_filled(tmp_path)
 
 
 @pytest.mark.parametrize(

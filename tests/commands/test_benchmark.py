@@ -17,6 +17,7 @@ from repaint.benchmarking.variants import PLAIN
 from repaint.commands import benchmark
 from repaint.config.loading import load_config
 from repaint.config.run import Config
+from repaint.pipeline import precision_choice
 from tests.helpers.tiny import SIZE, write_config
 
 QUICK = ["--device", "cpu", "--calls", "1", "--rounds", "1"]
@@ -81,6 +82,23 @@ def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsy
     assert [row[1] for row in sizes] == ["32", "64", "128"]
     assert [row[2] for row in calls] == ["5", "10", "20"]
     assert batches[3][3:] == ["250.0", "2.00"]
+
+
+def test_auto_precision_is_chosen_before_the_rounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def time_variants(_variants: object, config: Config, *_others: object) -> list[Timing]:
+        assert config.precision == "bf16"  # each variant has a process of its own, which would measure again
+        return []
+
+    monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
+    monkeypatch.setattr(benchmark, "time_variants", time_variants)
+    monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
+    monkeypatch.setattr(benchmark, "count_flops", lambda _config: 2_500_000_000)
+    assert benchmark.main([*QUICK, "--growth", "--set", "precision=auto"]) == 0
+    out = capsys.readouterr().out
+    assert "precision: auto is bf16 (measured: fp32 500, bf16 900 GFLOP/s a core)\n" in out
+    assert "bf16 at best: " in out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
 from repaint.data import decoding, examples
+from repaint.pipeline import precision_choice
 from tests.helpers.tiny import read_pixels, tiny_unet
 
 SIZE = 16
@@ -141,6 +142,15 @@ def test_dry_run_counts_and_writes_nothing(photos: Photos, capsys: pytest.Captur
     assert photos.fill("photo.png", "--mask", "mask.png", "--dry_run") == 0
     assert "photo.png -> photo_filled.png: 3 network calls" in capsys.readouterr().out
     assert sorted(Path().iterdir()) == before
+
+
+def test_the_choice_of_auto_precision_is_printed(
+    photos: Photos, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
+    for options in (["--dry_run"], []):
+        assert photos.fill("photo.png", "--mask", "mask.png", "--set", "precision=auto", *options) == 0
+        assert "precision: auto is bf16 (measured: fp32 500, bf16 900 GFLOP/s a core)\n" in capsys.readouterr().out
 
 
 def test_the_model_can_be_adapted_to_the_picture(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,12 +110,6 @@ def test_fastest_precision_of_gpus(
     assert fastest_precision(CUDA) == fastest
 
 
-@pytest.mark.parametrize(("amx", "fastest"), [(True, "bf16"), (False, "fp32"), (None, "fp32")])
-def test_fastest_precision_of_cpus(monkeypatch: pytest.MonkeyPatch, amx: bool | None, fastest: Precision) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", None if amx is None else lambda: amx)
-    assert fastest_precision(CPU) == fastest
-
-
 def test_fastest_precision_elsewhere() -> None:
     assert fastest_precision(torch.device("mps")) == "fp32"
 

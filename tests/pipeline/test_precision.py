@@ -8,7 +8,6 @@ from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.errors import ConfigError
 from repaint.inference.inputs import config_digest
-from repaint.pipeline import precision
 from repaint.pipeline.precision import COMPILING_REPAYS, pick_compiled, pick_precision
 from tests.helpers.tiny import make_run, write_config
 
@@ -19,13 +18,11 @@ def load(folder: Path, **changes: object) -> Config:
     return load_config(Config, write_config(folder, **changes))
 
 
-def test_precisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "fastest_precision", lambda device: "bf16" if device.type == "cuda" else "fp32")
+def test_precisions(tmp_path: Path) -> None:
     assert pick_precision(load(tmp_path), CUDA) is None
     assert pick_precision(load(tmp_path, use_fp16=True), CPU) == "fp16"
     assert pick_precision(load(tmp_path, precision="fp16", use_fp16=True), CPU) == "fp16"
     assert pick_precision(load(tmp_path, precision="bf16", use_fp16=False), CPU) == "bf16"
-    assert [pick_precision(load(tmp_path, precision="auto"), device) for device in (CUDA, CPU)] == ["bf16", "fp32"]
 
 
 def test_tf32_is_refused_without_the_gpus_that_have_it(tmp_path: Path) -> None:
@@ -42,9 +39,9 @@ def test_two_precisions_are_a_contradiction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "device", "calls", "compiled"),
     [
-        ({"precision": "auto"}, CUDA, COMPILING_REPAYS, True),
-        ({"precision": "auto"}, CUDA, COMPILING_REPAYS - 1, False),
-        ({"precision": "auto"}, CPU, 10**6, False),
+        ({"precision": "bf16"}, CUDA, COMPILING_REPAYS, True),
+        ({"precision": "bf16"}, CUDA, COMPILING_REPAYS - 1, False),
+        ({"precision": "bf16"}, CPU, 10**6, False),
         ({}, CUDA, 10**6, False),
         ({"precision": "fp32"}, CUDA, 10**6, False),
         ({"compile": True}, CPU, 1, True),
