@@ -25,6 +25,7 @@ from repaint.data.bundled import locate
 from repaint.inference.batch_size import largest_batch
 from repaint.models.optimize import HALF_TYPES, Precision
 from repaint.pipeline.pipeline import build_pipeline
+from repaint.pipeline.precision_choice import resolve_precision
 
 TINY_NETWORK: dict[str, object] = {
     "image_size": 16, "num_channels": 32, "num_res_blocks": 1, "channel_mult": "1,1", "attention_resolutions": "8",
@@ -154,7 +155,7 @@ def _speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]) -> Ma
 def batch_size(settings: Settings) -> Mapping[str, Any]:
     """What `batch_size: auto` finds for the 256x256 network, with the memory that it took."""
     device = torch.device(settings.device)
-    config = large_config(settings, precision="auto")
+    config, _ = resolve_precision(large_config(settings, precision="auto"), None, device)
     untrained = Weights("untrained", dict(build_unet(build_unet_config(config)).state_dict()), {}, "")
     pipeline = build_pipeline(config, untrained, None, device)
     found: dict[str, Any] = {"largest": largest_batch(pipeline, 4 if settings.tiny else _MOST_TO_FIT)}

@@ -1,6 +1,7 @@
 """Comparison figures of inpainting methods: quality against network calls (Pareto front) and against hole size."""
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox, BboxBase
 
 LONGEST_LABEL = 30
+_CALLS = re.compile(r"(.+), [\d,]+ calls")
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,19 @@ def pareto_front(marks: Sequence[Mark], higher_is_better: bool) -> list[Mark]:
 def plot_costs(rows: Sequence[Sequence[Panel]]) -> bytes:
     """Plot quality against network calls (x, at least 1) with the Pareto front and labelled points, as a PNG file.
 
+    Where all names are like "RePaint, 232 calls", a method's points are a line in its colour instead.
+
     Args:
         rows: of equally many panels; a column has the title of its first panel.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
+    methods = common_methods([mark.name for panel in itertools.chain(*rows) for mark in panel.marks])
+    if methods:
+        figure = _draw_panels(rows, lambda axes, panel: _draw_methods(axes, panel, methods), "network calls")
+        _add_legend(figure, methods, len(rows[0]))
+        return encode(figure)
     figure = _draw_panels(rows, _draw_costs, "network calls")
     figure.draw_without_rendering()  # the layout must be final before labels are placed
     for axes, panel in zip(figure.axes, itertools.chain(*rows), strict=True):
@@ -67,16 +76,16 @@ def plot_shares(rows: Sequence[Sequence[Panel]]) -> bytes:
     """Plot quality against hole size (x, percent of the picture), one line per method; see `plot_costs`."""
     names = list(dict.fromkeys(mark.name for panel in itertools.chain(*rows) for mark in panel.marks))
     figure = _draw_panels(rows, lambda axes, panel: _draw_hole_sizes(axes, panel, names), "hole [% of the picture]")
-    handles = {
-        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    legend = figure.legend(
-        [handles[name] for name in names], [shorten(name, LONGEST_NAME) for name in names], loc="outside upper left",
-        ncols=min(len(names), 2 * len(rows[0])), frameon=False, fontsize=9, labelcolor=INK,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    _add_legend(figure, names, len(rows[0]))
     return encode(figure)
+
+
+def common_methods(names: Sequence[str]) -> list[str]:
+    """The methods of names like "RePaint, 232 calls"; none if a name is another, or no method has two of them."""
+    found = [_CALLS.fullmatch(name) for name in dict.fromkeys(names)]
+    methods = [match[1] for match in found if match is not None]
+    distinct = list(dict.fromkeys(methods))
+    return distinct if len(methods) == len(found) and len(distinct) < len(methods) else []
 
 
 def _draw_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel], None], xlabel: str) -> "Figure":
@@ -98,11 +107,36 @@ def _draw_panels(rows: Sequence[Sequence[Panel]], draw: Callable[["Axes", Panel]
     return figure
 
 
+def _add_legend(figure: "Figure", names: Sequence[str], columns: int) -> None:
+    handles = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    legend = figure.legend(
+        [handles[name] for name in names], [shorten(name, LONGEST_NAME) for name in names], loc="outside upper left",
+        ncols=min(len(names), 2 * columns), frameon=False, fontsize=9, labelcolor=INK,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _draw_methods(axes: "Axes", panel: Panel, methods: Sequence[str]) -> None:
+    for number, method in enumerate(methods):
+        marks = sorted((mark for mark in panel.marks if mark.name.startswith(f"{method}, ")), key=lambda mark: mark.x)
+        colour = COLOURS[number % len(COLOURS)]
+        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=method)
+        _draw_marks(axes, marks, colour)
+    _scale_costs(axes, panel)
+
+
 def _draw_costs(axes: "Axes", panel: Panel) -> None:
     front = pareto_front(panel.marks, panel.higher_is_better)
     axes.plot([mark.x for mark in front], [mark.y for mark in front], color=LINE, linewidth=1.2, zorder=1)
     for mark in panel.marks:
         _draw_marks(axes, [mark], LINE if mark in front else MUTED)
+    _scale_costs(axes, panel)
+
+
+def _scale_costs(axes: "Axes", panel: Panel) -> None:
     axes.set_xscale("log")
     costs = [mark.x for mark in panel.marks] or [1]
     low, high = min(costs) / 1.6, max(costs) * 1.6

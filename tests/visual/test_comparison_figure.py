@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from repaint.visual.comparison_figure import Mark, Panel, pareto_front, plot_costs, plot_shares
+from repaint.visual import comparison_figure
+from repaint.visual.comparison_figure import Mark, Panel, common_methods, pareto_front, plot_costs, plot_shares
 
 pytest.importorskip("matplotlib")
 
@@ -59,3 +60,24 @@ def test_figures_are_png_files(plot: object) -> None:
     picture = Image.open(io.BytesIO(plot(rows)))  # type: ignore[operator]
     assert picture.format == "PNG"
     assert np.asarray(picture.convert("L")).min() < 100
+
+
+def test_names_with_numbers_of_calls_are_points_of_their_methods() -> None:
+    names = ["RePaint, 29 calls", "RePaint, 2,410 calls", "Langevin, 30 calls"]
+    assert common_methods([*names, *names]) == ["RePaint", "Langevin"]
+    assert common_methods([*names, "Telea"]) == []  # which has a point and a label of its own
+    assert common_methods(names[1:]) == []
+
+
+def test_a_method_is_a_line_through_its_points_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(comparison_figure, "encode", lambda figure: drawn.append(figure) or b"")
+    marks = [Mark(f"{name}, {calls} calls", calls, quality, quality, quality)
+             for name, calls, quality in [("A", 60, 2.0), ("A", 30, 1.0), ("B", 30, 3.0)]]  # fmt: skip
+    plot_costs([[Panel("half", "PSNR", True, marks)]])
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): list(line.get_xydata().flatten()) for line in axes.get_lines()}
+    assert lines["A"] == [30, 1, 60, 2]
+    assert lines["B"] == [30, 3]
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["A", "B"]
