@@ -13,6 +13,7 @@ from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
+from repaint.models.shapes import ShapesOnly
 from repaint.models.unet import UNet
 from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
@@ -35,7 +36,8 @@ def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
     with torch.device("meta"):
         if weights is not None and weights.network is not None:
             return weights.network.build()
-        return build_unet(build_unet_config(config))
+        with ShapesOnly():
+            return build_unet(build_unet_config(config))
 
 
 def _unet_hint(config: SamplingConfig | TrainConfig, weights: Weights) -> str:
