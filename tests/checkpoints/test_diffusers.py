@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import UNet2DModel
 from safetensors.torch import load_file, save_file
 
 from repaint.checkpoints.formats import read_weights
@@ -34,8 +35,6 @@ def test_layouts_of_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_pickled_sharded_and_old_weights(tmp_path: Path, folder: Path) -> None:
     expected = read_weights(str(folder)).state
-    from diffusers import UNet2DModel
-
     network = UNet2DModel.from_pretrained(folder / "unet")
     network.save_pretrained(tmp_path / "pickled", safe_serialization=False)
     network.save_pretrained(tmp_path / "sharded", max_shard_size="200KB")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 
 from repaint.checkpoints.formats import read_weights
 from repaint.checkpoints.resolve import resolve
@@ -37,8 +38,6 @@ def test_a_reverse_step_is_that_of_the_scheduler(
     folder = write_model(tmp_path / "model", unet, **kind)
     config = load_config(Config, write_plain_config(tmp_path, folder))
     ours = build_diffusion(resolve(config, read_weights(config.model_path)).config)
-    from diffusers import DDPMScheduler
-
     theirs = DDPMScheduler.from_pretrained(folder / "scheduler")
     theirs.alphas_cumprod = torch.cumprod(1 - theirs.betas.double(), 0)  # in float32 it is the less exact of the two
     if kind.get("variance_type") == "fixed_large_log":

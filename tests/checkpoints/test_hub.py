@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from diffusers import UNet2DModel
 
 from tests.helpers.command import run, user_error
 from tests.helpers.diffusers_models import check_filled, edit_json, write_plain_config
@@ -33,8 +34,6 @@ def test_a_model_of_the_hub(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if pickled:
-        from diffusers import UNet2DModel
-
         UNet2DModel.from_pretrained(folder / "unet").save_pretrained(folder / "unet", safe_serialization=False)
         (folder / "unet/diffusion_pytorch_model.safetensors").unlink()
     (folder / "unet/diffusion_pytorch_model.fp16.safetensors").write_bytes(b"large")

@@ -1,22 +1,17 @@
-"""Tiny models of the diffusers library in folders, as `save_pretrained` writes them.
-
-The library is imported where it is used, as all tests are collected by processes that run only some of them.
-"""
+"""Tiny models of the diffusers library in folders, as `save_pretrained` writes them."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from torch import Tensor
 
 from tests.helpers.tiny import FLAGS, SIZE, read_pixels, write_config, write_masks, write_pictures
-
-if TYPE_CHECKING:
-    from diffusers import UNet2DModel
 
 UNET: dict[str, Any] = {
     "sample_size": SIZE,
@@ -28,10 +23,8 @@ UNET: dict[str, Any] = {
 }
 
 
-def make_unet(**changes: Any) -> "UNet2DModel":
+def make_unet(**changes: Any) -> UNet2DModel:
     """An untrained network whose output is not near zero."""
-    from diffusers import UNet2DModel
-
     torch.manual_seed(0)
     network = UNet2DModel(**(UNET | changes))
     for parameter in network.parameters():
@@ -41,8 +34,6 @@ def make_unet(**changes: Any) -> "UNet2DModel":
 
 def write_model(folder: Path, unet: dict[str, Any] | None = None, **scheduler: Any) -> Path:
     """A pipeline's folder; `scheduler` are arguments of its DDPMScheduler."""
-    from diffusers import DDPMPipeline, DDPMScheduler
-
     DDPMPipeline(make_unet(**(unet or {})), DDPMScheduler(**scheduler)).save_pretrained(folder)
     return folder
 
@@ -68,8 +59,6 @@ def write_plain_config(folder: Path, model_path: object, count: int = 2, **chang
 @torch.no_grad()
 def answer(folder: Path, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
     """Output of the library's own network."""
-    from diffusers import UNet2DModel
-
     out: Tensor = UNet2DModel.from_pretrained(folder)(x, t, class_labels=y).sample
     return out
 
