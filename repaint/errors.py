@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-import torch
-
 
 class RepaintError(Exception):
     """Base of all errors that the command line prints as one line (exit code 2)."""
@@ -43,6 +41,8 @@ _MEMORY_SIGNS = ("DefaultCPUAllocator", "out of memory", "CUBLAS_STATUS_ALLOC_FA
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that a device's or the host's memory is used up."""
+    import torch  # only here, as all that `--help` needs imports this module
+
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _MEMORY_SIGNS)

@@ -111,6 +111,7 @@ class Inpainter:
         rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
         self._reading = ReadSettings(config.image_size, fitting.fit, fitting.window_context, rule)
         self._batch_sizes: dict[int, int] = {}
+        self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
         self.note = "; ".join(notes) or None
         if self.note is not None:
@@ -171,7 +172,7 @@ class Inpainter:
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
-        BatchLoop(pipeline, states, size, _RaisingObserver(callback)).run()
+        BatchLoop(pipeline, states, size, _RaisingObserver(callback), self._shrink).run()
         return [to_picture(state.result()) for state in states]
 
     def adapt(self, example: Example, on_step: Callable[[], object] = lambda: None) -> Pipeline:

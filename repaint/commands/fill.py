@@ -2,21 +2,16 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Final
 
-from repaint.commands import photo
-from repaint.commands.console import is_main_process
-from repaint.commands.errors import EXIT_USER_ERROR, guard
-from repaint.commands.options import add_run_options, default_configuration, path_argument
-from repaint.config.loading import load_config
-from repaint.config.run import Config
-from repaint.data.bundled import locate, locate_model
-from repaint.errors import ConfigError, RepaintError
-from repaint.inference import runner
-from repaint.inference.dry_run import dry_run
-from repaint.inference.runner import VERDICT
-from repaint.workers.devices import pick_device
-from repaint.workers.rendezvous import join_workers
+from repaint.commands.launch import handle
+from repaint.commands.options import add_run_options, path_argument
+from repaint.config.choices import ADAPT_STEPS, TITLES
+from repaint.config.presets import PRESETS
 
+MODEL: Final = "photos64"
+SCHEDULE: Final = "fast"
+FIT: Final = "window"
 DESCRIPTION = """Fill the holes in pictures with RePaint.
 
   test.py photo.jpg --mask mask.png           a picture and its mask (white is known): photo_filled.png beside it
@@ -33,43 +28,29 @@ def main(arguments: Sequence[str] | None = None, prog: str = "test.py") -> int:
     parser.add_argument("--conf_path", type=path_argument, help="YAML configuration (default: the bundled quickstart)")
     parser.add_argument("--dry_run", action="store_true", help="check everything and print the plan, run nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
-    photo.add_options(parser)
+    _add_picture_options(parser)
     add_run_options(parser)
     args = parser.parse_args(arguments)
-    return guard(lambda: _fill_pictures(args) if args.pictures else _run_configuration(args), args.debug)
+    return handle("fill", args)
 
 
-def _fill_pictures(args: argparse.Namespace) -> int:
-    if args.conf_path is not None:
-        raise ConfigError("--conf_path names its own pictures; leave out the configuration, or the pictures")
-    return photo.fill(args)
-
-
-def _run_configuration(args: argparse.Namespace) -> int:
-    photo.refuse_options(args)
-    if args.dry_run:
-        if is_main_process():
-            dry_run(_load(args), pick_device(args.device), args.overwrite)
-        return runner.EXIT_OK
-    worker = join_workers(args.device)
-    verdict = worker.load_persisted(VERDICT)
-    if verdict is not None:  # trying again would end like it
-        return int(verdict)
-    try:
-        return runner.run(_load(args), worker, args.overwrite)
-    except RepaintError:
-        if worker.is_main:
-            worker.persist(VERDICT, str(EXIT_USER_ERROR))
-        raise
-
-
-def _load(args: argparse.Namespace) -> Config:
-    """The configuration; inputs of bundled files are found from any folder."""
-    path = default_configuration() if args.conf_path is None else locate(args.conf_path)
-    config = load_config(Config, path, args.set)
-    (name, data), *_ = config.data.eval.items()
-    changes = {"gt_path": locate(data.gt_path)} | (
-        {} if data.mask_path is None else {"mask_path": locate(data.mask_path)}
-    )
-    found = config.data.model_copy(update={"eval": {name: data.model_copy(update=changes)}})
-    return config.model_copy(update={"model_path": locate_model(config.model_path), "data": found})
+def _add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """Add the pictures and their options."""
+    parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
+    group = parser.add_argument_group("pictures without a configuration")
+    texts = "mask of all pictures, or folder of masks of their names"
+    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
+    group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
+    group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
+    group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
+    texts = "result file of one picture, or folder of the results"
+    group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
+    group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
+    texts = f"bundled model, weights file or folder (default: {MODEL})"
+    group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
+    group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: the schedule's)")
+    texts = f"first train the model so many steps on each picture's own known pixels ({ADAPT_STEPS} without a number)"
+    group.add_argument("--adapt", type=int, nargs="?", const=ADAPT_STEPS, metavar="STEPS", help=texts)
+    group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
+    group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
+    group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")

@@ -9,122 +9,15 @@ a time limit cut off begins anew in the next call. report.md shows the numbers.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from repaint.benchmarking.report import Settings, Step, run_steps
-from repaint.benchmarking.report_runs import pictures, training
-from repaint.benchmarking.report_steps import (
-    batch_size,
-    compiled_first,
-    compiled_others,
-    cuda_tests,
-    golden_parity,
-    machine,
-    uncompiled_speed,
-)
-from repaint.commands.errors import guard
+from repaint.commands.launch import handle
 from repaint.commands.options import path_argument
-from repaint.errors import ConfigError, suggest
-from repaint.evaluation.report import markdown_table
-from repaint.workers.devices import pick_device
 
-MARKDOWN_FILE = "report.md"
-STEPS: dict[str, Step] = {
-    "machine": machine,
-    "CUDA tests": cuda_tests,
-    "golden parity": golden_parity,
-    "uncompiled speed": uncompiled_speed,
-    "pictures": pictures,
-    "batch size": batch_size,
-    "compiled speed": compiled_first,
-    "training": training,
-    "compiled speed, other formats": compiled_others,
-}
-Results = Mapping[str, Any]
-
-
-def markdown(results: Results) -> str:
-    """The report as Markdown; a step that is missing or failed says so."""
-    parts = ["# Report of a GPU machine\n"]
-    for name in STEPS:
-        result = results.get(name)
-        body = "not measured\n"
-        if result is not None:
-            body = f"failed:\n\n```\n{result['error']}\n```\n" if "error" in result else _body(name, result)
-        parts.append(f"## {name}\n\n{body}")
-    return "\n".join(parts)
-
-
-def _body(name: str, result: Results) -> str:
-    values = {key: value for key, value in result.items() if key != "seconds"}
-    if "timings" in values:
-        return _speed_table(values)
-    if name == "golden parity":
-        columns = list(values)
-        rows = [[what, *(f"{values[column][what]:.1e}" for column in columns)] for what in values[columns[0]]]
-        return markdown_table(["relative distance", *columns], rows)
-    if name == "pictures":
-        rows = [
-            [
-                conf,
-                precision,
-                each["most"],
-                f"{each['mean']:.4f}",
-                f"{each['share above 2']:.2%}",
-                f"{each['seconds']:.1f}",
-            ]
-            for conf, found in values.items()
-            for precision, each in found.items()
-            if precision != "cpu seconds"
-        ]
-        return markdown_table(["configuration", "format", "largest difference", "mean", "above 2 levels", "s"], rows)
-    if name == "training":
-        rows = [[what, f"{each['pictures a second']:,.0f}"] for what, each in values.items()]
-        return markdown_table(["training", "pictures a second"], rows)
-    return markdown_table(["", ""], _flat(values))
-
-
-def _speed_table(values: Results) -> str:
-    rows = []
-    for timing in values["timings"]:
-        work, measured = timing["work"], timing["measured"]
-        rows.append([
-            work["batch"], timing["variant"], f"{1000 * measured['call']:,.1f}",
-            f"{values['flops'] / measured['call'] / 1e12:,.1f}", f"{measured['peak_bytes'] / 2**30:.2f}",
-        ])  # fmt: skip
-    return markdown_table(["batch", "variant", "ms a call and picture", "TFLOP/s", "GiB"], sorted(rows, key=_batch))
-
-
-def _batch(row: Sequence[Any]) -> int:
-    return int(row[0])
-
-
-def _flat(values: Results, prefix: str = "") -> list[list[str]]:
-    """Rows of names and numbers, those of inner tables under their path."""
-    rows = []
-    for key, value in values.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{key}, ")
-        else:
-            rows.append([f"{prefix}{key}", f"{value:,.4g}" if isinstance(value, float) else str(value)])
-    return rows
-
-
-def report(args: argparse.Namespace) -> int:
-    """Run the steps and write both files; returns 0, or 3 if a step is missing or failed."""
-    unknown = [name for name in args.only if name not in STEPS]
-    if unknown:
-        raise ConfigError(f"--only {unknown[0]!r}: no such step{suggest(unknown[0], STEPS)}")
-    chosen = {name: step for name, step in STEPS.items() if not args.only or name in args.only}
-    settings = Settings(str(pick_device(args.device)), args.tiny, args.out)
-    results = run_steps(chosen, settings, args.limit, lambda line: print(line, flush=True))
-    path = Path(args.out, MARKDOWN_FILE)
-    path.write_text(markdown(results))
-    done = sum("error" not in results.get(name, {"error": ""}) for name in chosen)
-    print(f"{path}: {done} of {len(chosen)} steps")
-    return 0 if done == len(chosen) else 3
+STEPS = (
+    "machine", "CUDA tests", "golden parity", "uncompiled speed", "pictures", "batch size", "compiled speed",
+    "training", "compiled speed, other formats",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "gpu_report.py") -> int:
@@ -138,4 +31,4 @@ def main(arguments: Sequence[str] | None = None, prog: str = "gpu_report.py") ->
     parser.add_argument("--device", metavar="cpu|cuda|cuda:1", help="default: the best one available")
     parser.add_argument("--tiny", action="store_true", help="sizes that a processor gets through: a test of the report")
     args = parser.parse_args(arguments)
-    return guard(lambda: report(args))
+    return handle("gpu_report", args)

@@ -1,8 +1,13 @@
-"""Start of the commands: their modules, which take seconds to load, can be interrupted without a traceback."""
+"""Start of the commands: first arguments are parsed, at once, then PyTorch and all else is loaded, for seconds.
 
+A command is `repaint.commands.NAME.main`, which imports no library, and `repaint.commands.handlers.NAME.handle`.
+"""
+
+import argparse
 import importlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
@@ -22,10 +27,18 @@ class Main(Protocol):
 
 def load_main(module: str) -> Main:
     """Import `repaint.commands.MODULE` and return its main function."""
+    main: Main = importlib.import_module(f"repaint.commands.{module}").main
+    return main
+
+
+def handle(command: str, args: argparse.Namespace) -> int:
+    """Load what a command needs and run it with its parsed arguments; returns its exit code."""
     _spin_briefly()
     with _quick_interrupt():
-        main: Main = importlib.import_module(f"repaint.commands.{module}").main
-    return main
+        from repaint.commands.errors import guard  # only here, as it loads PyTorch
+
+        handler = importlib.import_module(f"repaint.commands.handlers.{command}")
+    return guard(lambda: handler.handle(args), getattr(args, "debug", False))
 
 
 def script(module: str) -> Callable[[Sequence[str] | None], int]:
@@ -51,9 +64,10 @@ def _spin_briefly() -> None:
 def _quick_interrupt() -> Iterator[None]:
     """Let Ctrl-C end the process at once: an exception would pass through half-loaded modules; not all of them bear it.
 
-    Nothing changes where Ctrl-C does not raise KeyboardInterrupt, as in a process that ignores it.
+    Nothing changes where Ctrl-C does not raise KeyboardInterrupt, as in a process that ignores it, or in a thread.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, _end_process)

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from repaint.config.fields import expand_path
-from repaint.data.bundled import locate
+from repaint.config.paths import expand_path
 from repaint.errors import ConfigError
 
-QUICKSTART = "confs/quickstart.yml"
+QUICKSTART = "confs/quickstart.yml"  # bundled: see `repaint.data.bundled.locate`
 
 
 def path_argument(text: str) -> str:
@@ -16,11 +15,6 @@ def path_argument(text: str) -> str:
         return expand_path(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def default_configuration() -> str:
-    """Path of the bundled quickstart configuration, whatever the current folder."""
-    return locate(QUICKSTART)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

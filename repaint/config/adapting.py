@@ -1,12 +1,13 @@
 """Keys of the adaptation of a model to each picture."""
 
+from repaint.config.choices import ADAPT_STEPS
 from repaint.config.fields import Positive, PositiveReal, ShareBelowOne, StrictModel, Width
 
 
 class AdaptConfig(StrictModel):
     """Fine-tuning of the model on the known pixels of a picture, before the picture is filled."""
 
-    steps: Positive = 300
+    steps: Positive = ADAPT_STEPS
     """Optimiser steps for each picture."""
 
     batch_size: Width = 16

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from repaint.config.choices import MaskKind
 from repaint.config.fields import (
     BatchSize,
     Color,
@@ -50,7 +51,7 @@ class OutputPaths(StrictModel):
 class MaskConfig(StrictModel):
     """Masks made by rule, see `repaint.data.mask_generators`."""
 
-    kind: Literal["thin", "medium", "thick", "ev2li", "nn2", "ex64", "genhalf", "box", "text"]
+    kind: MaskKind
     """`thin`, `medium` and `thick` are LaMa's random strokes and boxes. Known is every second row (`ev2li`), every
     second pixel of every second row (`nn2`) or the middle quarter of each side (`ex64`). The hole is a stripe along one
     side (`genhalf`), a rectangle in the middle (`box`) or letters (`text`)."""

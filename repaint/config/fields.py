@@ -4,14 +4,14 @@ The description of a field is the string literal below it; `repaint.config.refer
 """
 
 import math
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from PIL import ImageColor
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from repaint.config.paths import expand_path
 
 
 class StrictModel(BaseModel):
@@ -32,8 +32,6 @@ class NotFingerprinted:
 
 
 NO_EFFECT = NotFingerprinted("nothing reads it")
-_HOME = re.compile(r"~[^/\\]*(?=[/\\])")  # what stays of `~user/` without such a user
-_VARIABLE = re.compile(r"\$([A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 
 
 def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
@@ -125,19 +123,6 @@ def _check_color(text: str) -> str:
     except ValueError:
         raise ValueError(f"a colour such as '#00f', '#0000ff' or 'blue', not {text!r}") from None
     return text
-
-
-def expand_path(text: str) -> str:
-    """Expand `~`, `~user`, `$NAME` and `${NAME}` in a path; ValueError where there is no such user or variable.
-
-    A file whose name really has such characters is taken as it is.
-    """
-    expanded = os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - a Path would make gs:// into gs:/
-    left = _HOME.match(expanded) or _VARIABLE.search(expanded)
-    if left is None or os.path.lexists(expanded):
-        return expanded
-    kind = "user" if left[0].startswith("~") else "environment variable"
-    raise ValueError(f"{text!r} cannot be expanded, as there is no {kind} {left[0].strip('~${}')!r}")
 
 
 def refuse_true(reason: str) -> AfterValidator:

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from repaint.config.choices import DEFAULT_METHOD
 from repaint.config.fields import NotFingerprinted, StrictModel
-from repaint.config.methods import DEFAULT_METHOD, PARAMETERS
+from repaint.config.methods import PARAMETERS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 

@@ -12,9 +12,11 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from repaint.config.fields import StrictModel, expand_path
+from repaint.config.choices import jumps
+from repaint.config.fields import StrictModel
 from repaint.config.messages import explain
-from repaint.config.methods import METHOD_KEYS, jumps
+from repaint.config.methods import METHOD_KEYS
+from repaint.config.paths import expand_path
 from repaint.config.sampling import RESAMPLING_KEYS, SCHEDULE_KEYS, set_resampling_keys
 from repaint.errors import ConfigError
 

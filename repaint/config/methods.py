@@ -1,23 +1,12 @@
-"""Conditioning methods: names, which of them jump back in time, and the parameters of each."""
+"""Keys of the conditioning methods: which one, and the parameters of each."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Self
 
 from pydantic import model_validator
 
+from repaint.config.choices import DEFAULT_METHOD, JUMPING, Method
 from repaint.config.fields import InnerSteps, NonNegativeReal, PositiveReal, StrictModel
 
-Method = Literal["repaint", "replace", "ddnm", "langevin", "dps", "pigdm"]
-DEFAULT_METHOD: Method = "repaint"
-TITLES: Mapping[str, str] = {
-    "repaint": "RePaint",
-    "replace": "replacement",
-    "ddnm": "DDNM",
-    "langevin": "Langevin",
-    "dps": "DPS",
-    "pigdm": "PiGDM",
-}
-JUMPING = ("repaint", "ddnm")  # the others go straight down
 PARAMETERS = ("langevin", "dps", "pigdm")  # keys of parameters, named like their methods
 
 
@@ -110,8 +99,3 @@ class MethodConfig(StrictModel):
 
 
 METHOD_KEYS = tuple(MethodConfig.model_fields)
-
-
-def jumps(tree: Mapping[str, Any]) -> bool:
-    """Whether the method of a configuration, valid or not, reads jump schedules."""
-    return tree.get("method", DEFAULT_METHOD) in JUMPING

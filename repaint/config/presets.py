@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from repaint.config.methods import jumps
+from repaint.config.choices import jumps
 from repaint.schedule import count_network_calls, get_schedule_jump
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import model_validator
 
 from repaint.config.adapting import AdaptConfig
+from repaint.config.choices import DEFAULT_METHOD
 from repaint.config.fields import (
     Compile,
     Depth,
@@ -27,7 +28,7 @@ from repaint.config.fields import (
     Width,
     refuse_true,
 )
-from repaint.config.methods import DEFAULT_METHOD, MethodConfig
+from repaint.config.methods import MethodConfig
 from repaint.config.network import NetworkConfig
 from repaint.config.presets import PRESETS, expand
 from repaint.config.process import ProcessConfig

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from repaint.data.masks import Mask
 
@@ -58,6 +57,8 @@ def gaussian_blur(values: Floats, sigma: float, box: Box) -> Floats:
 
 def _convolve(lines: Floats, kernel: NDArray[np.float64], part: slice) -> Floats:
     """A part of each line [N, L], mirrored at its ends, convolved with a kernel by Fourier transforms."""
+    from scipy import fft  # only here: it takes 0.2 s to load
+
     radius, size = len(kernel) // 2, lines.shape[1] + len(kernel) - 1
     length = fft.next_fast_len(size, real=True)
     spectrum = fft.rfft(kernel, length)

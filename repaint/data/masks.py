@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor
-from scipy.ndimage import binary_dilation
 
 from repaint.data.conversion import to_alpha, to_eight_bits, to_rgb, to_rgb_plainly
 from repaint.data.images import center_crop, center_crop_like
@@ -185,6 +184,8 @@ def scale_mask(mask: Image.Image, picture_size: tuple[int, int]) -> Mask:
 
 def _color_key(picture: Image.Image, color: str) -> Mask:
     """The hole marked by a color key, with a margin for blended edges: bool [H, W], True = hole."""
+    from scipy.ndimage import binary_dilation  # only here: it takes 0.2 s to load
+
     key = np.array(ImageColor.getcolor(color, "RGB"), np.int16)
     pixels = np.asarray(to_rgb(picture), np.int16)
     matches = (np.abs(pixels - key) <= COLOR_TOLERANCE).all(axis=2)

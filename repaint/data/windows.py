@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from repaint.data.masks import Mask
 
@@ -67,6 +66,8 @@ def around_holes(known: Mask, size: int, context: float = CONTEXT) -> list[Windo
         size: of the network's input; no window is smaller, unless the picture's longer side is.
         context: known surroundings of a hole, relative to its longer side.
     """
+    from scipy.ndimage import distance_transform_edt  # only here: it takes 0.2 s to load
+
     if not known.any():
         return [padded(*known.shape)]
     depth = distance_transform_edt(~known)
@@ -124,6 +125,8 @@ def _area(box: Box) -> int:
 
 def hole_boxes(hole: Mask, cell: int) -> list[Box]:
     """Bounding boxes of connected holes; holes less than about two cells (in pixels) apart count as connected."""
+    from scipy.ndimage import find_objects, label  # only here: it takes 0.2 s to load
+
     height, width = hole.shape
     rows, columns = -(-height // cell), -(-width // cell)
     cells = np.zeros((rows * cell, columns * cell), bool)

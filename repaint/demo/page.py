@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from repaint.config.methods import TITLES
+from repaint.config.choices import TITLES
 from repaint.config.presets import PRESETS
 from repaint.demo.fill_queue import SCHEDULES_OWN, FillQueue
 

@@ -69,8 +69,8 @@ class Evaluator:
     """Computes the selected metrics of fills.
 
     Args:
-        extras: keys of `metrics.EXTRAS`, to compute beside the metrics that always are.
-        weights: folder of the files of `perceptual.WEIGHTS`.
+        extras: keys of `choices.EXTRAS`, to compute beside the metrics that always are.
+        weights: folder of the files of `choices.WEIGHTS`.
         device: for the networks.
         reference: folder of real pictures, all of one size, to compare the sets of fills with (`kernel`, `frechet`).
 

@@ -197,11 +197,10 @@ METRICS = (
     Metric("calls", "Network calls", None, 0, lambda s: s.calls),
     Metric("seconds", "Seconds", None, 2, lambda s: s.seconds),
 )  # fmt: skip
-EXTRAS = tuple(metric.key for metric in METRICS if metric.measured == "extra")
 
 
 def select_metrics(extras: Sequence[str] = (), with_reference: bool = False) -> list[Metric]:
-    """The metrics to measure: those that always are, those of `extras` (keys of EXTRAS), those to a reference."""
+    """The metrics to measure: those that always are, those of `extras` (of `choices.EXTRAS`), those to a reference."""
     wanted = {"always": True, "reference": with_reference}
     return [metric for metric in METRICS if wanted.get(metric.measured, metric.key in extras)]
 
@@ -211,7 +210,7 @@ def load_networks(metrics: Sequence[Metric], weights: str, device: torch.device)
 
     Args:
         metrics: to measure.
-        weights: folder of the files of `perceptual.WEIGHTS`.
+        weights: folder of the files of `choices.WEIGHTS`.
         device: to compute on.
 
     Raises:

@@ -17,15 +17,7 @@ from repaint.checkpoints.fit import load_weights
 from repaint.checkpoints.safe_files import read_checkpoint
 from repaint.data.images import to_tensor, to_unit
 from repaint.errors import CheckpointError, ConfigError, DataError, missing_extra
-
-WEIGHTS = {  # file names, and where the files come from
-    "lpips_alex": ("alexnet-owt-7be5be79.pth", "https://download.pytorch.org/models/"),
-    "lpips_vgg": ("vgg16-397923af.pth", "https://download.pytorch.org/models/"),
-    "inception": (
-        "weights-inception-2015-12-05-6726825d.pth",
-        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
-    ),
-}
+from repaint.evaluation.choices import WEIGHTS
 
 # Of ImageNet on the scale -1..1, with the digits of LPIPS.
 _MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

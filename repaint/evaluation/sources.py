@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from repaint.config.choices import DEFAULT_METHOD, TITLES
 from repaint.config.comparison import ComparedConfig
 from repaint.config.loading import load_config
-from repaint.config.methods import DEFAULT_METHOD, TITLES
 from repaint.config.presets import PRESETS
 from repaint.config.run import Config
 from repaint.data import storage

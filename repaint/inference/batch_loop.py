@@ -56,12 +56,20 @@ class BatchLoop:
         states: fills to make; the next one is taken when there is room for it.
         batch_size: most windows at a time, and the size of every batch that the network sees.
         observer: receives progress, results and failures.
+        shrink: let the network see a batch of fewer windows at the next of the sizes 1, 2, 4 ... instead. A window's
+            last bits depend on the size, so only for states whose batches never vary: all fills of one picture.
     """
 
     def __init__(
-        self, pipeline: Pipeline, states: Iterable[FillState], batch_size: int, observer: BatchObserver
+        self,
+        pipeline: Pipeline,
+        states: Iterable[FillState],
+        batch_size: int,
+        observer: BatchObserver,
+        shrink: bool = False,
     ) -> None:
         self.pipeline, self.batch_size, self.observer = pipeline, batch_size, observer
+        self._shrink = shrink
         self._states = iter(states)
         self._open: list[FillState] = []
 
@@ -125,8 +133,9 @@ class BatchLoop:
             finite_check(step)
             self.observer.stepped(step)
 
+        size = min(self.batch_size, 1 << (count - 1).bit_length()) if self._shrink else self.batch_size
         try:
-            return self.pipeline.fill(crops, self.batch_size, callback)
+            return self.pipeline.fill(crops, size, callback)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

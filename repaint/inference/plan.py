@@ -12,7 +12,7 @@ import torch
 from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
-from repaint.config.methods import TITLES
+from repaint.config.choices import TITLES
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.pairing import Pair
 from repaint.inference.adapted_models import describe_adaptation

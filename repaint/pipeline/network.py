@@ -15,6 +15,7 @@ from repaint.diffusion.guidance import classifier_guidance
 from repaint.models.conv_rates import ConvShape, most_expensive
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
+from repaint.models.shapes import ShapesOnly
 from repaint.models.unet import UNet
 from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
@@ -37,7 +38,8 @@ def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
     with torch.device("meta"):
         if weights is not None and weights.network is not None:
             return weights.network.build()
-        return build_unet(build_unet_config(config))
+        with ShapesOnly():
+            return build_unet(build_unet_config(config))
 
 
 def _empty_inputs(config: SamplingConfig, batch: int) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repaint.checkpoints.weights import Weights
-from repaint.config.methods import DEFAULT_METHOD
+from repaint.config.choices import DEFAULT_METHOD
 from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
 from repaint.data.masks import Mask, by_channel

@@ -12,11 +12,11 @@ from repaint.data.mask_generators import GENERATORS, generate_mask
 from repaint.data.masks import Mask, MaskRule, crop_mask
 from repaint.data.pairing import list_pictures
 from repaint.errors import ConfigError
+from repaint.theory.choices import SHORT_NAMES
 from repaint.theory.gaussian_law import Array
 
 MOST_PICTURES, MOST_MASKS = 2000, 4  # read of a folder; more would change little
 MOST_PIXELS = 2**26  # of all pictures together, which are in memory
-SHORT_NAMES = {"half": "genhalf"}
 Item = TypeVar("Item")
 
 

@@ -15,6 +15,7 @@ from repaint.benchmarking.rounds import Timing, Work, time_variants
 from repaint.benchmarking.timing import Measurement
 from repaint.benchmarking.variants import PLAIN
 from repaint.commands import benchmark
+from repaint.commands.handlers import benchmark as handler
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.pipeline import precision_choice
@@ -39,7 +40,7 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     threads = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=threading.Thread)  # which start at once
     monkeypatch.setattr(multiprocessing, "get_context", lambda _method: threads)
     monkeypatch.setattr(pasting, "_ROUNDS", 1)
-    monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
     out = tmp_path / "times.json"
     assert benchmark.main([*QUICK, "--batch", "2", "--json", str(out)]) == 0
     printed = capsys.readouterr().out
@@ -70,9 +71,9 @@ def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsy
         assert rounds == 1
         return [Timing("ours", work, Measurement(0.25, 0.2, 2**30)) for work in works]
 
-    monkeypatch.setattr(benchmark, "time_variants", fake_times)
-    monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
-    monkeypatch.setattr(benchmark, "count_flops", lambda _config: 2_500_000_000)
+    monkeypatch.setattr(handler, "time_variants", fake_times)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "count_flops", lambda _config: 2_500_000_000)
     assert benchmark.main([*QUICK, "--growth", "--set", "precision=bf16"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "bf16 at best: matrix product 15 GFLOP/s" in lines[1]
@@ -87,14 +88,15 @@ def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsy
 def test_auto_precision_is_chosen_before_the_rounds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def time_variants(_variants: object, config: Config, *_others: object) -> list[Timing]:
-        assert config.precision == "bf16"  # each variant has a process of its own, which would measure again
+    def time_variants(variants: Mapping[str, tuple[str, Config]], *_others: object) -> list[Timing]:
+        # Each variant has a process of its own, which would measure again.
+        assert {config.precision for _, config in variants.values()} == {"bf16"}
         return []
 
     monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
-    monkeypatch.setattr(benchmark, "time_variants", time_variants)
-    monkeypatch.setattr(benchmark, "machine_rates", machine_rates)
-    monkeypatch.setattr(benchmark, "count_flops", lambda _config: 2_500_000_000)
+    monkeypatch.setattr(handler, "time_variants", time_variants)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "count_flops", lambda _config: 2_500_000_000)
     assert benchmark.main([*QUICK, "--growth", "--set", "precision=auto"]) == 0
     out = capsys.readouterr().out
     assert "precision: auto is bf16 (measured: fp32 500, bf16 900 GFLOP/s a core)\n" in out

@@ -111,14 +111,16 @@ def test_help_into_a_closed_pipe(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("command", ["test.py", "-m repaint.cli fill", "scripts/train.py"])
+@pytest.mark.parametrize("command", ["test.py", "-m repaint.cli fill", "scripts/train.py --conf_path run.yml"])
 def test_an_interrupt_while_modules_load(tmp_path: Path, command: str) -> None:
     (tmp_path / "torch").mkdir()
     slow = "import pathlib, time\npathlib.Path('loading').touch()\ntime.sleep(60)\n"
     (tmp_path / "torch/__init__.py").write_text(slow)
     if command.startswith("-m"):
         command = "-c import sys;from repaint.cli import main;sys.exit(main(['fill']))"
-    words = [str(ROOT / command)] if command.endswith(".py") else command.split(" ", 1)
+    else:
+        command = f"{ROOT}/{command}"
+    words = command.split(" ", 1 if command.startswith("-c") else -1)
     process = start(*words, folder=tmp_path, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"})
     deadline = time.monotonic() + 60
     while not (tmp_path / "loading").exists() and time.monotonic() < deadline:

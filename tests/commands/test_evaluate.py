@@ -20,9 +20,10 @@ from repaint.config.comparison import ComparisonConfig
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.evaluation import metrics
+from repaint.evaluation.choices import WEIGHTS
 from repaint.evaluation.image_quality import psnr
 from repaint.evaluation.metrics import Sample, measure_sample, select_metrics
-from repaint.evaluation.perceptual import WEIGHTS, alexnet_features
+from repaint.evaluation.perceptual import alexnet_features
 from repaint.inference.checks import check_config
 from tests.helpers.tiny import make_run, read_pixels, write_config, write_masks, write_pictures
 

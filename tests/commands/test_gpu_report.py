@@ -12,6 +12,7 @@ import pytest
 from repaint.benchmarking import report, timing
 from repaint.benchmarking.report import Settings, Step
 from repaint.commands import gpu_report
+from repaint.commands.handlers import gpu_report as handler
 
 TINY = ["--tiny", "--device", "cpu", "--out"]
 SLOW = "compiled speed"  # the compiler has its own test
@@ -50,7 +51,7 @@ def test_every_step_measures_something(
 
 
 def test_a_failed_step_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_report, "run_steps", lambda *_arguments: {"machine": {"error": "ValueError: broken"}})
+    monkeypatch.setattr(handler, "run_steps", lambda *_arguments: {"machine": {"error": "ValueError: broken"}})
     assert gpu_report.main([*TINY, str(tmp_path), "--only", "machine"]) == 3
     assert "ValueError: broken" in (tmp_path / "report.md").read_text()
 

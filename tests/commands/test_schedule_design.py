@@ -31,7 +31,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capture
 @pytest.fixture
 def without_the_papers_rows(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """The long schedules take most of the time of a short search."""
-    monkeypatch.setattr("repaint.commands.schedule_design.KNOWN", ())
+    monkeypatch.setattr("repaint.commands.handlers.schedule_design.KNOWN", ())
 
 
 def test_the_table_and_a_design(call: Call, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from repaint.commands import schedule_plot
+from repaint.commands.handlers import schedule_plot
+from repaint.commands.schedule_plot import PAPER as PARAMETERS
+from repaint.config.sampling import ScheduleJumpParams
 from repaint.schedule import get_schedule_jump
 from repaint.visual.schedule_figure import Schedule, draw_schedules, summarize
 from tests.helpers import processes
@@ -146,3 +148,7 @@ def test_a_method_without_jumps_has_no_jump_schedule(call: Call, tmp_path: Path)
     code, lines, error = call("--conf_path", str(path))
     assert (code, lines) == (2, [])
     assert error == f"error: {path}: method: langevin goes straight down; only jump schedules are drawn\n"
+
+
+def test_parameters_are_those_of_the_configuration() -> None:
+    assert ScheduleJumpParams(t_T=250).model_dump() == PARAMETERS

@@ -8,8 +8,9 @@ import yaml
 
 from repaint.commands.fill import main as fill
 from repaint.config.comparison import ComparisonConfig
-from repaint.config.fields import expand_path, nested_models
+from repaint.config.fields import nested_models
 from repaint.config.loading import load_config
+from repaint.config.paths import expand_path
 from repaint.config.run import Config
 from repaint.config.training import TrainConfig
 from repaint.errors import ConfigError

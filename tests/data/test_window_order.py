@@ -1,5 +1,6 @@
 """Order of windows: what can be filled together, and that the result does not depend on it."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,18 +52,23 @@ class Recorder(BatchObserver):
         raise AssertionError(reason)
 
 
-def fill(crops: Any, _batch_size: int, _callback: Any) -> torch.Tensor:
+SIZES: list[int] = []  # of the batches that the network saw
+
+
+def fill(crops: Any, batch_size: int, _callback: Any) -> torch.Tensor:
     """Stands for the sampler: depends on all that a window shows, and on its seed."""
+    SIZES.append(batch_size)
     rows = [np.roll(crop.pixels, (3, 5), (0, 1)).astype(int) + crop.known[..., None] + crop.seed for crop in crops]
     return torch.from_numpy(np.stack(rows) % 256 / 127.5 - 1).permute(0, 3, 1, 2)
 
 
-def run(known: np.ndarray, batch_size: int, fills: int = 1) -> Recorder:
+def run(known: np.ndarray, batch_size: int, fills: int = 1, shrink: bool = False) -> Recorder:
     pipeline: Any = SimpleNamespace(
         config=SimpleNamespace(image_size=SIZE, seed=0), nfe=1, fill=fill, has_to_fill=lambda known: not known.all()
     )
     recorder, whole = Recorder(), example(known)
-    BatchLoop(pipeline, [FillState(whole, sample) for sample in range(fills)], batch_size, recorder).run()
+    SIZES.clear()
+    BatchLoop(pipeline, [FillState(whole, sample) for sample in range(fills)], batch_size, recorder, shrink).run()
     return recorder
 
 
@@ -87,6 +93,18 @@ def test_batches_are_counted_before_they_are_made(fills: int, batch_size: int) -
     recorder = run(scratch(), batch_size, fills)
     assert count_batches(example(scratch()).earlier, fills, batch_size) == len(recorder.batches)
     assert len(recorder.done) == fills
+
+
+def test_all_batches_have_one_size() -> None:
+    assert set(map(len, run(scratch(), 7, 2).batches)) != {7}
+    assert set(SIZES) == {7}
+
+
+@pytest.mark.parametrize(("fills", "batch_size"), [(1, 1), (1, 6), (3, 7), (1, 100)])
+def test_batches_of_one_picture_may_shrink_to_a_few_sizes(fills: int, batch_size: int) -> None:
+    counts = [len(batch) for batch in run(scratch(), batch_size, fills, shrink=True).batches]
+    assert [min(batch_size, 2 ** math.ceil(math.log2(count))) for count in counts] == SIZES
+    assert all(count <= size < 2 * count for count, size in zip(counts, SIZES, strict=True))
 
 
 def test_windows_wait_for_the_hole_that_they_see() -> None:

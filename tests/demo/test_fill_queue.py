@@ -1,25 +1,32 @@
-"""The page's queue and the demo command, without a browser."""
+"""The page's queue and the demo command, without a browser.
+
+Gradio is imported where it is used, as all tests are collected by processes that run only some of them.
+"""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-gr = pytest.importorskip("gradio")
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.commands import demo
+from repaint.config.presets import PRESETS, Preset
+from repaint.errors import RepaintError
+from tests.helpers.demo_page import SIDE, editor_value
+from tests.helpers.tiny import tiny_unet
 
-from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
-from repaint.commands import demo  # noqa: E402
-from repaint.config.presets import PRESETS, Preset  # noqa: E402
-from repaint.demo import fill_queue, page  # noqa: E402
-from repaint.demo.fill_queue import SCHEDULES_OWN, FillQueue  # noqa: E402
-from repaint.errors import RepaintError  # noqa: E402
-from tests.helpers.demo_page import SIDE, editor_value  # noqa: E402
-from tests.helpers.tiny import tiny_unet  # noqa: E402
+if TYPE_CHECKING:
+    from repaint.demo.fill_queue import FillQueue
 
 ANN, BOB = (SimpleNamespace(session_hash=name) for name in ("ann", "bob"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gradio_or_skip() -> None:
+    pytest.importorskip("gradio")
 
 
 @pytest.fixture(scope="module")
@@ -33,28 +40,32 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def queue(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> FillQueue:
+def queue(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> "FillQueue":
     monkeypatch.setitem(PRESETS, "fast", Preset(3, 1, 1))
     monkeypatch.setitem(PRESETS, "preview", Preset(2, 1, 1))
+    from repaint.demo.fill_queue import FillQueue
+
     return FillQueue(models, "cpu")
 
 
 def fill(
-    queue: FillQueue,
+    queue: "FillQueue",
     job_id: str | None,
     model: str = "a",
     schedule: str = "fast",
-    method: str = SCHEDULES_OWN,
+    method: str | None = None,
     **value: Any,
 ) -> Iterator[Any]:
-    return queue.fill(editor_value(**value), model, schedule, method, 1, 0, job_id)
+    from repaint.demo.fill_queue import SCHEDULES_OWN
+
+    return queue.fill(editor_value(**value), model, schedule, method or SCHEDULES_OWN, 1, 0, job_id)
 
 
 def statuses(events: Iterator[Any]) -> list[str]:
     return [status for status, *_ in events]
 
 
-def test_from_waiting_to_done(queue: FillQueue) -> None:
+def test_from_waiting_to_done(queue: "FillQueue") -> None:
     job_id, status = queue.submit(ANN)
     assert status == "waiting for its turn ..."
     events = list(fill(queue, job_id))
@@ -65,14 +76,14 @@ def test_from_waiting_to_done(queue: FillQueue) -> None:
     assert statuses(fill(queue, queue.submit(ANN)[0], method="dps"))[-1].startswith("done, 9 network calls")
 
 
-def test_stop_reaches_jobs_that_wait_and_only_the_visitors_own(queue: FillQueue) -> None:
+def test_stop_reaches_jobs_that_wait_and_only_the_visitors_own(queue: "FillQueue") -> None:
     (ann, _), (bob, _) = queue.submit(ANN), queue.submit(BOB)
     queue.stop(ANN)
     assert statuses(fill(queue, ann)) == ["stopped"]
     assert statuses(fill(queue, bob))[-1].startswith("done")
 
 
-def test_a_new_job_stops_the_last_one(queue: FillQueue) -> None:
+def test_a_new_job_stops_the_last_one(queue: "FillQueue") -> None:
     first, _ = queue.submit(ANN)
     events = fill(queue, first)
     assert next(events)[0] == "starting ..."
@@ -81,22 +92,26 @@ def test_a_new_job_stops_the_last_one(queue: FillQueue) -> None:
     assert statuses(fill(queue, second))[-1].startswith("done")
 
 
-def test_closing_the_page_stops_the_job(queue: FillQueue) -> None:
+def test_closing_the_page_stops_the_job(queue: "FillQueue") -> None:
     job_id, _ = queue.submit(ANN)
     queue.disconnect(ANN)
     assert statuses(fill(queue, job_id)) == ["stopped"]
     queue.disconnect(ANN)
 
 
-def test_mistakes_clear_the_status(queue: FillQueue) -> None:
+def test_mistakes_clear_the_status(queue: "FillQueue") -> None:
     events = fill(queue, queue.submit(ANN)[0], painted=False)
     assert [next(events)[0], next(events)[0]] == ["starting ...", ""]
-    with pytest.raises(gr.Error, match="nothing is painted yet"):
+    import gradio
+
+    with pytest.raises(gradio.Error, match="nothing is painted yet"):
         next(events)
 
 
-def test_a_model_is_loaded_once_and_alone(queue: FillQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_loaded_once_and_alone(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[tuple[str, bool]] = []
+    from repaint.demo import fill_queue
+
     real = fill_queue.Inpainter
 
     def spy(path: Path, **options: Any) -> Any:
@@ -111,6 +126,8 @@ def test_a_model_is_loaded_once_and_alone(queue: FillQueue, monkeypatch: pytest.
 
 def test_a_broken_model_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_bytes(b"nothing")
+    from repaint.demo.fill_queue import FillQueue
+
     with pytest.raises(RepaintError, match=r"m\.pt"):
         FillQueue({"m": tmp_path / "m.pt"}, "cpu")
 
@@ -138,6 +155,8 @@ def test_mistakes_of_the_command(
 def test_a_taken_port_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def taken(*_arguments: object) -> None:
         raise OSError("cannot find an empty port")
+
+    from repaint.demo import page
 
     monkeypatch.setattr(page, "serve", taken)
     assert demo.main(["--port", "7999", "--device", "cpu"]) == 2

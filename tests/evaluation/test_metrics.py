@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from repaint.evaluation.choices import EXTRAS
 from repaint.evaluation.distances import estimate_kernel_distance, frechet_distance
 from repaint.evaluation.image_quality import hole_psnr
 from repaint.evaluation.metrics import (
-    EXTRAS,
     METRICS,
     NETWORKS,
     Fills,
@@ -32,7 +32,7 @@ def test_each_metric_has_a_key_of_its_own_one_scope_and_a_known_network() -> Non
 
 
 def test_metrics_are_selected_by_options() -> None:
-    assert EXTRAS == ("lpips_alex", "lpips_vgg", "fid", "kid", "hole_crops", "mirrored")
+    assert tuple(metric.key for metric in METRICS if metric.measured == "extra") == EXTRAS
     plain, more = select_metrics(), select_metrics(["kid"], with_reference=True)
     assert {metric.key for metric in more} - {metric.key for metric in plain} == {"kid", "kernel", "frechet"}
     assert not {metric.key for metric in plain} & {*EXTRAS, "kernel", "frechet"}

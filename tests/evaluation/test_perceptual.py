@@ -11,8 +11,8 @@ from torch import nn
 
 from repaint.errors import CheckpointError, ConfigError, DataError
 from repaint.evaluation import perceptual
+from repaint.evaluation.choices import WEIGHTS
 from repaint.evaluation.perceptual import (
-    WEIGHTS,
     InceptionFeatures,
     alexnet_features,
     load_lpips,

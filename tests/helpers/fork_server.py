@@ -17,8 +17,9 @@ from typing import Any
 import torch.distributed.run as torchrun
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-import repaint.commands.fill
-import repaint.commands.train  # noqa: F401 - loaded for the children
+import repaint.commands.errors
+import repaint.commands.handlers.fill
+import repaint.commands.handlers.train  # noqa: F401 - loaded for the children
 
 
 def serve() -> dict[str, Any]:

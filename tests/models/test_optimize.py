@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch._inductor import config as inductor
 
 from repaint.errors import ConfigError
 from repaint.models import optimize
@@ -163,6 +162,8 @@ def test_pytorchs_own_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     torch._dynamo.reset()
     network = tiny_unet()
     x, embedding = torch.randn(1, 32, SIZE, SIZE), torch.randn(1, 128)
+    from torch._inductor import config as inductor  # only here, as it loads the compiler
+
     with inductor.patch(compile_threads=1):  # more are processes, and each of them has to load PyTorch
         fast = prepare(copy.deepcopy(network), CPU, compiled=True)
         assert isinstance(fast, ScopedCall)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from repaint.checkpoints.formats import read_weights
+from repaint.config.choices import JUMPING, TITLES, Method
 from repaint.config.loading import load_config
-from repaint.config.methods import JUMPING, METHOD_KEYS, TITLES, Method
+from repaint.config.methods import METHOD_KEYS
 from repaint.config.run import Config
 from repaint.errors import ConfigError
 from repaint.inference import batch_size

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from tqdm import tqdm
 
-from repaint.commands.options import path_argument
-from repaint.config.adapting import AdaptConfig
+from repaint.commands.fill import FIT, MODEL, SCHEDULE
 from repaint.config.loading import apply_override
-from repaint.config.methods import TITLES
-from repaint.config.presets import PRESETS
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import locate_model
@@ -27,11 +24,7 @@ from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 
-MODEL: Final = "photos64"
-SCHEDULE: Final = "fast"
-FIT: Final = "window"
 SUFFIX = "_filled"
-_ADAPT_STEPS = AdaptConfig().steps
 # The options that only pictures on the command line take; each is None unless it is given.
 _OPTIONS = (
     "mask",
@@ -47,28 +40,6 @@ _OPTIONS = (
     "fit",
     "seed",
 )
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the pictures and their options."""
-    parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
-    group = parser.add_argument_group("pictures without a configuration")
-    texts = "mask of all pictures, or folder of masks of their names"
-    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
-    group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
-    group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
-    group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
-    texts = "result file of one picture, or folder of the results"
-    group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
-    group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
-    texts = f"bundled model, weights file or folder (default: {MODEL})"
-    group.add_argument("--model", type=path_argument, metavar="NAME|PATH", help=texts)
-    group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: the schedule's)")
-    texts = f"first train the model so many steps on each picture's own known pixels ({_ADAPT_STEPS} without a number)"
-    group.add_argument("--adapt", type=int, nargs="?", const=_ADAPT_STEPS, metavar="STEPS", help=texts)
-    group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
-    group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
-    group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
 
 
 def refuse_options(args: argparse.Namespace) -> None:

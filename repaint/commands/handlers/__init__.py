@@ -1,0 +1,1 @@
+"""What the commands do once their arguments are parsed: `handle(args)` of each; loaded only then, see `launch`."""

@@ -1,0 +1,111 @@
+"""Time a network call of the sampler beside the published way of doing it, and print the tables."""
+
+import argparse
+import json
+import platform
+from dataclasses import asdict
+
+import torch
+
+from repaint.benchmarking.pasting import time_pasting
+from repaint.benchmarking.rounds import Timing, Work, time_variants
+from repaint.benchmarking.timing import count_flops, machine_rates
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
+from repaint.checkpoints.formats import has_own_network, read_weights
+from repaint.checkpoints.resolve import resolve
+from repaint.commands.benchmark import CONFS
+from repaint.config.loading import load_config
+from repaint.config.run import Config
+from repaint.data.bundled import locate
+from repaint.data.storage import write_bytes
+from repaint.errors import ConfigError
+from repaint.evaluation.report import markdown_table
+from repaint.models.optimize import HALF_TYPES
+from repaint.pipeline.precision import pick_precision
+from repaint.pipeline.precision_choice import resolve_precision
+from repaint.workers.devices import pick_device
+
+COLUMNS = (
+    "batch", "variant", "ms a call and picture", "times as fast", "outside the network", "of convolution rate", "GiB",
+)  # fmt: skip
+GROWTH_BATCHES, GROWTH_SIZES, GROWTH_CALLS = (1, 2, 4, 8), (0.5, 1, 2), (5, 10, 20)
+
+
+def load(model: str, overrides: list[str]) -> Config:
+    """The configuration of a model, with the architecture of the bundled weights where it is theirs."""
+    config = load_config(Config, locate(f"confs/{CONFS[model]}.yml"), overrides)
+    if has_own_network(config):
+        raise ConfigError(f"model_path {config.model_path}: a model of diffusers; guided-diffusion's are timed here")
+    if config.model != "auto":
+        return config.model_copy(update={"class_cond": False})  # the labels cost nothing
+    return resolve(config, read_weights(locate(config.model_path))).config
+
+
+def variants_table(timings: list[Timing], flops: int, rate: float) -> str:
+    """All variants at all batch sizes."""
+    slowest = {timing.work: timing.measured.call for timing in timings if timing.variant == PUBLISHED}
+    rows = []
+    for timing in timings:
+        measured = timing.measured
+        rows.append([
+            timing.work.batch,
+            timing.variant,
+            f"{1000 * measured.call:,.1f}",
+            f"{slowest[timing.work] / measured.call:.2f}",
+            f"{1 - measured.network / measured.call:.1%}",
+            f"{flops / measured.call / rate:.0%}" if timing.variant != DIFFUSERS else "",  # its arithmetic is its own
+            f"{measured.peak_bytes / 2**30:.2f}",
+        ])  # fmt: skip
+    return markdown_table(COLUMNS, rows)
+
+
+def growth_table(timings: list[Timing]) -> str:
+    """How our own time grows with the batch, the size of the pictures and the number of calls."""
+    rows = [
+        [t.work.batch, t.work.size, t.work.calls, f"{1000 * t.measured.call:,.1f}",
+         f"{t.measured.call * t.work.batch * t.work.calls:,.2f}"]
+        for t in timings
+    ]  # fmt: skip
+    return markdown_table(["batch", "size", "calls", "ms a call and picture", "seconds in all"], rows)
+
+
+def growth_works(size: int, batch: int, calls: int) -> list[Work]:
+    """One thing grows at a time."""
+    return [
+        *(Work(size, each, calls) for each in GROWTH_BATCHES),
+        *(Work(round(size * factor), batch, calls) for factor in GROWTH_SIZES),
+        *(Work(size, batch, each) for each in GROWTH_CALLS),
+    ]
+
+
+def handle(args: argparse.Namespace) -> int:
+    """Print the tables; returns 0."""
+    device = pick_device(args.device)
+    config, choice = resolve_precision(load(args.model, args.set), None, device)
+    if choice is not None:
+        print(choice.describe())
+    precision = pick_precision(config, device)
+    rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
+    flops = count_flops(config)
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    print(f"{args.model}, {flops / 1e9:,.1f} GFLOP a call and picture; {name}{threads}, PyTorch {torch.__version__}")
+    best = ", ".join(f"{what} {rate / 1e9:,.0f} GFLOP/s" for what, rate in rates.items())
+    print(f"{precision or 'float32'} at best: {best}\n")
+    if args.growth:
+        works = growth_works(config.image_size, args.batch[0], args.calls)
+        timings = time_variants({OURS: (OURS, config)}, device, works, args.rounds)
+        print(growth_table(timings))
+    else:
+        works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
+        timings = time_variants({name: (name, config) for name in variant_names()}, device, works, args.rounds)
+        print(variants_table(timings, flops, rates["convolution"]))
+    pasting = time_pasting(config.image_size)
+    print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")
+    if args.json:
+        result = {
+            "model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings],
+            "pasting": pasting,
+        }  # fmt: skip
+        write_bytes(args.json, json.dumps(result, indent=1).encode())
+    return 0

@@ -1,0 +1,24 @@
+"""Train or fine-tune a diffusion model on a folder of pictures."""
+
+import argparse
+
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
+from repaint.training.trainer import Trainer
+from repaint.workers.rendezvous import join_workers, process_group
+
+
+def handle(args: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    config = load_config(TrainConfig, args.conf_path, args.set)
+    worker = join_workers(args.device)
+    with process_group(worker):
+        trainer = Trainer(config, worker)
+        if worker.is_main:
+            print(
+                f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
+                f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
+                f"{worker.world_size} x {worker.device}; results in {config.out}"
+            )
+        trainer.run(args.stop)
+    return 0
