@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from repaint.commands.hole_options import HOLE_OPTIONS, add_hole_options, check_hole_options, hole_settings
 from repaint.commands.options import path_argument
 from repaint.config.adapting import AdaptConfig
 from repaint.config.loading import apply_override
@@ -33,31 +34,14 @@ FIT: Final = "window"
 SUFFIX = "_filled"
 _ADAPT_STEPS = AdaptConfig().steps
 # The options that only pictures on the command line take; each is None unless it is given.
-_OPTIONS = (
-    "mask",
-    "mask_color",
-    "mask_channel",
-    "mask_polarity",
-    "out",
-    "fills",
-    "model",
-    "method",
-    "adapt",
-    "schedule",
-    "fit",
-    "seed",
-)
+_OPTIONS = (*HOLE_OPTIONS, "out", "fills", "model", "method", "adapt", "schedule", "fit", "seed")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the pictures and their options."""
     parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
     group = parser.add_argument_group("pictures without a configuration")
-    texts = "mask of all pictures, or folder of masks of their names"
-    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
-    group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
-    group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
-    group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
+    add_hole_options(group)
     texts = "result file of one picture, or folder of the results"
     group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")
@@ -110,6 +94,9 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     settings = _settings(args.set)
+    for key in (*HOLE_OPTIONS, "schedule", "fit", "device"):
+        if key in settings:
+            raise ConfigError(f"--set {key}: pictures on the command line take it as --{key}")
     for key, value in (("method", args.method), ("adapt", None if args.adapt is None else {"steps": args.adapt})):
         if value is not None and key in settings:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
@@ -121,9 +108,8 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
         schedule=args.schedule or (None if own_schedule else SCHEDULE),
         device=args.device,
         fit=args.fit or FIT,
-        mask_polarity=args.mask_polarity or "known_white",
-        mask_color=args.mask_color,
         adapted_models=adapted_models,
+        **hole_settings(args),
         **settings,
     )
 
@@ -167,7 +153,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
 def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     """The pictures, their masks and where the results go."""
-    _check_masks(args)
+    check_hole_options(args)
     fills = 1 if args.fills is None else args.fills
     if fills < 1:
         raise ConfigError(f"--fills {fills}: at least 1")
@@ -188,19 +174,6 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     ]
     _check_results(jobs)
     return jobs
-
-
-def _check_masks(args: argparse.Namespace) -> None:
-    given = [name for name in ("mask", "mask_color", "mask_channel") if getattr(args, name) is not None]
-    if not given:
-        raise ConfigError(
-            "where is the hole? give --mask FILE (white is known), --mask_color '#f0f' (painted in the picture) or "
-            "--mask_channel alpha (transparent)"
-        )
-    if len(given) > 1:
-        raise ConfigError(f"--{given[0]} and --{given[1]} both specify the hole; leave one out")
-    if args.mask_polarity is not None and args.mask is None:
-        raise ConfigError("--mask_polarity is about mask files; leave it out")
 
 
 def _pairs(root: str, mask: str | None) -> Iterator[Pair]:
