@@ -56,10 +56,10 @@ def feather(known: Mask, width: int, path: str) -> tuple[Mask, Share | None]:
         return known, None
     rows, columns = (np.flatnonzero((~known).any(axis=axis)) for axis in (1, 0))
     near = tuple(slice(max(0, int(line[0]) - width), int(line[-1]) + width + 1) for line in (rows, columns))
-    faded = distance_transform_edt(known[near]) / (width + 1)  # 0 in the hole, from 1 on beyond the rim
+    distance = distance_transform_edt(known[near])
     left, share = np.ones_like(known), np.full(known.shape, 255, np.uint8)
-    left[near] = faded >= 1
-    share[near] = np.where(faded >= 1, 255, (faded * 255).round().clip(0, 254))
+    left[near] = distance > width
+    share[near] = np.where(left[near], 255, (distance * (255 / (width + 1))).round().clip(0, 254))
     if not left.any():
         raise DataError(f"{path}: mask_feather: {width} leaves nothing known of it; make it smaller")
     return left, share
