@@ -27,7 +27,7 @@ def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Wind
     while picture != (0, height, 0, width):
         top, bottom, left, right = picture
         depth = max(top, height - bottom, left, width - right)
-        side = min(max(size, min(DEPTHS * depth, bottom - top, right - left)), max(shape))
+        side = min(max(size, min(round(DEPTHS * depth), bottom - top, right - left)), max(shape))
         step = max(1, side // 2)
         grown = max(0, top - step), min(height, bottom + step), max(0, left - step), min(width, right + step)
         windows += _ring(picture, grown, side)
