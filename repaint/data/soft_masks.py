@@ -30,7 +30,6 @@ def split_levels(levels: NDArray[np.uint8]) -> tuple[Mask, Share | None]:
     """
     scale = (np.arange(256) - HOLE_TO) / (KNOWN_FROM - HOLE_TO)
     table = (scale * 255).round().clip(0, 255).astype(np.uint8)
-    table[HOLE_TO + 1 : KNOWN_FROM] = table[HOLE_TO + 1 : KNOWN_FROM].clip(1, 254)
     share: Share = table[levels]
     return share == 255, share if ((share > 0) & (share < 255)).any() else None
 

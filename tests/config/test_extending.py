@@ -46,11 +46,14 @@ def test_one_length_has_one_spelling() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, "0", "0%", "-5%", "1001%", 65_537, "99999", 0.25, True, "", "%", "25 px", "1e3", "٢٥%", "nan%", [1]]
+    "value",
+    [0, -1, "0", "0%", "-5%", "1001%", 65_537, "99999", 0.25, True, "", "%", "25 px", "1e3", "٢٥%", "nan%", [1]],
 )
 @pytest.mark.parametrize("sides", [None, "left"])
 def test_other_lengths_are_refused(value: Any, sides: str | None) -> None:
-    with pytest.raises(ConfigError, match=r"extend(\.left)?: a number of pixels from 1 to 65,536, or per cent") as caught:
+    with pytest.raises(
+        ConfigError, match=r"extend(\.left)?: a number of pixels from 1 to 65,536, or per cent"
+    ) as caught:
         parse(value if sides is None else {sides: value})
     assert repr(value) in str(caught.value)
 

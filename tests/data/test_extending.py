@@ -93,7 +93,9 @@ def test_exif_data_have_the_new_size(tmp_path: Path) -> None:
     }  # fmt: skip
     exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
     Image.fromarray(noise(12, 8)).save(tmp_path / "a.jpg", exif=exif)
-    example = make_example(PAIR, decode(str(tmp_path / "a.jpg")), None, ReadSettings(16, "window", extension=Extension(5)))
+    example = make_example(
+        PAIR, decode(str(tmp_path / "a.jpg")), None, ReadSettings(16, "window", extension=Extension(5))
+    )
     assert example.pixels.shape == (8, 5 + 12, 3)  # turned upright
     for file_format in ("png", "jpg", "webp"):
         with Image.open(io.BytesIO(encode(example.photo, file_format))) as written:
@@ -124,5 +126,5 @@ def test_sixteen_bits_become_eight_as_without_extension() -> None:
 @pytest.mark.parametrize("fit", ["pad", "resize"])
 def test_a_picture_extended_so_far_that_nothing_of_it_is_seen(fit: str) -> None:
     reading = ReadSettings(16, fit, extension=Extension(100, 100, 100, 100))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="the picture is extended so far that with fit: .* nothing known is left"):
+    with pytest.raises(DataError, match=r"the picture is extended so far that with fit: .* nothing known is left"):
         make_example(PAIR, Image.fromarray(noise(8, 8)), None, reading)

@@ -74,7 +74,9 @@ def test_from_near_to_far(height: int, width: int, left: int, right: int, top: i
 def test_the_four_sides_go_together_and_the_corners_after_them() -> None:
     known, windows = plan(64, 64, 16, 16, 16, 16)
     earlier = find_earlier(windows, known)
-    corners = [number for number, window in enumerate(windows) if window.fill[0] in (0, 80) and window.fill[2] in (0, 80)]
+    corners = [
+        number for number, window in enumerate(windows) if window.fill[0] in (0, 80) and window.fill[2] in (0, 80)
+    ]
     assert len(corners) == 4
     first = list_ready(earlier, set())
     assert len(first) >= 4

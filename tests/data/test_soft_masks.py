@@ -44,7 +44,9 @@ def test_a_hard_mask_stays_hard_when_jpeg_compression_made_it_slightly_grey() ->
     rng = np.random.default_rng(0)
     hard = np.full((40, 40), 255, np.uint8)
     hard[10:20, 15:30] = 0
-    grey = np.where(hard == 255, 255 - rng.integers(0, 16, hard.shape), rng.integers(0, 16, hard.shape)).astype(np.uint8)
+    grey = np.where(hard == 255, 255 - rng.integers(0, 16, hard.shape), rng.integers(0, 16, hard.shape)).astype(
+        np.uint8
+    )
     for mask in (hard, grey):
         example = read(mask)
         np.testing.assert_array_equal(example.known, hard == 255)

@@ -32,7 +32,9 @@ def prepare(folder: Path, levels: np.ndarray, name: str = "mask.png") -> None:
 def test_grey_levels_blend_what_a_hard_mask_fills(tmp_path: Path, fit: str) -> None:
     levels = soft_levels()
     prepare(tmp_path / "soft", levels)
-    soft = read_pixels(fill(tmp_path / "soft", fit=fit, mask_path=str(tmp_path / "soft/mask.png"), mask_soft=True) / "a.png")
+    soft = read_pixels(
+        fill(tmp_path / "soft", fit=fit, mask_path=str(tmp_path / "soft/mask.png"), mask_soft=True) / "a.png"
+    )
     hard_mask = np.where(levels >= 240, 255, 0).astype(np.uint8)
     prepare(tmp_path / "hard", hard_mask)
     hard = read_pixels(fill(tmp_path / "hard", fit=fit, mask_path=str(tmp_path / "hard/mask.png")) / "a.png")
@@ -100,4 +102,6 @@ def test_masks_by_rule_and_by_colour_can_be_feathered(tmp_path: Path) -> None:
 def test_a_dry_run_shows_the_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare(tmp_path, soft_levels())
     arguments = ["--set", "data.eval.tiny.fit=window", "--set", "data.eval.tiny.mask_feather=-1"]
-    user_error(capsys, run(tmp_path / "conf.yml", "--dry_run", *arguments), "mask_feather", "greater than or equal to 0")
+    user_error(
+        capsys, run(tmp_path / "conf.yml", "--dry_run", *arguments), "mask_feather", "greater than or equal to 0"
+    )
