@@ -1,16 +1,15 @@
 """Windows of an extended picture: rings around it, filled from near to far.
 
-A window shows at least as much of what is known, or filled before it, as of what it fills. So a ring is at most half a
-window deep, and a far extension grows ring by ring, each with larger windows than the one before.
+A ring is at most half as deep as the picture inside of it, so that windows show enough of what is known or filled
+before them; each ring of a far extension has larger windows than the one before.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-from repaint.data.windows import OVERLAP, Box, Window
+from repaint.data.windows import OVERLAP, TILE_DEPTH, Box, Window
 
-DEPTHS = 3  # side of a window relative to the depth of what is left to fill
 Interval = tuple[int, int]  # end exclusive
 
 
@@ -26,13 +25,31 @@ def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Wind
     windows: list[Window] = []
     while picture != (0, height, 0, width):
         top, bottom, left, right = picture
-        depth = max(top, height - bottom, left, width - right)
-        side = min(max(size, min(round(DEPTHS * depth), bottom - top, right - left)), max(shape))
-        step = max(1, side // 2)
+        breadth = max(size, min(bottom - top, right - left))
+        step = max(1, breadth // 2)
         grown = max(0, top - step), min(height, bottom + step), max(0, left - step), min(width, right + step)
-        windows += _ring(picture, grown, side)
+        depth = max(abs(now - then) for now, then in zip(grown, picture, strict=True))
+        whole = min(grown[1] - grown[0], grown[3] - grown[2])
+        if TILE_DEPTH * depth < whole:
+            windows += _strips(picture, grown, max(size, min(TILE_DEPTH * depth, breadth)))
+        else:
+            windows += _squares(picture, grown, min(max(size, whole), max(shape)))
         picture = grown
     return windows
+
+
+def _squares(inside: Box, outside: Box, side: int) -> list[Window]:
+    """Windows over all of the outer box, one after the other along its longer side, for what the inner one leaves."""
+    top, bottom, left, right = outside
+    wide = right - left >= bottom - top
+    pieces = _cut(left, right, side) if wide else _cut(top, bottom, side)
+    fills = [(top, bottom, *piece) if wide else (*piece, left, right) for piece in pieces]
+    order: list[Window] = []
+    for fill in [*fills[::2], *fills[1::2]]:
+        y, x = _place(fill[:2], (top, bottom), side), _place(fill[2:], (left, right), side)
+        if fill[0] < inside[0] or inside[1] < fill[1] or fill[2] < inside[2] or inside[3] < fill[3]:
+            order.append(Window(y, x, side, side, fill))
+    return order
 
 
 @dataclass(frozen=True)
@@ -50,8 +67,8 @@ class _Band:
     beside: bool = False
 
 
-def _ring(inside: Box, outside: Box, side: int) -> list[Window]:
-    """Windows between two boxes: every other one beside the inner box, those between them, at last the corners."""
+def _strips(inside: Box, outside: Box, side: int) -> list[Window]:
+    """Windows along the sides of the inner box, every other one first, and at last over the corners."""
     order: dict[Window, tuple[bool, int]] = {}
     bands = [_bands(inside[axis : axis + 2], outside[axis : axis + 2], side) for axis in (0, 2)]
     for rows, columns in product(*bands):
@@ -74,8 +91,9 @@ def _bands(inside: tuple[int, ...], outside: tuple[int, ...], side: int) -> Iter
 
 
 def _cut(start: int, end: int, side: int) -> list[Interval]:
-    """Equal pieces of an interval, so short that windows over neighbours overlap."""
-    count = -(-(end - start) // max(1, side - 2 * round(OVERLAP * side)))
+    """Equal pieces of an interval, of which windows inside of it overlap; one if a window shows all of it."""
+    overlaps = 2 * round(OVERLAP * side)
+    count = max(1, -(-(end - start - overlaps) // max(1, side - overlaps)))
     ends = [start + (end - start) * number // count for number in range(count + 1)]
     return list(pairwise(ends))
 
