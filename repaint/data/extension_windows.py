@@ -1,7 +1,7 @@
 """Windows of an extended picture: rings around it, filled from near to far.
 
 A ring is at most half as deep as the picture inside of it, so that windows show enough of what is known or filled
-before them; each ring of a far extension has larger windows than the one before.
+before them; where a far extension grows on all sides, so do its windows.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Wind
         depth = max(abs(now - then) for now, then in zip(grown, picture, strict=True))
         whole = min(grown[1] - grown[0], grown[3] - grown[2])
         if TILE_DEPTH * depth < whole:
-            windows += _strips(picture, grown, max(size, min(TILE_DEPTH * depth, breadth)))
+            windows += _strips(picture, grown, min(max(size, min(TILE_DEPTH * depth, breadth)), max(shape)))
         else:
             windows += _squares(picture, grown, min(max(size, whole), max(shape)))
         picture = grown

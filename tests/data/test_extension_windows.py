@@ -43,6 +43,7 @@ def test_each_window_continues_what_is_known_or_filled(
         assert (binary_dilation(filled)[here] & new).any()  # it touches what is there
         assert filled[view(window)].any()
         first_row, last_row, first_column, last_column = window.fill
+        assert window.height == window.width <= max(known.shape)
         assert window.top <= first_row < last_row <= window.rows[1]
         assert window.left <= first_column < last_column <= window.columns[1]
         filled[here] = True
