@@ -1,15 +1,13 @@
 """Inpainting from Python: picture and mask in, filled pictures out."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_model
@@ -19,9 +17,8 @@ from repaint.config.loading import make_config
 from repaint.config.methods import METHOD_KEYS
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
-from repaint.data.decoding import decode, load
-from repaint.data.examples import Example, ReadSettings, make_example
-from repaint.data.masks import MaskRule, mask_pixels
+from repaint.data.examples import Example, make_example
+from repaint.data.in_memory import Picture, name_of, open_picture
 from repaint.data.pairing import Pair
 from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
 from repaint.errors import ConfigError, DataError
@@ -29,19 +26,13 @@ from repaint.inference.adapted_models import ModelAdapter
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
-from repaint.inference.inputs import build_labels
+from repaint.inference.inputs import build_labels, read_settings
 from repaint.inference.state import FillState
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
 from repaint.pipeline.precision_choice import resolve_precision
 from repaint.sampler import Callback, Step
 from repaint.workers.devices import pick_device
-
-Picture = Image.Image | NDArray[np.uint8] | NDArray[np.bool_] | str | PathLike[str]
-ARRAYS: dict[str, tuple[tuple[int, ...], ...]] = {
-    "bool": ((),),
-    "uint8": ((), (3,), (4,)),
-}  # what follows height, width
 
 
 class Inpainter:
@@ -62,6 +53,12 @@ class Inpainter:
         mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole.
         mask_color: the hole is what is painted in this colour, such as "#f0f", in the mask, or without a mask in the
             picture itself; None for masks of grey levels.
+        mask_channel: "alpha" takes what is transparent in a picture without a mask for the hole. So does None, but with
+            `extend`, where a picture without a mask is known everywhere.
+        mask_soft: whether grey levels of masks blend fill and picture; without it masks are cut at 128.
+        mask_feather: width in pixels of a rim outside the hole in which the fill fades into the picture.
+        extend: what to add beyond the sides, in pixels or per cent of the width or height: 100, "25%", or
+            {"left": "25%", "right": 100}.
         adapted_models: with the setting `adapt`, the folder where adapted models are kept, to be found again by later
             calls; None keeps the last one in memory only.
         settings: any other key of a configuration file that is about model, schedule or sampling, by its name, such as
@@ -88,17 +85,24 @@ class Inpainter:
         window_context: float | None = None,
         mask_polarity: Literal["known_white", "hole_white"] = "known_white",
         mask_color: str | None = None,
+        mask_channel: Literal["alpha"] | None = None,
+        mask_soft: bool = False,
+        mask_feather: int = 0,
+        extend: int | str | Mapping[str, int | str] | None = None,
         adapted_models: str | PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
+        if mask_channel not in (None, "alpha"):
+            raise ConfigError(f"inpaint: mask_channel should be 'alpha' or None, not {mask_channel!r}")
         for key in sorted({"seed", "model_path"} & settings.keys()):
             raise ConfigError(f"inpaint: {key} is not a setting; give the {key.removesuffix('_path')} by that name")
         self._settings = settings
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
         context = {} if window_context is None else {"window_context": window_context}
-        masks = {"mask_polarity": mask_polarity, "mask_color": mask_color}
-        fitting = make_config(FitConfig, {"fit": fit} | masks | context, "inpaint")
+        masks = {"mask_polarity": mask_polarity, "mask_color": mask_color, "mask_soft": mask_soft}
+        tree = {"fit": fit, "mask_feather": mask_feather, "extend": extend} | masks | context
+        fitting = make_config(FitConfig, tree, "inpaint")
         chosen_device = pick_device(device)
         weights = read_model(config)
         config, assumptions = resolve(config, weights)
@@ -108,8 +112,9 @@ class Inpainter:
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
         folder = None if adapted_models is None else str(adapted_models)
         self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, folder)
-        rule = MaskRule(fitting.mask_polarity == "hole_white", color=fitting.mask_color)
-        self._reading = ReadSettings(config.image_size, fitting.fit, fitting.window_context, rule)
+        # A picture without a mask is known everywhere only if it is extended.
+        channel: Literal["grey", "alpha"] = "grey" if mask_channel is None and fitting.extend is not None else "alpha"
+        self._reading = read_settings(config.image_size, fitting, channel)
         self._batch_sizes: dict[int, int] = {}
         self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
@@ -150,7 +155,7 @@ class Inpainter:
                 path, whose picture is turned upright as its EXIF data say. Or what `read` made of one and its mask.
             mask: the same, or an array bool [H, W]; in the picture's aspect ratio. 255 (True) is known, 0 (False) is
                 the hole, cut at 128. None takes what is transparent in the picture, or painted in `mask_color`, for the
-                hole.
+                hole; with `extend` see `mask_channel`.
             seed: of the noise: the same seed gives the same fills, up to a grey level here and there if they are made
                 in batches of another size.
             num_samples: fills to make.
@@ -159,8 +164,9 @@ class Inpainter:
                 network's size. An exception that it raises ends the work at once.
 
         Returns:
-            Pictures of the picture's size (with `fit="crop"` its middle at the network's size), RGB, or RGBA if the
-            picture has transparency. Known pixels are the picture's own, unless `paste_known=False` was set.
+            Pictures of the picture's size (with `extend` larger, with `fit="crop"` its middle at the network's size),
+            RGB, or RGBA if the picture has transparency. Known pixels are the picture's own, unless `paste_known=False`
+            was set.
 
         Raises:
             DataError: the picture or its mask is unreadable, they do not fit together, or a fill is not finite.
@@ -220,10 +226,12 @@ class Inpainter:
 
     def read(self, image: Picture, mask: Picture | None) -> Example:
         """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
-        rule = replace(self._reading.rule, channel="alpha" if mask is None else "grey")
-        reading = replace(self._reading, rule=rule)
-        pair = Pair(0, "image", _name(image, "image"), None if mask is None else _name(mask, "mask"))
-        return make_example(pair, _open(image, "image"), None if mask is None else _open(mask, "mask"), reading)
+        rule = self._reading.rule
+        reading = self._reading if mask is None else replace(self._reading, rule=replace(rule, channel="grey"))
+        pair = Pair(0, "image", name_of(image, "image"), None if mask is None else name_of(mask, "mask"))
+        return make_example(
+            pair, open_picture(image, "image"), None if mask is None else open_picture(mask, "mask"), reading
+        )
 
 
 def inpaint(
@@ -256,11 +264,6 @@ def inpaint(
     return Inpainter(model, schedule=schedule, **settings)(image, mask, seed=seed, num_samples=num_samples)
 
 
-def _name(picture: Picture, role: str) -> str:
-    """What messages call a picture: its path, or else its role."""
-    return str(picture) if isinstance(picture, str | PathLike) else role
-
-
 def _given(config: SamplingConfig) -> dict[str, Any]:
     """The keys that a configuration sets, ready to be checked again with changes."""
     return config.model_dump(include=config.model_fields_set)
@@ -283,19 +286,3 @@ class _RaisingObserver(BatchObserver):
         raise ConfigError(
             f"out of memory with {batch_size} windows at a time; ask for fewer fills, or take precision bf16 ({reason})"
         )
-
-
-def _open(picture: Picture, name: str) -> Image.Image:
-    if isinstance(picture, str | PathLike):
-        return decode(str(picture))
-    if isinstance(picture, Image.Image):
-        return load(picture, name)
-    if not isinstance(picture, np.ndarray):
-        raise DataError(f"{name}: a Pillow picture, an array or a path is needed, not {type(picture).__name__}")
-    shapes = ARRAYS.get(picture.dtype.name, ())
-    if picture.size == 0 or picture.ndim not in (2, 3) or picture.shape[2:] not in shapes:
-        raise DataError(
-            f"{name}: an array must be uint8 [H, W], [H, W, 3] or [H, W, 4] (a mask also bool [H, W]), "
-            f"not {picture.dtype} {list(picture.shape)}"
-        )
-    return Image.fromarray(mask_pixels(picture.astype(bool)) if picture.dtype == bool else picture)

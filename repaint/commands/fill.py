@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Final
 
+from repaint.commands.hole_options import add_hole_options
 from repaint.commands.launch import handle
 from repaint.commands.options import add_run_options, path_argument
 from repaint.config.choices import ADAPT_STEPS, TITLES
@@ -38,11 +39,7 @@ def _add_picture_options(parser: argparse.ArgumentParser) -> None:
     """Add the pictures and their options."""
     parser.add_argument("pictures", nargs="*", type=path_argument, metavar="PICTURE", help="picture files or folders")
     group = parser.add_argument_group("pictures without a configuration")
-    texts = "mask of all pictures, or folder of masks of their names"
-    group.add_argument("--mask", type=path_argument, metavar="FILE|DIR", help=texts)
-    group.add_argument("--mask_color", metavar="COLOR", help="the hole is what is painted in this colour, as '#f0f'")
-    group.add_argument("--mask_channel", choices=["alpha"], help="the hole is what is transparent")
-    group.add_argument("--mask_polarity", choices=["known_white", "hole_white"], help="default: known_white")
+    add_hole_options(group)
     texts = "result file of one picture, or folder of the results"
     group.add_argument("--out", type=path_argument, metavar="FILE|DIR", help=texts)
     group.add_argument("--fills", type=int, metavar="N", help="fills of each picture to choose from (default: 1)")

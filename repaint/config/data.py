@@ -5,10 +5,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from repaint.config.choices import MaskKind
+from repaint.config.extending import ExtendConfig
 from repaint.config.fields import (
     BatchSize,
     Color,
     Context,
+    Feather,
     Ignored,
     NonNegative,
     NotFingerprinted,
@@ -94,16 +96,43 @@ class FitConfig(StrictModel):
     """What is painted in this colour is the hole, in the picture or in a copy of it at `mask_path`: up to 64 levels off
     in each channel, and 2 pixels around. In quotes, as # begins a comment: `"#00f"`."""
 
+    mask_soft: bool = False
+    """Grey levels of the masks blend fill and picture: those from 240 on are known, those up to 15 hole, and between
+    them the picture's share of the result grows. Without it masks are cut at 128. Not with `fit: crop`,
+    `mask_feather`, `mask_color` or `mask`."""
+
+    mask_feather: Feather = 0
+    """Width in pixels of a rim around the holes in which the fill fades into the picture; the rim lies outside the
+    holes, whose own pixels are all replaced. Not with `fit: crop`."""
+
+    extend: ExtendConfig | None = None
+    """Fill beyond the sides of the pictures, with masks or without. Not with `fit: crop`."""
+
     @model_validator(mode="after")
     def _context_of_windows(self) -> Self:
         if "window_context" in self.model_fields_set and self.fit != "window":
             raise ValueError("window_context has no meaning without fit: window")
         return self
 
+    @model_validator(mode="after")
+    def _soft_or_hard(self) -> Self:
+        wanted = [key for key in ("mask_soft", "mask_feather", "extend") if getattr(self, key)]
+        if wanted and self.fit == "crop":
+            raise ValueError(
+                f"{wanted[0]} is about the whole picture, but fit: crop gives its middle at the network's size; use "
+                f"fit: window, pad or resize"
+            )
+        if self.mask_soft and self.mask_feather:
+            raise ValueError("mask_soft and mask_feather exclude each other: a soft mask has its own rim")
+        if self.mask_soft and self.mask_color is not None:
+            raise ValueError("mask_soft is about grey levels, which mask_color has not; mask_feather softens its holes")
+        return self
+
 
 class EvalDataConfig(FitConfig):
     """Pictures to fill, their masks and the results, under a name of your choice; exactly one data set. Masks come from
-    files (`mask_path`), from the pictures (`mask_channel: alpha` or `mask_color`) or from a rule (`mask`)."""
+    files (`mask_path`), from the pictures (`mask_channel: alpha` or `mask_color`) or from a rule (`mask`); with
+    `extend` none are needed."""
 
     gt_path: Annotated[PathText, _IN_MANIFEST]
     """Folder of pictures, searched with its sub-folders, or one picture; local or any path that blobfile reads."""
@@ -175,12 +204,25 @@ class EvalDataConfig(FitConfig):
             raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
         if self.mask_polarity == "hole_white" and (self.mask is not None or in_picture):
             raise ValueError("mask_polarity: hole_white is about grey mask files; leave it out")
-        if self.mask is None and self.mask_path is None and not in_picture:
+        if self.mask is not None and self.mask_soft:
+            raise ValueError("mask_soft is about grey levels, which masks by rule have not; use mask_feather")
+        if self.has_masks:
+            return self
+        if self.extend is None:
             raise ValueError(
                 "there are no masks; give mask_path (files), mask: {kind: thick} (by rule), mask_channel: alpha or "
                 "mask_color (in the pictures)"
             )
+        unused = self.model_fields_set & {"mask_soft", "mask_feather", "mask_polarity"}
+        if unused:
+            raise ValueError(f"{min(unused)} is about masks, but there are none beside extend; leave it out")
         return self
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there are holes in the pictures; without masks they are only extended."""
+        in_picture = self.mask_channel == "alpha" or self.mask_color is not None
+        return in_picture or self.mask is not None or self.mask_path is not None
 
 
 class DataConfig(StrictModel):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from repaint.config.choices import DEFAULT_METHOD
+from repaint.config.data import EvalDataConfig
 from repaint.config.fields import NotFingerprinted, StrictModel
 from repaint.config.methods import PARAMETERS
 from repaint.config.run import Config
@@ -18,6 +19,7 @@ from repaint.config.sampling import SamplingConfig
 _FORMER_KEYS = {"merge_forward": False}
 _LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1, "method": DEFAULT_METHOD}
 _LATER_KEYS |= dict.fromkeys((*PARAMETERS, "adapt"))
+_LATER_DATA_KEYS = {"extend": None, "mask_soft": False, "mask_feather": 0}
 
 
 def fingerprint(config: Config, resolved: Mapping[str, Any]) -> str:
@@ -41,7 +43,11 @@ def fingerprint(config: Config, resolved: Mapping[str, Any]) -> str:
 
 def deciding_values(part: StrictModel) -> dict[str, Any]:
     """Values of the fields that count, nested like the configuration."""
-    unused = _unused_keys(part) if isinstance(part, SamplingConfig) else set()
+    unused = set()
+    if isinstance(part, SamplingConfig):
+        unused = _unused_keys(part)
+    elif isinstance(part, EvalDataConfig):
+        unused = {key for key, default in _LATER_DATA_KEYS.items() if getattr(part, key) == default}
     return {
         key: deciding_values(value) if isinstance(value := getattr(part, key), StrictModel) else value
         for key, field in type(part).model_fields.items()

@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from repaint.config.adapting import AdaptConfig
 from repaint.config.comparison import ComparedConfig, ComparedMaskConfig, ComparisonConfig
 from repaint.config.data import EvalDataConfig, MaskConfig, OutputPaths
+from repaint.config.extending import ExtendConfig
 from repaint.config.fields import NO_EFFECT, StrictModel
 from repaint.config.methods import DPSConfig, LangevinConfig, MethodConfig, PiGDMConfig
 from repaint.config.network import NetworkConfig
@@ -75,6 +76,7 @@ SECTIONS = (
     Section("Adaptation", AdaptConfig, "adapt"),
     Section("Data set", EvalDataConfig, "data.eval.NAME"),
     Section("Masks", MaskConfig, "data.eval.NAME.mask"),
+    Section("Extension", ExtendConfig, "data.eval.NAME.extend"),
     Section("Outputs", OutputPaths, "data.eval.NAME.paths"),
     Section("Training", TrainConfig, elsewhere=(NetworkConfig, ProcessConfig)),
     Section("Comparison", ComparisonConfig),
@@ -156,6 +158,8 @@ def _alternatives(schema: Mapping[str, Any]) -> list[str]:
         return ["list of " + _PLURAL.sub(r"\g<0>s", describe_type(schema["items"]))]
     if schema.get("format") == "path":
         return ["path"]
+    if schema.get("format") == "per cent":
+        return ["per cent"]
     return [{"integer": "whole number", "number": "number", "string": "text"}[schema["type"]] + _describe_range(schema)]
 
 

@@ -1,5 +1,6 @@
 """Inpainting examples: a picture and its mask in memory, with the windows to fill."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -8,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repaint.data import encoding, images, masks, windows
+from repaint.data import encoding, images, masks, soft_masks, windows
 from repaint.data.conversion import Photo, to_photo
 from repaint.data.decoding import decode
+from repaint.data.extending import Extension, Margins, extend_photo
+from repaint.data.extension_windows import around_picture
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
 from repaint.data.window_order import find_earlier
@@ -29,10 +32,12 @@ class ReadSettings:
             picture, through windows around the holes ("window"), padded to a square ("pad"), or squeezed to a square
             ("resize").
         context: of windows, see `windows.around_holes`.
-        rule: mask format.
+        rule: mask format; a soft one not with "crop".
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
         file_format: of the results, a key of `encoding.SAVE_OPTIONS`.
+        extension: how far the picture is extended; not with "crop".
+        feather: width of the rim around hard holes that blends them, in pixels; not with "crop".
     """
 
     size: int
@@ -42,6 +47,8 @@ class ReadSettings:
     generator: MaskGenerator | None = None
     mask_seed: int = 0
     file_format: str = "png"
+    extension: Extension = field(default_factory=Extension)
+    feather: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,27 @@ class Example:
         photo: the picture as the results show it: the center crop at the network's size, or in full resolution.
         known: mask, bool [H, W], True = known; [H, W, 3] for a coloured mask with `fit: crop`.
         windows: parts to fill, in the order of those that touch.
+        share: of a soft mask, how much of the picture its pixels keep, uint8 [H, W] in 255ths; None for a hard one.
+        margins: what the extended picture has beyond the sides of the file's; black in `photo`, and unknown.
     """
 
     pair: Pair
     photo: Photo
     known: masks.Mask
     windows: tuple[Window, ...] = ()
+    share: soft_masks.Share | None = None
+    margins: Margins = field(default_factory=Margins)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 [H, W, 3]."""
         return self.photo.pixels
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """Rows and columns of the file's picture, which are all unless it is extended."""
+        height, width = self.pixels.shape[:2]
+        return self.margins.inner(width, height)
 
     @cached_property
     def earlier(self) -> list[list[int]]:
@@ -93,10 +110,8 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     Raises:
         DataError: the mask does not fit.
     """
-    photo, known = _photo_and_mask(pair, picture, mask, reading)
-    if reading.fit == "crop":
-        return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
-    return Example(pair, photo, known, _plan_windows(pair, photo.pixels, known, reading))
+    example = _read(pair, picture, mask, reading)
+    return replace(example, windows=_plan_windows(example, reading))
 
 
 def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:
@@ -105,7 +120,8 @@ def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:
     Raises:
         DataError: as in `load_example`.
     """
-    return _photo_and_mask(pair, *_decode(pair, reading), reading)
+    example = _read(pair, *_decode(pair, reading), reading)
+    return example.photo, example.known
 
 
 def _decode(pair: Pair, reading: ReadSettings) -> tuple[Image.Image, Image.Image | None]:
@@ -113,21 +129,38 @@ def _decode(pair: Pair, reading: ReadSettings) -> tuple[Image.Image, Image.Image
     return picture, None if pair.mask is None or reading.generator is not None else decode(pair.mask)
 
 
-def _photo_and_mask(
-    pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings
-) -> tuple[Photo, masks.Mask]:
-    known = _mask(pair, picture, mask, reading)
+def _read(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings) -> Example:
+    """The example without its windows."""
     if reading.fit == "crop":
-        return Photo(images.crop_to_array(picture, reading.size)), known
-    _check_format_limit(pair, picture, reading)
+        known = _mask(pair, picture, mask, reading)
+        return Example(pair, Photo(images.crop_to_array(picture, reading.size)), known)
+    margins = reading.extension.margins(*picture.size, pair.picture)
+    known, share = _blending_mask(pair, picture, mask, reading)
+    _check_format_limit(pair, margins.canvas(*picture.size), reading)
     photo = to_photo(picture)
     if reading.rule.channel == "alpha" and photo.alpha is not None and mask is None:
         photo = replace(photo, alpha=np.where(known, photo.alpha, 255).astype(np.uint8))  # what is filled is opaque
-    return photo, known
+    if margins:
+        photo, known = extend_photo(photo, margins), margins.pad(known, False)
+        share = None if share is None else margins.pad(share, 0)
+    return Example(pair, photo, known, share=share, margins=margins)
+
+
+def _blending_mask(
+    pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings
+) -> tuple[masks.Mask, soft_masks.Share | None]:
+    """The mask at the picture's size, and the share of a soft one, see `soft_masks`."""
+    in_picture = reading.rule.channel == "alpha" or reading.rule.color is not None
+    if mask is None and reading.generator is None and not in_picture:
+        return np.ones((picture.height, picture.width), bool), None  # it is only extended
+    if reading.rule.soft:
+        return soft_masks.split_levels(masks.scale_levels(_grey(pair, picture, mask, reading), picture.size))
+    known = _mask(pair, picture, mask, reading)
+    return soft_masks.feather(known, reading.feather, pair.picture) if reading.feather else (known, None)
 
 
 def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings) -> masks.Mask:
-    """The mask at the size of the results, from a generator, the picture itself, or a mask file."""
+    """The hard mask at the size of the results, from a generator, the picture itself, or a mask file."""
     crop = reading.fit == "crop"
     if reading.generator is not None:
         shape = (reading.size, reading.size) if crop else (picture.height, picture.width)
@@ -135,37 +168,55 @@ def _mask(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
             return reading.generator(shape, np.random.default_rng(reading.mask_seed + pair.index))
         except DataError as error:
             raise DataError(f"{pair.picture}: {error}") from None
+    if crop and mask is not None:
+        return masks.crop_mask(reading.rule.read_channels(mask, pair.mask or "mask"), reading.size)
+    grey = _grey(pair, picture, mask, reading)
+    return masks.crop_embedded_mask(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
+
+
+def _grey(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings) -> Image.Image:
+    """Grey levels of the mask that is part of the picture, or of a mask file in its aspect ratio."""
     if mask is None:
-        grey = reading.rule.read(picture, pair.picture)
-        return masks.crop_embedded_mask(grey, reading.size) if crop else masks.scale_mask(grey, picture.size)
+        return reading.rule.read(picture, pair.picture)
     name = pair.mask or "mask"
-    if crop:
-        return masks.crop_mask(reading.rule.read_channels(mask, name), reading.size)
     masks.check_ratio(mask.size, picture.size, name, pair.picture)
-    return masks.scale_mask(reading.rule.read(mask, name), picture.size)
+    return reading.rule.read(mask, name)
 
 
-def _check_format_limit(pair: Pair, picture: Image.Image, reading: ReadSettings) -> None:
+def _check_format_limit(pair: Pair, size: tuple[int, int], reading: ReadSettings) -> None:
     largest = encoding.LARGEST_SIDE.get(reading.file_format)
-    if largest is not None and max(picture.size) > largest:
+    if largest is not None and max(size) > largest:
         raise DataError(
-            f"{pair.picture}: {picture.width}x{picture.height} is more than format: {reading.file_format} can hold "
+            f"{pair.picture}: {size[0]}x{size[1]} is more than format: {reading.file_format} can hold "
             f"({largest} pixels a side); use format: png"
         )
 
 
-def _plan_windows(
-    pair: Pair, pixels: NDArray[np.uint8], known: masks.Mask, reading: ReadSettings
-) -> tuple[Window, ...]:
-    """The windows of a picture in full resolution."""
+def _plan_windows(example: Example, reading: ReadSettings) -> tuple[Window, ...]:
+    pair, known = example.pair, example.known
+    if reading.fit == "crop":
+        return (windows.whole(reading.size, reading.size),)
     if known.all():
         return ()
     if reading.fit == "window":
-        return tuple(windows.around_holes(known, reading.size, reading.context))
+        return tuple(_windows_around(example, reading))
     cover = (windows.padded if reading.fit == "pad" else windows.whole)(*known.shape)
-    if known.any() and not cut_out(pixels, known, cover, reading.size)[1].any():
+    if known.any() and not cut_out(example.pixels, known, cover, reading.size)[1].any():
+        cause = "the picture is extended so far" if example.margins else "the mask is so fine"
         raise DataError(
-            f"{pair.mask or pair.picture}: the mask is so fine that with fit: {reading.fit} nothing known is left at "
+            f"{pair.mask or pair.picture}: {cause} that with fit: {reading.fit} nothing known is left at "
             f"{reading.size}x{reading.size} pixels; use fit: window"
         )
     return (cover,)
+
+
+def _windows_around(example: Example, reading: ReadSettings) -> Iterator[Window]:
+    """Windows around the holes of a picture, and then around the picture itself if it is extended."""
+    known = example.known[example.inner]
+    margins = example.margins
+    if not known.all():
+        for window in windows.around_holes(known, reading.size, reading.context):
+            yield window.moved(margins.top, margins.left)
+    height, width = known.shape
+    picture = margins.top, margins.top + height, margins.left, margins.left + width
+    yield from around_picture(example.known.shape, picture, reading.size)

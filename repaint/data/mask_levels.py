@@ -10,7 +10,11 @@ THRESHOLD = 128  # grey levels from here on are white
 
 
 def spread_levels(
-    grey: NDArray[np.uint8], stored: NDArray[np.generic], path: str, what: str = "grey levels"
+    grey: NDArray[np.uint8],
+    stored: NDArray[np.generic],
+    path: str,
+    what: str = "grey levels",
+    refuse_dark: bool = True,
 ) -> NDArray[np.uint8]:
     """Spread the levels of a mask of 0 and 1, or of two colours of a palette, to 0 and 255; emit a warning about it.
 
@@ -19,6 +23,7 @@ def spread_levels(
         stored: values that the grey levels were made of, [H, W]: indices of a palette, or levels of any depth.
         path: for messages.
         what: the stored values are: "grey levels", "opacities" or "palette".
+        refuse_dark: whether levels of a mask that differ but are all dark are unclear.
 
     Returns:
         uint8 [H, W]; other masks stay as they are.
@@ -38,7 +43,7 @@ def spread_levels(
     if palette and _brightens_with_index(grey, stored):
         notices.warn(f"{path}: its palette has two colours; the brighter one is taken for white")
         return _to_white(grey == high)
-    if high < THRESHOLD:
+    if high < THRESHOLD and refuse_dark:
         levels = "opacities" if what == "opacities" else "grey levels"
         raise DataError(
             f"{path}: its {levels} go from {low} to {high}, so all of it is black (below {THRESHOLD}); save the mask "

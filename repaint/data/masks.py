@@ -31,11 +31,13 @@ class MaskRule:
         hole_white: polarity; True if white marks the hole instead of the known part.
         channel: "grey", or "alpha": transparent pixels are the hole.
         color: color key in any of Pillow's notations: pixels of this colour are the hole; overrides `channel`.
+        soft: whether all levels count, see `repaint.data.soft_masks`; the others are cut at THRESHOLD.
     """
 
     hole_white: bool = False
     channel: str = "grey"
     color: str | None = None
+    soft: bool = False
 
     def read(self, picture: Image.Image, path: str) -> Image.Image:
         """Extract the mask as 8-bit grey before thresholding: 255 known, 0 hole (see THRESHOLD).
@@ -56,7 +58,9 @@ class MaskRule:
             return Image.fromarray(spread_levels(alpha, alpha, path, "opacities"))
         grey = np.asarray(to_grey(picture))
         stored = np.asarray(picture) if picture.mode in ("I;16", "P") else grey
-        levels = Image.fromarray(spread_levels(grey, stored, path, "palette" if picture.mode == "P" else "grey levels"))
+        what = "palette" if picture.mode == "P" else "grey levels"
+        faint = self.soft and self.hole_white  # a brush of little opacity on black
+        levels = Image.fromarray(spread_levels(grey, stored, path, what, refuse_dark=not faint))
         return ImageChops.invert(levels) if self.hole_white else levels
 
     def read_channels(self, picture: Image.Image, path: str) -> list[Image.Image]:
@@ -180,6 +184,11 @@ def scale_mask(mask: Image.Image, picture_size: tuple[int, int]) -> Mask:
         bool [H, W], True = known.
     """
     return np.asarray(mask.resize(picture_size, Image.Resampling.NEAREST)) >= THRESHOLD
+
+
+def scale_levels(mask: Image.Image, picture_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale the grey levels of a soft mask to its picture's size, bilinearly: uint8 [H, W]; arguments as above."""
+    return np.asarray(mask.resize(picture_size, Image.Resampling.BILINEAR))
 
 
 def _color_key(picture: Image.Image, color: str) -> Mask:

@@ -89,6 +89,20 @@ def _copy_exif(exif: Image.Exif, tags: Iterable[int]) -> Image.Exif:
     return kept
 
 
+def with_size(exif: bytes, width: int, height: int) -> bytes:
+    """EXIF data of a picture whose size has changed: their entries about it follow, where there are any."""
+    loaded = Image.Exif()
+    loaded.load(exif)
+    copied = _copy_exif(loaded, tuple(loaded))
+    entries = {**loaded.get_ifd(ExifTags.IFD.Exif)}
+    for tag, value in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
+        if tag in entries:
+            entries[tag] = value
+    if entries:
+        copied[ExifTags.IFD.Exif] = entries
+    return copied.tobytes()
+
+
 def _read_dpi(picture: Image.Image) -> tuple[float, float] | None:
     """The resolution, unless it is missing or one of the fillers 0 and 1."""
     try:

@@ -46,6 +46,12 @@ class Window:
         """(first, last + 1)."""
         return self.left, self.left + self.width
 
+    def moved(self, down: int, right: int) -> "Window":
+        """The window on a canvas that begins so many pixels above and to the left."""
+        top, bottom, first, last = self.fill
+        fill = top + down, bottom + down, first + right, last + right
+        return Window(self.top + down, self.left + right, self.height, self.width, fill)
+
 
 def whole(height: int, width: int) -> Window:
     """One window over the whole picture; at the network's size it is squeezed to a square."""

@@ -12,7 +12,8 @@ from PIL import Image
 
 from repaint.data.examples import Example
 from repaint.data.images import to_uint8
-from repaint.inpainter import Inpainter, Picture
+from repaint.data.in_memory import Picture
+from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 from repaint.visual.contact_sheets import enlarge, tile
 

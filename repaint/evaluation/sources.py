@@ -138,6 +138,8 @@ def _check_found(source: Source, allow_missing: bool) -> None:
 def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
     path = str(entry.conf_path)
     config = load_config(Config, path, [*overrides, *entry.set])
+    if config.eval_data.extend is not None:
+        raise ConfigError(f"{path}: extend adds what no true picture shows, so its fills cannot be measured")
     pairs, _ = build_pairs(config)
     mask = entry.mask or _describe_mask(config)
     if entry.baseline is not None:

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from repaint.checkpoints.formats import has_own_network, read_model, read_weights
 from repaint.checkpoints.safe_files import encode_checkpoint
@@ -13,7 +15,7 @@ from repaint.checkpoints.weights import Weights
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.examples import Example
-from repaint.data.masks import by_channel, wholly_known
+from repaint.data.masks import Mask, by_channel, wholly_known
 from repaint.errors import ConfigError
 from repaint.pipeline.methods import CALLS_WITH_GRADIENT
 from repaint.pipeline.network import load_network
@@ -72,7 +74,7 @@ class ModelAdapter:
         Raises:
             RepaintError: the loss is not finite, or the model cannot be read or written.
         """
-        known = wholly_known(example.known)
+        _, known = _inner(example)
         if not known.any() or not self._pipeline.has_to_fill(example.known):
             return self._pipeline
         digest = self._digest(example)
@@ -93,8 +95,8 @@ class ModelAdapter:
         config = self._pipeline.config
         assert config.adapt is not None
         origin = read_model(config)
-        known = wholly_known(example.known)
-        state = adapt(config, config.adapt, origin, example.pixels, known, self._pipeline.device, on_step)
+        pixels, known = _inner(example)
+        state = adapt(config, config.adapt, origin, pixels, known, self._pipeline.device, on_step)
         half = {key: value.to(torch.float16) for key, value in state.items()}
         if path is not None:
             storage.write_bytes(path, encode_checkpoint(half, checkpoint_metadata(config)))
@@ -106,6 +108,12 @@ class ModelAdapter:
         assert config.adapt is not None
         flags = json.dumps([checkpoint_metadata(config), config.adapt.model_dump()], sort_keys=True)
         digest = hashlib.sha256(f"{self._pipeline.weights.digest} {flags}".encode())
-        digest.update(example.known.tobytes())
-        digest.update((example.pixels * by_channel(wholly_known(example.known))).tobytes())
+        digest.update(example.known[example.inner].tobytes())
+        pixels, known = _inner(example)
+        digest.update((pixels * by_channel(known)).tobytes())
         return digest.hexdigest()[:_DIGITS]
+
+
+def _inner(example: Example) -> tuple[NDArray[np.uint8], Mask]:
+    """Pixels uint8 [H, W, 3] of a picture without what extends it, and which of them are known in all channels."""
+    return example.pixels[example.inner], wholly_known(example.known[example.inner])

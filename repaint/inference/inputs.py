@@ -4,19 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Literal
 
 import torch
 
 from repaint.checkpoints.architecture import CLASSIFIER_CLASSES
 from repaint.checkpoints.formats import is_available
 from repaint.checkpoints.weights import Weights
-from repaint.config.data import EvalDataConfig
+from repaint.config.data import EvalDataConfig, FitConfig
 from repaint.config.fingerprint import fingerprint
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.downloads import explain_missing
 from repaint.data.examples import ReadSettings
+from repaint.data.extending import Extension
 from repaint.data.labels import read_labels
 from repaint.data.mask_generators import make_generator
 from repaint.data.masks import MaskRule
@@ -106,6 +108,28 @@ def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str |
     return renamed, note
 
 
+def read_settings(
+    size: int, data: FitConfig, channel: Literal["grey", "alpha"], file_format: str = "png"
+) -> ReadSettings:
+    """How pictures and mask files are read.
+
+    Args:
+        size: of the network's input.
+        data: how they meet the network.
+        channel: of `MaskRule`.
+        file_format: of the results.
+    """
+    return ReadSettings(
+        size,
+        data.fit,
+        data.window_context,
+        MaskRule(data.mask_polarity == "hole_white", channel, data.mask_color, data.mask_soft),
+        file_format=file_format,
+        extension=Extension() if data.extend is None else Extension(**data.extend.lengths),
+        feather=data.mask_feather,
+    )
+
+
 def build_reading(config: Config) -> ReadSettings:
     """How pictures and masks are read.
 
@@ -113,8 +137,7 @@ def build_reading(config: Config) -> ReadSettings:
         ConfigError: the kind of mask lacks an option that was set.
     """
     data = config.eval_data
-    rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
-    reading = ReadSettings(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
+    reading = read_settings(config.image_size, data, data.mask_channel, data.format)
     if data.mask is None:
         return reading
     try:
@@ -125,8 +148,11 @@ def build_reading(config: Config) -> ReadSettings:
 
 
 def describe_mask(config: Config) -> str:
-    """Where masks come from that are not files of their own."""
+    """Where masks come from that are not files of their own; without masks what extends the pictures."""
     data = config.eval_data
+    if not data.has_masks:
+        assert data.extend is not None
+        return ", ".join(f"{side} {length}" for side, length in data.extend.model_dump(exclude_none=True).items())
     if data.mask is not None:
         return f"mask {data.mask.kind}"
     return "its alpha channel" if data.mask_channel == "alpha" else f"its parts in {data.mask_color}"

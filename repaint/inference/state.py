@@ -9,6 +9,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
+from repaint.data.soft_masks import blend
 from repaint.data.window_order import list_ready
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import whole
@@ -74,8 +75,12 @@ class FillState:
         self._filled.add(number)
 
     def result(self) -> Photo:
-        """The picture as far as it is filled."""
-        return replace(self.example.photo, pixels=self._pixels)
+        """The picture as far as it is filled, blended with what was there by a soft mask.
+
+        Only here: windows that touch go on from the fill alone.
+        """
+        photo, share = self.example.photo, self.example.share
+        return replace(photo, pixels=self._pixels if share is None else blend(photo.pixels, self._pixels, share))
 
 
 @dataclass(frozen=True)

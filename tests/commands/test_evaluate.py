@@ -245,6 +245,14 @@ def test_missing_results(call: Call, tmp_path: Path) -> None:
     assert "1 pictures, 1 fills, 2 results missing" in output
 
 
+def test_extended_pictures_have_no_truth(call: Call, tmp_path: Path) -> None:
+    conf = make_run(tmp_path)
+    extended = ["data.eval.tiny.fit=window", "data.eval.tiny.extend=25%"]
+    code, _, errors = call("--conf_path", conf, *(x for text in extended for x in ("--set", text)))
+    assert code == 2
+    assert errors == f"error: {conf}: extend adds what no true picture shows, so its fills cannot be measured\n"
+
+
 def test_wrong_sizes_and_damage(call: Call, tmp_path: Path) -> None:
     folders = write_folders(tmp_path)
     Image.new("RGB", (16, 20)).save(tmp_path / "grey/01.png")

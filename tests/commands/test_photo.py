@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
-from repaint.data import decoding, examples
+from repaint.data import decoding, examples, in_memory
 from repaint.pipeline import precision_choice
 from tests.helpers.tiny import read_pixels, tiny_unet
 
@@ -195,7 +194,7 @@ def test_options_of_pictures_need_a_picture(photos: Photos, capsys: pytest.Captu
 
 def test_each_file_is_decoded_once(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
     decode, decoded = decoding.decode, []
-    for reader in (examples, inpainter):
+    for reader in (examples, in_memory):
         monkeypatch.setattr(reader, "decode", lambda path: decoded.append(path) or decode(path))
     assert photos.fill("photo.png", "--mask", "mask.png") == 0
     assert decoded == ["photo.png", "mask.png"]

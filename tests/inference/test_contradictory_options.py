@@ -33,6 +33,24 @@ from tests.helpers.tiny import make_run
         ({"fit": "pad", "inpa_inj_sched_prev": False}, "only fit: crop allows it"),
         ({"fit": "window", "drop_last": True}, "drop_last: how many windows there are"),
         ({"batch_size": 5, "drop_last": True}, "drop_last: there are fewer than 5 pictures, which full batches of"),
+        ({"extend": "25%"}, "extend is about the whole picture, but fit: crop gives its middle"),
+        ({"mask_soft": True}, "mask_soft is about the whole picture, but fit: crop gives its middle"),
+        ({"mask_feather": 3}, "mask_feather is about the whole picture, but fit: crop gives its middle"),
+        ({"fit": "pad", "mask_soft": True, "mask_feather": 3}, "mask_soft and mask_feather exclude each other"),
+        ({"fit": "pad", "mask_soft": True, "mask_color": "red"}, "mask_soft is about grey levels, which mask_color"),
+        (
+            {"fit": "pad", "mask_soft": True, "mask_path": None, "mask": {"kind": "box"}},
+            "mask_soft is about grey levels, which masks by rule have not",
+        ),
+        (
+            {"fit": "pad", "mask_feather": 3, "mask_path": None, "extend": "25%"},
+            "mask_feather is about masks, but there are none beside extend",
+        ),
+        (
+            {"fit": "pad", "mask_polarity": "hole_white", "mask_path": None, "extend": "25%"},
+            "mask_polarity is about masks, but there are none beside extend",
+        ),
+        ({"fit": "pad", "extend": "0%"}, "extend: a number of pixels from 1 to 65,536, or per cent such as 25%"),
         ({"fit": "stretch"}, "fit: input should be 'crop', 'window', 'pad' or 'resize'"),
     ],
 )

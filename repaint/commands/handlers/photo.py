@@ -11,6 +11,8 @@ from typing import Any
 from tqdm import tqdm
 
 from repaint.commands.fill import FIT, MODEL, SCHEDULE
+from repaint.commands.handlers.hole_settings import check_hole_options, hole_settings
+from repaint.commands.hole_options import HOLE_OPTIONS
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
@@ -26,20 +28,7 @@ from repaint.sampler import Step
 
 SUFFIX = "_filled"
 # The options that only pictures on the command line take; each is None unless it is given.
-_OPTIONS = (
-    "mask",
-    "mask_color",
-    "mask_channel",
-    "mask_polarity",
-    "out",
-    "fills",
-    "model",
-    "method",
-    "adapt",
-    "schedule",
-    "fit",
-    "seed",
-)
+_OPTIONS = (*HOLE_OPTIONS, "out", "fills", "model", "method", "adapt", "schedule", "fit", "seed")
 
 
 def refuse_options(args: argparse.Namespace) -> None:
@@ -81,6 +70,9 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     settings = _settings(args.set)
+    for key in (*HOLE_OPTIONS, "schedule", "fit", "device"):
+        if key in settings:
+            raise ConfigError(f"--set {key}: pictures on the command line take it as --{key}")
     for key, value in (("method", args.method), ("adapt", None if args.adapt is None else {"steps": args.adapt})):
         if value is not None and key in settings:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
@@ -92,9 +84,8 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
         schedule=args.schedule or (None if own_schedule else SCHEDULE),
         device=args.device,
         fit=args.fit or FIT,
-        mask_polarity=args.mask_polarity or "known_white",
-        mask_color=args.mask_color,
         adapted_models=adapted_models,
+        **hole_settings(args),
         **settings,
     )
 
@@ -138,7 +129,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
 def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     """The pictures, their masks and where the results go."""
-    _check_masks(args)
+    check_hole_options(args)
     fills = 1 if args.fills is None else args.fills
     if fills < 1:
         raise ConfigError(f"--fills {fills}: at least 1")
@@ -159,19 +150,6 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     ]
     _check_results(jobs)
     return jobs
-
-
-def _check_masks(args: argparse.Namespace) -> None:
-    given = [name for name in ("mask", "mask_color", "mask_channel") if getattr(args, name) is not None]
-    if not given:
-        raise ConfigError(
-            "where is the hole? give --mask FILE (white is known), --mask_color '#f0f' (painted in the picture) or "
-            "--mask_channel alpha (transparent)"
-        )
-    if len(given) > 1:
-        raise ConfigError(f"--{given[0]} and --{given[1]} both specify the hole; leave one out")
-    if args.mask_polarity is not None and args.mask is None:
-        raise ConfigError("--mask_polarity is about mask files; leave it out")
 
 
 def _pairs(root: str, mask: str | None) -> Iterator[Pair]:
