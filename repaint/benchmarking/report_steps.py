@@ -80,7 +80,7 @@ def _processor() -> str:
 def cuda_tests(settings: Settings) -> Mapping[str, Any]:
     """Counts of the tests that only a GPU can run; without one all of them are skipped."""
     result = Path(settings.folder, "cuda_tests.xml").resolve()
-    command = ["-m", "pytest", "tests/test_cuda.py", "-q", "-p", "no:cacheprovider", f"--junitxml={result}"]
+    command = ["-m", "pytest", "tests/test_cuda.py", "-q", "-n", "0", "-p", "no:cacheprovider", f"--junitxml={result}"]
     output = _run_in_checkout(command)
     suite = ElementTree.parse(result).getroot().find("testsuite")  # noqa: S314 - written just now
     assert suite is not None

@@ -38,15 +38,14 @@ def test_every_step_measures_something(
     assert found["CUDA tests"]["failures"] == 0
     assert max(found["golden parity"]["fp32"].values()) < 1e-5
     assert found["batch size"]["largest"] == 4
-    quickstart = found["pictures"]["quickstart"]
-    assert quickstart["fp32"]["most"] == 0
+    assert found["pictures"]["faces64_thick"]["fp32"]["most"] == 0
     assert found["training"]["fp32, 2 pictures a step"]["pictures a second"] > 0
     timed = {(each["work"]["batch"], each["variant"]) for each in found["uncompiled speed"]["timings"]}
     assert {(1, "published way"), (2, "published way"), (1, "ours, fp32"), (2, "ours, fp32")} <= timed
 
     text = (tmp_path / "report.md").read_text()
     assert "| 2 | ours, fp32 |" in text
-    assert "| quickstart | fp32 | 0 |" in text
+    assert "| faces64_thick | fp32 | 0 |" in text
     assert text.count("not measured") == len(gpu_report.STEPS) - len(steps)
 
 
