@@ -43,6 +43,7 @@ _OPTIONS = (
     "model",
     "method",
     "adapt",
+    "refine",
     "schedule",
     "fit",
     "seed",
@@ -66,6 +67,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: the schedule's)")
     texts = f"first train the model so many steps on each picture's own known pixels ({_ADAPT_STEPS} without a number)"
     group.add_argument("--adapt", type=int, nargs="?", const=_ADAPT_STEPS, metavar="STEPS", help=texts)
+    texts = "refine enlarged fills: auto, none, or a number of levels at most (default: auto)"
+    group.add_argument("--refine", type=_levels, metavar="auto|none|N", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")
     group.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
@@ -108,7 +111,8 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     settings = _settings(args.set)
-    for key, value in (("method", args.method), ("adapt", None if args.adapt is None else {"steps": args.adapt})):
+    adapt = None if args.adapt is None else {"steps": args.adapt}
+    for key, value in (("method", args.method), ("adapt", adapt), ("refine", args.refine)):
         if value is not None and key in settings:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
         if value is not None:
@@ -132,6 +136,11 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
     for text in overrides:
         apply_override(settings, text)
     return settings
+
+
+def _levels(text: str) -> int | str:
+    """A number of levels, or a word; the configuration checks both."""
+    return int(text) if text.isdecimal() else text
 
 
 def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:

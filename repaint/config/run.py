@@ -82,6 +82,12 @@ class Config(SamplingConfig):
         """The one data set of the run."""
         return next(iter(self.data.eval.values()))
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a picture may be filled in several parts, windows or tiles, whose number its mask decides."""
+        fit = self.eval_data.fit
+        return fit == "window" or (fit != "crop" and self.refine != "none")
+
 
 def no_effect_keys(config: Config) -> list[str]:
     """Keys that the configuration sets although they change nothing, for one message to the user."""

@@ -13,6 +13,7 @@ from repaint.data.conversion import Photo, to_photo
 from repaint.data.decoding import decode
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
+from repaint.data.refinement import Tile, order_tiles, plan_tiles
 from repaint.data.window_order import find_earlier
 from repaint.data.window_pixels import cut_out
 from repaint.data.windows import Window
@@ -29,6 +30,7 @@ class ReadSettings:
             picture, through windows around the holes ("window"), padded to a square ("pad"), or squeezed to a square
             ("resize").
         context: of windows, see `windows.around_holes`.
+        most_levels: of the refinement of enlarged fills; None for as many as are needed.
         rule: mask format.
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
@@ -38,6 +40,7 @@ class ReadSettings:
     size: int
     fit: Literal["crop", "window", "pad", "resize"] = "crop"
     context: float = windows.CONTEXT
+    most_levels: int | None = 0
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: MaskGenerator | None = None
     mask_seed: int = 0
@@ -53,12 +56,14 @@ class Example:
         photo: the picture as the results show it: the center crop at the network's size, or in full resolution.
         known: mask, bool [H, W], True = known; [H, W, 3] for a coloured mask with `fit: crop`.
         windows: parts to fill, in the order of those that touch.
+        tiles: parts to fill after them, where windows are refined.
     """
 
     pair: Pair
     photo: Photo
     known: masks.Mask
     windows: tuple[Window, ...] = ()
+    tiles: tuple[Tile, ...] = ()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -67,8 +72,16 @@ class Example:
 
     @cached_property
     def earlier(self) -> list[list[int]]:
-        """For each window the numbers of those that have to be filled before it."""
-        return find_earlier(self.windows, self.known)
+        """For each part, windows and then tiles, the numbers of those that have to be filled before it."""
+        return order_tiles(find_earlier(self.windows, self.known), self.tiles)
+
+    def is_refined(self, part: int) -> bool:
+        """Whether a part, by its number in `earlier`, is a tile, which starts from a fill."""
+        return part >= len(self.windows)
+
+    def tile(self, part: int) -> Tile:
+        """The tile of a part that is one."""
+        return self.tiles[part - len(self.windows)]
 
 
 def load_example(pair: Pair, reading: ReadSettings) -> Example:
@@ -96,7 +109,9 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     photo, known = _photo_and_mask(pair, picture, mask, reading)
     if reading.fit == "crop":
         return Example(pair, photo, known, (windows.whole(reading.size, reading.size),))
-    return Example(pair, photo, known, _plan_windows(pair, photo.pixels, known, reading))
+    planned = _plan_windows(pair, photo.pixels, known, reading)
+    tiles = plan_tiles(planned, find_earlier(planned, known), known, reading.size, reading.most_levels)
+    return Example(pair, photo, known, planned, tuple(tiles))
 
 
 def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:

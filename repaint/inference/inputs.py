@@ -114,7 +114,8 @@ def build_reading(config: Config) -> ReadSettings:
     """
     data = config.eval_data
     rule = MaskRule(data.mask_polarity == "hole_white", data.mask_channel, data.mask_color)
-    reading = ReadSettings(config.image_size, data.fit, data.window_context, rule, file_format=data.format)
+    context, levels = data.window_context, config.most_levels
+    reading = ReadSettings(config.image_size, data.fit, context, levels, rule, file_format=data.format)
     if data.mask is None:
         return reading
     try:
