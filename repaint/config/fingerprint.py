@@ -10,7 +10,7 @@ from typing import Any
 
 from repaint.config.fields import NotFingerprinted, StrictModel
 from repaint.config.methods import DEFAULT_METHOD, PARAMETERS
-from repaint.config.refining import REFINE_KEYS
+from repaint.config.refining import idle_refine_keys
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 
@@ -61,8 +61,6 @@ def _unused_keys(config: SamplingConfig) -> set[str]:
     if not config.guided:
         unused |= {key for key in type(config).model_fields if key.startswith("classifier_")}
     # Nothing is refined in a picture of the network's size.
-    if isinstance(config, Config) and config.eval_data.fit == "crop":
-        unused.update(REFINE_KEYS)
-    elif config.refine == "none":
-        unused.add("refine_from")
+    if isinstance(config, Config):
+        unused |= idle_refine_keys(config, config.eval_data.fit)
     return unused

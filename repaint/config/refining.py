@@ -49,3 +49,10 @@ class RefineConfig(StrictModel):
 
 
 REFINE_KEYS = tuple(RefineConfig.model_fields)
+
+
+def idle_refine_keys(config: RefineConfig, fit: str) -> set[str]:
+    """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
+    if fit == "crop":
+        return set(REFINE_KEYS)
+    return {"refine_from"} if config.refine == "none" else set()

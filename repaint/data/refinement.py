@@ -14,7 +14,7 @@ from PIL import Image
 
 from repaint.data.masks import Mask
 from repaint.data.window_order import find_earlier
-from repaint.data.window_pixels import cut_out_at, known_at
+from repaint.data.window_pixels import cut_out_at, hole_at, known_at
 from repaint.data.windows import Window, cover_with_tiles
 
 Pixels = NDArray[np.uint8]
@@ -88,7 +88,7 @@ def plan_tiles(
             now[top:bottom, left:right] = True
         for level, shape in enumerate(shapes, 1):
             seen = known_at(now, window, shape)
-            places = cover_with_tiles(seen | ~_fills(window, shape), size)
+            places = cover_with_tiles(~(hole_at(now, window, shape) & _fills(window, shape)), size)
             for place, before in zip(places, find_earlier(places, seen), strict=True):
                 yield Tile(number, level, shape, place, tuple(before))
 

@@ -55,6 +55,12 @@ def known_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
     return inside if inside.shape == shape else _resize(inside.astype(np.float32), *shape) > WHOLLY
 
 
+def hole_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
+    """Where a window at any height and width shows some of the hole, bool of `shape`; what lies outside is no hole."""
+    hole: Mask = _cut(~known, window)
+    return hole if hole.shape == shape else _resize(hole.astype(np.float32), *shape) > 1 - WHOLLY
+
+
 def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels:
     """Paste the fill of a window into the hole pixels of `window.fill`; all other pixels stay as they are.
 

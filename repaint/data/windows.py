@@ -189,17 +189,15 @@ def cover_with_tiles(known: Mask, size: int) -> list[Window]:
         known: bool [H, W], True = known; neither side is below `size`.
         size: of the network's input.
     """
-    step = tile_step(size)
     rings = np.zeros(known.shape)
     windows: list[Window] = []
     for box in sorted(hole_boxes(~known, max(1, size // 8)), key=_area):
         top, bottom, left, right = box
-        rows = (
-            [_square(known.shape, (y, end_y, x, end_x), size) for x, end_x in _equal_parts(left, right, step)]
-            for y, end_y in _equal_parts(top, bottom, step)
-        )
-        rings[top:bottom, left:right] = np.ceil(_depth_in(known, box) / step)
-        windows += _nearest_first(rows, rings)
+        columns, rows = (_equal_parts(*ends, tile_step(size)) for ends in ((left, right), (top, bottom)))
+        tiles = ([_square(known.shape, (*row, *column), size) for column in columns] for row in rows)
+        width = min(end - start for start, end in (*rows, *columns))
+        rings[top:bottom, left:right] = np.ceil(_depth_in(known, box) / width)
+        windows += _nearest_first(tiles, rings)
     return list(_not_redundant(windows, known))
 
 

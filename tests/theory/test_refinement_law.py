@@ -7,7 +7,7 @@ import pytest
 
 from repaint.schedule import get_schedule_jump, restrict_times
 from repaint.theory.gaussian_law import Law, relative_distance, repaint_law
-from repaint.theory.method_laws import DDNMLaw, LangevinLaw, MethodLaw, PiGDMLaw, method_law
+from repaint.theory.method_laws import DDNMLaw, MethodLaw, method_law
 from tests.helpers.gaussian_fields import (
     BOUND,
     FIELD,
