@@ -80,7 +80,11 @@ def test_tiles_at_the_border_of_a_hole_come_first_and_every_other_one_of_them_go
     known = holes(400, 400, [(100, 300, 100, 300)])
     tiles = cover_with_tiles(known, 64)
     assert len(tiles) == 25
-    inner = [tile for tile in tiles if tile.fill[0] > 100 and tile.fill[1] < 300 and tile.fill[2] > 100 and tile.fill[3] < 300]
+    inner = [
+        tile
+        for tile in tiles
+        if tile.fill[0] > 100 and tile.fill[1] < 300 and tile.fill[2] > 100 and tile.fill[3] < 300
+    ]
     assert min(map(tiles.index, inner)) == 16
     earlier = find_earlier(tiles, known)
     assert sum(not before for before in earlier) >= 6

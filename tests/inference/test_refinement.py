@@ -94,12 +94,25 @@ def test_without_refinement_the_fill_is_enlarged_and_nothing_else(
     assert np.abs(filled.astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize(
+    ("fit", "batch_size", "keys"),
+    [
+        ("window", 1, {}),
+        ("window", 4, {}),
+        ("pad", 3, {}),
+        ("resize", 3, {}),
+        ("window", 3, {"adapt": {"steps": 1, "batch_size": 1}}),
+    ],
+)
 def test_calls_are_counted_before_the_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], calls: list[tuple[int, int]], fit: str, batch_size: int
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    calls: list[tuple[int, int]],
+    fit: str,
+    batch_size: int,
+    keys: dict[str, Any],
 ) -> None:
-    data = prepare(tmp_path, 3, num_samples_per_image=2)
+    data = prepare(tmp_path, 3, num_samples_per_image=2, **keys)
     conf = tmp_path / "conf.yml"
     settings = {"fit": fit, "mask_path": data["mask_path"], "batch_size": batch_size}
     changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in settings.items()]
