@@ -192,3 +192,22 @@ def test_the_border_of_a_padded_picture_is_not_refined() -> None:
 def test_a_window_of_the_networks_size_has_no_tiles(size: int) -> None:
     known = holes(100, 100, [(40, 60, 40, 60)])
     assert plan(known, around_holes(known, size), size) == []
+
+
+def test_what_a_tile_has_filled_is_known_to_those_after_it_at_its_level_alone() -> None:
+    known, pixels = holes(128, 128, [(20, 108, 20, 108)]), np.full((128, 128, 3), 90, np.uint8)
+    tiles = plan(known, [square(128)], 32)
+    refined = RefinedWindow(np.full((32, 32, 3), 50, np.uint8))
+    first, second, *_, last = [tile for tile in tiles if tile.level == 1]
+    refined.cut_out(first, square(128), pixels, known)
+    refined.paste(first, np.full((32, 32, 3), 200, np.uint8))
+    _, seen = refined.cut_out(second, square(128), pixels, known)
+    _, alone = RefinedWindow(refined.pixels).cut_out(second, square(128), pixels, known)
+    assert seen.sum() > alone.sum()
+    assert second.earlier == (0,)
+    coarse = refined.pixels[last.place.fill[0], last.place.fill[2]]
+    assert (coarse == 50).all()
+    (above, *_) = [tile for tile in tiles if tile.level == 2]
+    shown, seen = refined.cut_out(above, square(128), pixels, known)
+    assert (seen == known[slice(*above.place.rows), slice(*above.place.columns)]).all()
+    assert 200 in shown[~seen]

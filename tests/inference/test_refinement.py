@@ -14,6 +14,7 @@ from repaint.commands.fill import main
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import around_holes
 from repaint.errors import ConfigError
+from repaint.noise import picture_seed
 from repaint.pipeline import pipeline
 from tests.helpers import processes
 from tests.helpers.command import manifest, run
@@ -244,3 +245,18 @@ def test_the_command_line_takes_the_levels(tmp_path: Path, capsys: pytest.Captur
     assert "--refine and --set refine both specify it; leave one out" in capsys.readouterr().err
     assert main(["--refine", "1"]) == 2
     assert "--refine goes with pictures on the command line" in capsys.readouterr().err
+
+
+def test_every_part_draws_its_own_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, fill_batch = [], pipeline.Pipeline.fill
+
+    def recorded(self: Any, crops: Any, *arguments: Any) -> Any:
+        seeds.extend(crop.seed for crop in crops)
+        return fill_batch(self, crops, *arguments)
+
+    monkeypatch.setattr(pipeline.Pipeline, "fill", recorded)
+    inpainter = painter(tmp_path)
+    example = inpainter.read(smooth(90, 70), blob())
+    inpainter(example, seed=3)
+    assert len(example.tiles) > 4
+    assert sorted(seeds) == [picture_seed(3, 0, 0, number) for number in range(len(example.earlier))]
