@@ -114,7 +114,7 @@ class Inpainter:
         self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, folder)
         # A picture without a mask is known everywhere only if it is extended.
         channel: Literal["grey", "alpha"] = "grey" if mask_channel is None and fitting.extend is not None else "alpha"
-        self._reading = read_settings(config.image_size, fitting, channel)
+        self._reading = read_settings(config.image_size, fitting, channel, config.most_levels)
         self._batch_sizes: dict[int, int] = {}
         self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
@@ -203,15 +203,17 @@ class Inpainter:
         example = image if isinstance(image, Example) else self.read(image, mask)
         if not self.pipeline.has_to_fill(example.known):
             return 0
-        batches = count_batches(example.earlier, num_samples, self._batch_size(example, num_samples))
-        return batches * self.pipeline.nfe
+        fills = [(example.earlier, example.is_refined)] * num_samples
+        coarse, refined = count_batches(fills, self._batch_size(example, num_samples))
+        return coarse * self.pipeline.nfe + refined * self.pipeline.count_calls(refined=True)
 
     def _batch_size(self, example: Example, num_samples: int) -> int:
         """How many windows to fill at a time; finding out may cost network calls, so it is done once for a number."""
         if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
         num_samples = int(num_samples)
-        windows = min(num_samples * widest_round(example.earlier), max(num_samples, MOST_WINDOWS))
+        widest = widest_round(example.earlier, example.is_refined)
+        windows = min(num_samples * widest, max(num_samples, MOST_WINDOWS))
         if windows not in self._batch_sizes:
             most = 1 << (windows - 1).bit_length()  # the next power of two
             self._batch_sizes[windows] = min(windows, largest_batch(self.pipeline, most))
@@ -279,7 +281,7 @@ class _RaisingObserver(BatchObserver):
         if self._callback is not None:
             self._callback(step)
 
-    def failed(self, state: FillState, reason: str, windows_left: int) -> NoReturn:
+    def failed(self, state: FillState, reason: str, calls_left: int) -> NoReturn:
         raise DataError(f"fill {state.sample}: {reason}")
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:

@@ -39,6 +39,7 @@ def p_sample_loop(
     times: Sequence[int],
     noise: Callable[[], Tensor],
     *,
+    x_t: Tensor | None = None,
     inject: bool = True,
     paste_known: bool | None = None,
     calls: Callable[[int], int] = lambda _t: 1,
@@ -54,6 +55,8 @@ def p_sample_loop(
         times: see `repaint.schedule.get_schedule_jump`; ends with -1. Down by one a step, up by any number.
         noise: next standard normal [B, 3, H, W], drawn in the published order: the start; for each reverse step its
             own, then (not in the very first) the known part's; one for each step up.
+        x_t: state [B, 3, H, W] to begin with, at the level of `times[0]`, known part included; None for noise, which
+            belongs to the last level.
         inject: merge the known part in every step; False leaves it to `reverse_step`, see `repaint.diffusion.methods`,
             or is plain unconditional sampling.
         paste_known: end with the known pixels themselves (Algorithm 1 at t = 1; the published code leaves it out); by
@@ -65,7 +68,7 @@ def p_sample_loop(
         Pictures [B, 3, H, W], about [-1, 1].
     """
     known = keep_mask > 0.5  # parts are chosen, not multiplied: a NaN in one part must not spoil the other
-    x = noise()  # line 1
+    x = noise() if x_t is None else x_t  # line 1
     pred_xstart = torch.zeros_like(x)
     nfe = 0
     for t, s in pairwise(times):  # lines 2, 3 and 9

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 NEVER_LIMITED = 100_000_000  # the published default of `start_resampling`: resample at every level
 
@@ -131,6 +131,21 @@ def describe_passes(passes: Sequence[int]) -> str:
     """Passes of `get_schedule_passes` in short: "r=7", or "r=5..13"; the last, which is always 1, does not count."""
     least, most = min(passes[:-1], default=1), max(passes[:-1], default=1)
     return f"r={least}" if least == most else f"r={least}..{most}"
+
+
+def restrict_times(times: Sequence[int], top: int) -> list[int]:
+    """A schedule from an intermediate time on: `times` without what lies above `top`, from where it then begins.
+
+    A jump that led above it leads to it, and passes above it are left out.
+
+    Args:
+        times: from T - 1 to -1, see `check_times`.
+        top: from 0 to T - 1.
+
+    Returns:
+        List of times from `top` to -1 that the sampler can follow in a process of `top` + 1 steps.
+    """
+    return [time for time, _ in groupby(time for time in times if time <= top)]
 
 
 def check_times(times: Sequence[int], t_T: int) -> None:

@@ -213,3 +213,13 @@ def test_deterministic_ddim_uses_no_noise_but_the_start(sample: Callable[..., Te
 
 def test_result_needs_no_gradient(sample: Callable[..., Tensor]) -> None:
     assert not sample().requires_grad
+
+
+def test_a_given_state_is_where_it_begins_and_no_noise_is_drawn_for_it() -> None:
+    recorder, draws = Recorder(), count()
+    shape = (1, *SHAPE)
+    noise: Callable[[], Tensor] = lambda: torch.full(shape, float(next(draws)))  # noqa: E731
+    state = torch.full(shape, 77.0)
+    p_sample_loop(recorder.reverse_step, recorder, torch.zeros(shape), left_half(), [0, -1], noise, x_t=state)
+    assert recorder.events == [("reverse step", 0, 0)]
+    assert recorder.seen is state

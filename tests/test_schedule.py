@@ -13,6 +13,7 @@ from repaint.schedule import (
     get_schedule_jump,
     get_schedule_passes,
     most_calls,
+    restrict_times,
     share_of_calls,
 )
 
@@ -220,3 +221,20 @@ def test_steps_up_may_be_longer_than_one() -> None:
 def test_times_that_cannot_be_followed(times: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_times(times, 4)
+
+
+@given(all_parameters, st.integers(0, 40))
+def test_a_restricted_schedule_can_be_followed_and_keeps_what_lies_below(parameters: dict[str, Any], top: int) -> None:
+    times = get_schedule_jump(**parameters)
+    top = min(top, max(times))
+    restricted = restrict_times(times, top)
+    check_times(restricted, top + 1)
+    below = [time for time in times if time < top]
+    assert [time for time in restricted if time < top] == below
+    assert restrict_times(times, max(times)) == times
+
+
+def test_a_jump_beyond_the_restriction_leads_to_its_top() -> None:
+    assert restrict_times([5, 4, 3, 2, 3, 4, 5, 4, 3, 2, 1, 0, -1], 3) == [3, 2, 3, 2, 1, 0, -1]
+    assert restrict_times([5, 4, 3, 2, 5, 4, 3, 2, 1, 0, -1], 3) == [3, 2, 3, 2, 1, 0, -1]
+    assert restrict_times([3, 2, 1, 0, -1], 0) == [0, -1]

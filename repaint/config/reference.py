@@ -21,6 +21,7 @@ from repaint.config.fields import NO_EFFECT, StrictModel
 from repaint.config.methods import DPSConfig, LangevinConfig, MethodConfig, PiGDMConfig
 from repaint.config.network import NetworkConfig
 from repaint.config.process import ProcessConfig
+from repaint.config.refining import RefineConfig
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig, ScheduleJumpParams
 from repaint.config.training import TrainConfig
@@ -67,8 +68,9 @@ SECTIONS = (
     Section("Run", Config, elsewhere=(SamplingConfig,)),
     Section("Network", NetworkConfig),
     Section("Diffusion process", ProcessConfig),
-    Section("Sampling", SamplingConfig, elsewhere=(NetworkConfig, ProcessConfig, MethodConfig)),
+    Section("Sampling", SamplingConfig, elsewhere=(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig)),
     Section("Method", MethodConfig),
+    Section("Refinement", RefineConfig),
     Section("Schedule", ScheduleJumpParams, "schedule_jump_params"),
     Section("Langevin", LangevinConfig, "langevin"),
     Section("DPS", DPSConfig, "dps"),

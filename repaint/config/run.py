@@ -8,6 +8,7 @@ from repaint.config.data import DataConfig, EvalDataConfig
 from repaint.config.fields import NO_EFFECT, Ignored, NonNegative, NotFingerprinted
 from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
 from repaint.config.process import describe_betas
+from repaint.config.refining import idle_refine_keys
 from repaint.config.sampling import SamplingConfig
 
 _BESIDE_PICTURES = NotFingerprinted("it adds files beside the pictures")
@@ -82,6 +83,12 @@ class Config(SamplingConfig):
         """The one data set of the run."""
         return next(iter(self.data.eval.values()))
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a picture may be filled in several parts, windows or tiles, whose number its mask decides."""
+        fit = self.eval_data.fit
+        return fit == "window" or (fit != "crop" and self.refine != "none")
+
 
 def no_effect_keys(config: Config) -> list[str]:
     """Keys that the configuration sets although they change nothing, for one message to the user."""
@@ -101,6 +108,7 @@ def describe(config: Config) -> dict[str, Any]:
     unused = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
     if config.has_own_passes or not config.jumps:
         unused |= {"schedule_jump_params"}
+    unused |= idle_refine_keys(config, config.eval_data.fit)
     if config.betas is None:
         return config.model_dump(exclude_none=True, exclude=unused)
     tree = config.model_dump(exclude_none=True, exclude={*unused, "noise_schedule"})

@@ -32,6 +32,7 @@ from repaint.config.methods import MethodConfig
 from repaint.config.network import NetworkConfig
 from repaint.config.presets import PRESETS, expand
 from repaint.config.process import ProcessConfig
+from repaint.config.refining import RefineConfig
 from repaint.schedule import NEVER_LIMITED
 
 ModelFormat = Literal["auto", "guided_diffusion", "diffusers"]
@@ -90,7 +91,7 @@ class ScheduleJumpParams(StrictModel):
     there are no jumps."""
 
 
-class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig):
+class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
     """A trained model and how it fills holes."""
 
     model_path: Annotated[PathText, _WEIGHTS_DIGEST]

@@ -16,6 +16,7 @@ from repaint.data.extending import Extension, Margins, extend_photo
 from repaint.data.extension_windows import around_picture
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
+from repaint.data.refinement import Tile, order_tiles, plan_tiles
 from repaint.data.window_order import find_earlier
 from repaint.data.window_pixels import cut_out
 from repaint.data.windows import Window
@@ -32,6 +33,7 @@ class ReadSettings:
             picture, through windows around the holes ("window"), padded to a square ("pad"), or squeezed to a square
             ("resize").
         context: of windows, see `windows.around_holes`.
+        most_levels: of the refinement of enlarged fills; None for as many as are needed.
         rule: mask format; a soft one not with "crop".
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
@@ -43,6 +45,7 @@ class ReadSettings:
     size: int
     fit: Literal["crop", "window", "pad", "resize"] = "crop"
     context: float = windows.CONTEXT
+    most_levels: int | None = 0
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: MaskGenerator | None = None
     mask_seed: int = 0
@@ -62,6 +65,7 @@ class Example:
         windows: parts to fill, in the order of those that touch.
         share: of a soft mask, how much of the picture its pixels keep, uint8 [H, W] in 255ths; None for a hard one.
         margins: what the extended picture has beyond the sides of the file's; black in `photo`, and unknown.
+        tiles: parts to fill after them, where windows are refined.
     """
 
     pair: Pair
@@ -70,6 +74,7 @@ class Example:
     windows: tuple[Window, ...] = ()
     share: soft_masks.Share | None = None
     margins: Margins = field(default_factory=Margins)
+    tiles: tuple[Tile, ...] = ()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -84,8 +89,16 @@ class Example:
 
     @cached_property
     def earlier(self) -> list[list[int]]:
-        """For each window the numbers of those that have to be filled before it."""
-        return find_earlier(self.windows, self.known)
+        """For each part, windows and then tiles, the numbers of those that have to be filled before it."""
+        return order_tiles(find_earlier(self.windows, self.known), self.tiles)
+
+    def is_refined(self, part: int) -> bool:
+        """Whether a part, by its number in `earlier`, is a tile, which starts from a fill."""
+        return part >= len(self.windows)
+
+    def tile(self, part: int) -> Tile:
+        """The tile of a part that is one."""
+        return self.tiles[part - len(self.windows)]
 
 
 def load_example(pair: Pair, reading: ReadSettings) -> Example:
@@ -111,7 +124,11 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
         DataError: the mask does not fit.
     """
     example = _read(pair, picture, mask, reading)
-    return replace(example, windows=_plan_windows(example, reading))
+    planned = _plan_windows(example, reading)
+    if reading.fit == "crop":
+        return replace(example, windows=planned)
+    tiles = plan_tiles(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
+    return replace(example, windows=planned, tiles=tuple(tiles))
 
 
 def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:

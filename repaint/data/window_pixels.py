@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repaint.data.enlarged_fills import correct, reach
 from repaint.data.masks import Mask, by_channel
-from repaint.data.windows import Window, hole_boxes
+from repaint.data.windows import Box, Window, hole_boxes
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 MOST_AT_ONCE = 2_000_000  # pixels of a window that is pasted as a whole
 LEAST_CELL = 64  # in pixels; holes less than about two cells apart are pasted together
+WHOLLY = 1 - 1e-4  # share of known pixels from which on a resized pixel is known
 
 
 def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pixels, Mask]:
@@ -33,62 +33,63 @@ def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pix
     Returns:
         (pixels, mask): uint8 [size, size, 3], 0 in the hole, and bool [size, size] or [size, size, 3], True = known.
     """
+    return cut_out_at(pixels, known, window, (size, size))
+
+
+def cut_out_at(pixels: Pixels, known: Mask, window: Window, shape: tuple[int, int]) -> tuple[Pixels, Mask]:
+    """`cut_out` at any height and width."""
     inside: Mask = _cut(known, window)
     part: Pixels = np.where(by_channel(inside), _cut(pixels, window), 0).astype(np.uint8)
-    if inside.shape[:2] == (size, size):
+    if inside.shape[:2] == shape:
         return part, inside
-    share = _resize(inside.astype(np.float32), size, size)
-    full = share > 1 - 1e-4
-    colours = np.stack([_resize(part[..., c].astype(np.float32), size, size) for c in range(3)], axis=-1)
+    share = _resize(inside.astype(np.float32), *shape)
+    full = share > WHOLLY
+    colours = np.stack([_resize(part[..., c].astype(np.float32), *shape) for c in range(3)], axis=-1)
     colours /= np.where(full, share, np.inf)[..., None]
     return _to_bytes(colours), full
+
+
+def known_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
+    """The mask of `cut_out_at`, bool of `shape`; `known` is bool [H, W]."""
+    inside: Mask = _cut(known, window)
+    return inside if inside.shape == shape else _resize(inside.astype(np.float32), *shape) > WHOLLY
+
+
+def hole_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
+    """Where a window at any height and width shows some of the hole, bool of `shape`; what lies outside is no hole."""
+    hole: Mask = _cut(~known, window)
+    return hole if hole.shape == shape else _resize(hole.astype(np.float32), *shape) > 1 - WHOLLY
 
 
 def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels:
     """Paste the fill of a window into the hole pixels of `window.fill`; all other pixels stay as they are.
 
-    An upsampled fill is corrected to the colours of the known pixels along the hole's border, fading out within about
-    two pixels of the network. In windows of more than `MOST_AT_ONCE` pixels that is computed around each hole only.
-
     Args:
         pixels: the picture, uint8 [H, W, 3].
         known: bool [H, W], True = known.
         window: what was cut out.
-        filled: the network's fill, uint8 [size, size, 3].
+        filled: its fill at any size, uint8 [h, w, 3].
 
     Returns:
         A new picture, uint8 [H, W, 3].
     """
-    scale = max(window.height / filled.shape[0], window.width / filled.shape[1])
     result = pixels.copy()
-    for area in _areas(known, window, scale):
-        fill = np.stack([_resize_part(filled[..., c].astype(np.float32), window, area) for c in range(3)], axis=-1)
-        top, bottom, left, right = area.fill
-        box = slice(top - area.top, bottom - area.top), slice(left - area.left, right - area.left)
-        if scale > 1:
-            fill = correct(fill, _cut(pixels, area).astype(np.float32), _cut(known, area), scale, box)
-        else:
-            fill = fill[box]
-        new = _to_bytes(fill)
+    for box in _areas(known, window):
+        new = _to_bytes(np.stack([_resize_part(filled[..., c], window, box) for c in range(3)], axis=-1))
+        top, bottom, left, right = box
         hole = ~known[top:bottom, left:right]
         result[top:bottom, left:right][hole] = new[hole]
     return result
 
 
-def _areas(known: Mask, window: Window, scale: float) -> Iterator[Window]:
-    """Parts of a window that together hold its holes, each with a rim: what pasting an enlarged fill has to look at."""
-    if scale <= 1 or window.height * window.width <= MOST_AT_ONCE:
-        yield window
+def _areas(known: Mask, window: Window) -> Iterator[Box]:
+    """Boxes that together hold what a window fills: all of it, or in large windows the surroundings of each hole."""
+    top, bottom, left, right = window.fill
+    if window.height * window.width <= MOST_AT_ONCE:
+        yield window.fill
         return
-    rim = reach(scale)
-    first_row, last_row, first_column, last_column = window.fill
-    hole = ~known[first_row:last_row, first_column:last_column]
-    for box in hole_boxes(hole, max(LEAST_CELL, rim)):  # nearer holes share most of their rims
-        top, bottom, left, right = box[0] + first_row, box[1] + first_row, box[2] + first_column, box[3] + first_column
-        y, x = max(window.top, top - rim), max(window.left, left - rim)
-        height = min(window.rows[1], bottom + rim) - y
-        width = min(window.columns[1], right + rim) - x
-        yield Window(y, x, height, width, (top, bottom, left, right))
+    for box in hole_boxes(~known[top:bottom, left:right], LEAST_CELL):
+        yield box[0] + top, box[1] + top, box[2] + left, box[3] + left
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
@@ -108,16 +109,20 @@ def _resize(channel: Floats, height: int, width: int) -> Floats:
     return np.asarray(Image.fromarray(channel).resize((width, height), _method(channel, height, width)))
 
 
-def _resize_part(channel: Floats, window: Window, area: Window) -> Floats:
-    """The part of a channel [size, size], resized to a window, that lies in an area of the window.
+def _resize_part(channel: Pixels, window: Window, box: Box) -> Floats:
+    """The part of a channel [h, w], resized to a window, that lies in a box of the picture.
 
     One axis after the other, as Pillow does it, with the cut in between: its own cuts round to float32.
     """
-    method = _method(channel, window.height, window.width)
-    wide = np.asarray(Image.fromarray(channel).resize((window.width, channel.shape[0]), method))
-    top, left = area.top - window.top, area.left - window.left
-    columns = Image.fromarray(wide[:, left : left + area.width]).resize((area.width, window.height), method)
-    return np.asarray(columns.crop((0, top, area.width, top + area.height)))
+    top, bottom, left, right = box
+    rows, columns = slice(top - window.top, bottom - window.top), slice(left - window.left, right - window.left)
+    if channel.shape == (window.height, window.width):
+        return channel[rows, columns].astype(np.float32)
+    values = channel.astype(np.float32)
+    method = _method(values, window.height, window.width)
+    wide = np.asarray(Image.fromarray(values).resize((window.width, channel.shape[0]), method))
+    part = Image.fromarray(wide[:, columns]).resize((right - left, window.height), method)
+    return np.asarray(part)[rows]
 
 
 def _method(channel: Floats, height: int, width: int) -> Image.Resampling:

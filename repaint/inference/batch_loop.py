@@ -1,9 +1,9 @@
-"""Batched inpainting: windows of many pictures and samples go through the sampler together (continuous batching)."""
+"""Batched inpainting: parts of many pictures and samples go through the sampler together (continuous batching)."""
 
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repaint.data.images import to_uint8
+from repaint.data.window_order import next_batch
 from repaint.errors import is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck
-from repaint.inference.state import FillState, WindowTask
+from repaint.inference.state import FillState, PartTask
 from repaint.pipeline.pipeline import Pipeline
 from repaint.sampler import Step
 
@@ -21,24 +22,25 @@ from repaint.sampler import Step
 class BatchObserver(ABC):
     """What the caller of a `BatchLoop` does with its progress, its results and its failures.
 
-    Windows of a batch are numbered as in the list that `started` receives. An exception ends the loop.
+    Parts (windows, or tiles of them) of a batch are numbered as in the list that `started` receives; all of them are
+    refined, or none is. An exception ends the loop.
     """
 
-    def started(self, batch: Sequence[WindowTask]) -> None:  # noqa: B027 - an observer may ignore it
-        """A batch of windows goes to the sampler."""
+    def started(self, batch: Sequence[PartTask]) -> None:  # noqa: B027 - an observer may ignore it
+        """A batch goes to the sampler."""
 
     def stepped(self, step: Step) -> None:  # noqa: B027
-        """The sampler made a transition; the step holds one entry per window of the batch."""
+        """The sampler made a transition; the step holds one entry per part of the batch."""
 
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:  # noqa: B027
-        """Window `number` of the batch is filled, uint8 [size, size, 3], and is about to be pasted."""
+        """Part `number` of the batch is filled, uint8 [size, size, 3], and is about to be pasted."""
 
     def finished(self, state: FillState) -> None:  # noqa: B027
-        """All windows of a picture are filled, or it has no hole."""
+        """All parts of a picture are filled, or it has no hole."""
 
     @abstractmethod
-    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
-        """The fill of a window is not finite; the loop drops the state, of which so many windows are left out."""
+    def failed(self, state: FillState, reason: str, calls_left: int) -> None:
+        """The fill of a part is not finite; the loop drops the state, of which so many network calls are left out."""
 
     @abstractmethod
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
@@ -46,15 +48,15 @@ class BatchObserver(ABC):
 
 
 class BatchLoop:
-    """Fills pictures window by window, with windows of several pictures and samples in each batch.
+    """Fills pictures part by part, with parts of several pictures and samples in each batch.
 
-    Windows of a picture that do not touch go together, and windows of the next pictures fill what room is left, so
+    Parts of a picture that do not touch go together, and those of the next pictures fill what room is left, so
     batches are full as long as there is enough to do.
 
     Args:
         pipeline: fills batches of crops.
         states: fills to make; the next one is taken when there is room for it.
-        batch_size: most windows at a time, and the size of every batch that the network sees.
+        batch_size: most parts at a time, and the size of every batch that the network sees.
         observer: receives progress, results and failures.
         shrink: let the network see a batch of fewer windows at the next of the sizes 1, 2, 4 ... instead. A window's
             last bits depend on the size, so only for states whose batches never vary: all fills of one picture.
@@ -70,7 +72,7 @@ class BatchLoop:
     ) -> None:
         self.pipeline, self.batch_size, self.observer = pipeline, batch_size, observer
         self._shrink = shrink
-        self._states = iter(states)
+        self._states = self._with_holes(states)
         self._open: list[FillState] = []
 
     def run(self) -> None:
@@ -78,18 +80,19 @@ class BatchLoop:
         while batch := self._next_batch():
             self._fill_batch(batch)
 
-    def _next_batch(self) -> list[WindowTask]:
-        """The windows to fill next; none when nothing is left to do. A picture without a hole is finished at once."""
-        batch = [task for state in self._open for task in state.ready()]
-        while len(batch) < self.batch_size and (state := next(self._states, None)) is not None:
+    def _with_holes(self, states: Iterable[FillState]) -> Iterator[FillState]:
+        """The states that have something to fill; a picture without a hole is finished at once."""
+        for state in states:
             if self.pipeline.has_to_fill(state.example.known):
-                self._open.append(state)
-                batch += state.ready()
+                yield state
             else:
                 self.observer.finished(state)
-        return batch[: self.batch_size]
 
-    def _fill_batch(self, batch: Sequence[WindowTask]) -> None:
+    def _next_batch(self) -> list[PartTask]:
+        """The parts to fill next; none when nothing is left to do."""
+        return next_batch(self._open, self._states, FillState.ready, lambda task: task.is_refined, self.batch_size)
+
+    def _fill_batch(self, batch: Sequence[PartTask]) -> None:
         started = time.perf_counter()
         finite_check = FiniteCheck()
         self.observer.started(batch)
@@ -97,6 +100,7 @@ class BatchLoop:
         if samples is None:
             return
         seconds = (time.perf_counter() - started) / len(batch)
+        calls = self.pipeline.count_calls(batch[0].is_refined)
         failures: defaultdict[FillState, list[str]] = defaultdict(list)
         for number, (task, sample) in enumerate(zip(batch, samples, strict=True)):
             state = task.state
@@ -107,24 +111,26 @@ class BatchLoop:
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
             state.paste(task.number, pixels)
-            state.nfe += self.pipeline.nfe
+            state.nfe += calls
             state.seconds += seconds
-        self._close_states(failures)
+        self._close_states(failures, calls)
 
-    def _close_states(self, failures: Mapping[FillState, Sequence[str]]) -> None:
-        """Hand over the states that are finished, or have windows that failed."""
+    def _close_states(self, failures: Mapping[FillState, Sequence[str]], calls: int) -> None:
+        """Hand over the states that are finished, or have parts that failed after so many network calls each."""
         states, self._open = self._open, []
         for state in states:
             if state in failures:
                 reasons = failures[state]
-                self.observer.failed(state, reasons[0], state.windows_left - len(reasons))
+                self.observer.failed(
+                    state, reasons[0], state.count_left(self.pipeline.count_calls) - calls * len(reasons)
+                )
             elif state.finished:
                 self.observer.finished(state)
             else:
                 self._open.append(state)
 
-    def _sample(self, batch: Sequence[WindowTask], finite_check: FiniteCheck) -> Tensor | None:
-        """Samples for the windows of a batch; None if memory was too small, and the next batch has to be smaller."""
+    def _sample(self, batch: Sequence[PartTask], finite_check: FiniteCheck) -> Tensor | None:
+        """Samples for the parts of a batch; None if memory was too small, and the next batch has to be smaller."""
         count = len(batch)
         crops = [task.state.crop(task.number, self.pipeline.config) for task in batch]
 

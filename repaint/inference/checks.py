@@ -7,6 +7,7 @@ import torch
 
 from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
 from repaint.checkpoints.formats import has_own_network
+from repaint.config.refining import REFINE_KEYS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
@@ -64,7 +65,10 @@ def check_config(config: Config) -> None:
 
 
 def check_fit_mode(config: SamplingConfig, fit: str) -> None:
-    """Raise ConfigError for settings that only the cropped picture can show."""
+    """Raise ConfigError for settings that only the cropped picture can show, or that it cannot."""
+    refining = [key for key in REFINE_KEYS if key in config.model_fields_set]
+    if refining and fit == "crop":
+        raise ConfigError(f"{refining[0]} has no meaning with fit: crop, which enlarges no fill; leave it out")
     if not config.paste_known and fit != "crop":
         raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
     if not config.inpa_inj_sched_prev and fit != "crop":

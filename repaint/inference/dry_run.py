@@ -11,7 +11,7 @@ from repaint.config.run import Config, describe
 from repaint.data import storage
 from repaint.data.downloads import explain_missing
 from repaint.inference.inputs import describe_mask, find_missing
-from repaint.inference.plan import Plan, prepare, print_notes, summarize
+from repaint.inference.plan import Plan, count_run_calls, prepare, print_notes, summarize
 from repaint.inference.precision import apply_choice, find_choice
 from repaint.pipeline.network import check_weights, estimate_memory, estimate_training_memory
 from repaint.pipeline.precision_choice import choose_precision
@@ -38,9 +38,12 @@ def dry_run(config: Config, device: torch.device, overwrite: bool = False) -> No
     _print_files(plan)
     print_notes(plan)
     wanted, count = plan.config.eval_data.batch_size, len(plan.targets)
-    # Windows are counted only when the masks are read.
-    batch_size = wanted if wanted == "auto" or plan.config.eval_data.fit == "window" else max(1, min(wanted, count))
+    # Windows and tiles are counted only when the masks are read.
+    batch_size = wanted if wanted == "auto" or plan.config.has_parts else max(1, min(wanted, count))
     print(summarize(plan, build_times(plan.config), str(device), batch_size))
+    if plan.config.has_parts and plan.targets:
+        size = 1 if batch_size == "auto" else batch_size
+        print(f"counted from the masks: {count_run_calls(plan, size):,} network calls in batches of {size}")
     _print_memory(plan, 1 if batch_size == "auto" else batch_size, device)
     for path in missing:
         print(f"missing: {path}")

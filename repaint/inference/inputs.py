@@ -109,7 +109,7 @@ def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str |
 
 
 def read_settings(
-    size: int, data: FitConfig, channel: Literal["grey", "alpha"], file_format: str = "png"
+    size: int, data: FitConfig, channel: Literal["grey", "alpha"], most_levels: int | None, file_format: str = "png"
 ) -> ReadSettings:
     """How pictures and mask files are read.
 
@@ -117,12 +117,14 @@ def read_settings(
         size: of the network's input.
         data: how they meet the network.
         channel: of `MaskRule`.
+        most_levels: see `ReadSettings`.
         file_format: of the results.
     """
     return ReadSettings(
         size,
         data.fit,
         data.window_context,
+        most_levels,
         MaskRule(data.mask_polarity == "hole_white", channel, data.mask_color, data.mask_soft),
         file_format=file_format,
         extension=Extension() if data.extend is None else Extension(**data.extend.lengths),
@@ -137,7 +139,7 @@ def build_reading(config: Config) -> ReadSettings:
         ConfigError: the kind of mask lacks an option that was set.
     """
     data = config.eval_data
-    reading = read_settings(config.image_size, data, data.mask_channel, data.format)
+    reading = read_settings(config.image_size, data, data.mask_channel, config.most_levels, data.format)
     if data.mask is None:
         return reading
     try:

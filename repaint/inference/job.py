@@ -65,6 +65,7 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     schedule = passes or (config.schedule_jump_params.model_dump() if config.jumps else {})
     steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     adapted = {} if config.adapt is None else {"adapt": config.adapt.model_dump()}
+    refined = {"refine": config.refine, "refine_from": config.refine_from} if config.has_parts else {}
     return {
         "method": {"name": config.method, **parameters},
         "schedule": schedule | steps,
@@ -73,5 +74,6 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
         "device": str(pipeline.device),
         "precision": pick_precision(config, pipeline.device) or "default",
         **adapted,
+        **refined,
         "versions": {"repaint": __version__, "torch": torch.__version__},
     }

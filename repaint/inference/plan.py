@@ -3,7 +3,8 @@
 `run` and `dry_run` start from the same plan; only a dry run goes on without files that are missing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,14 +15,17 @@ from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.choices import TITLES
 from repaint.config.run import Config, no_effect_keys
+from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
+from repaint.data.window_order import count_batches
+from repaint.errors import DataError
 from repaint.inference.adapted_models import describe_adaptation
 from repaint.inference.checks import check_results, check_run
-from repaint.inference.inputs import build_labels, build_pairs, find_missing, require_published
+from repaint.inference.inputs import build_labels, build_pairs, build_reading, find_missing, require_published
 from repaint.inference.targets import Target, build_targets
 from repaint.pipeline.methods import count_calls
 from repaint.pipeline.notes import sampling_notes
-from repaint.pipeline.process import describe_schedule
+from repaint.pipeline.process import build_refine_times, build_times, describe_schedule
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,47 @@ def prepare(config: Config, device: torch.device, missing: Collection[str] | Non
     labels, labels_note = build_labels(config, pairs) if pairs else (None, None)
     targets = build_targets(config, pairs, labels)
     check_results(config, pairs, [target.name for target in targets])
-    notes = [assumptions, pairing_note, labels_note, describe_adaptation(config)]
+    notes = [assumptions, pairing_note, labels_note, describe_adaptation(config), _refinement_note(config)]
     return Plan(config, weights, targets, sampling_notes(config, weights) + [note for note in notes if note])
 
 
 def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], str | None]:
     data = config.eval_data
     return ([], None) if {data.gt_path, data.mask_path} & set(missing) else build_pairs(config)
+
+
+def _refinement_note(config: Config) -> str | None:
+    if config.refine == "none" or not config.has_parts:
+        return None
+    times = build_times(config)
+    from_fill = build_refine_times(config, times)
+    size = f"{config.image_size}x{config.image_size}"
+    return (
+        f"refine: {config.refine}, fills larger than {size} are sampled again in tiles, from step {from_fill[0] + 1} "
+        f"of {max(times) + 1} on, {count_calls(config, from_fill)} network calls a batch"
+    )
+
+
+def count_run_calls(plan: Plan, batch_size: int) -> int:
+    """Network calls of all batches of a run by one process, counted from its pictures and masks.
+
+    Pictures that cannot be read are left out, and with `adapt` each picture has batches of its own.
+    """
+    config, reading = plan.config, build_reading(plan.config)
+    times = build_times(config)
+    calls = count_calls(config, times), count_calls(config, build_refine_times(config, times))
+
+    def fills(pairs: Iterable[Pair]) -> Iterator[tuple[list[list[int]], Callable[[int], bool]]]:
+        for pair in pairs:
+            with suppress(DataError):  # reported by the run
+                example = load_example(pair, reading)
+                if example.windows:
+                    yield from [(example.earlier, example.is_refined)] * config.num_samples_per_image
+
+    pairs = list(dict.fromkeys(target.pair for target in plan.targets))
+    groups = [pairs] if config.adapt is None else [[pair] for pair in pairs]
+    batches = [count_batches(fills(group), batch_size) for group in groups]
+    return sum(coarse * calls[0] + refined * calls[1] for coarse, refined in batches)
 
 
 def print_notes(plan: Plan) -> None:
@@ -107,7 +145,7 @@ def summarize(plan: Plan, times: Sequence[int], where: str, batch_size: int | Li
     size = f"{config.image_size}x{config.image_size}"
     each = f", {fills} fills each" if fills > 1 else ""
     total = ""
-    if batch_size == "auto" or config.eval_data.fit == "window":  # windows are counted only when the masks are read
+    if batch_size == "auto" or config.has_parts:  # windows and tiles are counted only when the masks are read
         through = " through windows" if config.eval_data.fit == "window" else ""
         work = f"pictures{through} of {size}{each}, {batch_size} at a time"
         if batch_size != "auto":

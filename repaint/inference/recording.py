@@ -1,6 +1,6 @@
-"""Animations and snapshots of a run: how each window of a batch is denoised."""
+"""Animations and snapshots of a run: how each part of a batch is denoised."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from repaint.config.run import Config
 from repaint.data import storage
 from repaint.data.encoding import encode_png
-from repaint.inference.state import WindowTask
+from repaint.inference.state import PartTask
 from repaint.sampler import Step
 from repaint.visual.animation import Frame, Recorder, draw_frames, draw_pair, encode_animation
 
@@ -18,21 +18,23 @@ class BatchRecorder:
 
     Args:
         config: of the run.
-        times: its schedule.
+        times: of a batch whose parts are refined, or are not.
         log: folder for `animations` and `snapshots`.
     """
 
-    def __init__(self, config: Config, times: Sequence[int], log: str) -> None:
-        self._config, self._times, self._log = config, times, log
+    def __init__(self, config: Config, times: Callable[[bool], Sequence[int]], log: str) -> None:
+        self._config, self._times_of, self._log = config, times, log
+        self._times: Sequence[int] = ()
         self._recorder: Recorder | None = None
         self._names: list[str] = []
 
-    def start(self, batch: Sequence[WindowTask]) -> None:
-        """Begin to record a batch of windows."""
+    def start(self, batch: Sequence[PartTask]) -> None:
+        """Begin to record a batch."""
         config = self._config
         frames = config.animation_frames if config.animation else 0
         if not frames and not config.snapshot_interval:
             return
+        self._times = self._times_of(batch[0].is_refined)
         self._names = [self._record_name(task) for task in batch]
         self._recorder = Recorder(self._times, frames, config.snapshot_interval, self._write_snapshots)
 
@@ -42,7 +44,7 @@ class BatchRecorder:
             self._recorder(step)
 
     def finish(self, number: int, pixels: NDArray[np.uint8]) -> None:
-        """Write the animation of window `number` of the batch, which ends with its fill uint8 [size, size, 3]."""
+        """Write the animation of part `number` of the batch, which ends with its fill uint8 [size, size, 3]."""
         kind = self._config.animation
         if self._recorder is not None and kind is not None:
             pages = draw_frames(self._recorder.frames, number, self._times, pixels)
@@ -54,10 +56,15 @@ class BatchRecorder:
             path = storage.join(self._log, f"snapshots/{name}/{frame.nfe:06d}.png")
             storage.write_bytes(path, encode_png(draw_pair(frame, number)))
 
-    def _record_name(self, task: WindowTask) -> str:
-        """Name without ending for the records of a window.
+    def _record_name(self, task: PartTask) -> str:
+        """Name without ending for the records of a part.
 
         Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
         """
-        stem = task.state.name.rpartition(".")[0]
-        return f"{stem}/window{task.number}" if self._config.eval_data.fit == "window" else stem
+        stem, example = task.state.name.rpartition(".")[0], task.state.example
+        windows = self._config.eval_data.fit == "window"
+        if not task.is_refined:
+            return f"{stem}/window{task.number}" if windows else stem
+        tile = example.tile(task.number)
+        name = f"level{tile.level}_tile{task.number - len(example.windows)}"
+        return f"{stem}/window{tile.window}_{name}" if windows else f"{stem}/{name}"

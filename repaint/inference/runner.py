@@ -124,14 +124,15 @@ def _pick_batch_size(job: Job, folders: ResultFolders, worker: Worker) -> int:
 
 
 def _count_windows(job: Job, enough: int) -> int:
-    """Windows that can be filled together: with `fit: window` read from the pictures, until there are enough."""
+    """Parts that can be filled together: but for `fit: crop` read from the pictures, until there are enough."""
     windows = len(job.targets)
-    if windows >= enough or job.config.eval_data.fit != "window":
+    if windows >= enough or not job.config.has_parts:
         return windows
     reading = build_reading(job.config)
     for pair, fills in groupby(job.targets, key=lambda target: target.pair):
         with suppress(DataError):  # reported when it is to be filled
-            windows += len(list(fills)) * max(0, widest_round(load_example(pair, reading).earlier) - 1)
+            example = load_example(pair, reading)
+            windows += len(list(fills)) * max(0, widest_round(example.earlier, example.is_refined) - 1)
         if windows >= enough:
             return enough
     return windows

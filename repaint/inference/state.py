@@ -1,5 +1,7 @@
-"""State of one fill in progress: one picture, one sample, with windows to fill."""
+"""State of one fill in progress: one picture, one sample, with windows to fill and to refine."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
+from repaint.data.refinement import RefinedWindow
 from repaint.data.soft_masks import blend
 from repaint.data.window_order import list_ready
 from repaint.data.window_pixels import cut_out, paste
@@ -19,10 +22,12 @@ from repaint.pipeline.pipeline import Crop
 
 @dataclass(eq=False)
 class FillState:
-    """One sample of a picture. What a window has filled counts as known for the windows that touch it.
+    """One sample of a picture. What a part has filled counts as known for the parts that touch it.
+
+    Parts are windows and, where windows are refined, tiles of them; their numbers are those of `Example.earlier`.
 
     Attributes:
-        example: picture, mask and windows.
+        example: picture, mask, windows and tiles.
         sample: number of the fill, from 0.
         label: class for a class-conditional model or a classifier; None without.
         name: of the result file, if there is to be one.
@@ -39,32 +44,54 @@ class FillState:
     _filled: set[int] = field(init=False, default_factory=set)
     _pixels: NDArray[np.uint8] = field(init=False)
     _known: Mask = field(init=False)
+    _refined: dict[int, RefinedWindow] = field(init=False, default_factory=dict)
+    _tiles_left: Counter[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._pixels, self._known = self.example.pixels, self.example.known.copy()
+        self._tiles_left = Counter(tile.window for tile in self.example.tiles)
 
     @property
     def finished(self) -> bool:
-        """Whether all windows are filled."""
-        return self.windows_left == 0
+        """Whether all parts are filled."""
+        return len(self._filled) == len(self.example.earlier)
 
-    @property
-    def windows_left(self) -> int:
-        """Number of windows that are not filled yet."""
-        return len(self.example.windows) - len(self._filled)
+    def count_left(self, calls: Callable[[bool], int]) -> int:
+        """Network calls of the parts that are not filled yet; `calls` are those of one that is refined, or is not."""
+        left = (number for number in range(len(self.example.earlier)) if number not in self._filled)
+        return sum(calls(self.example.is_refined(number)) for number in left)
 
-    def ready(self) -> list["WindowTask"]:
-        """The windows that can be filled now, in any order or together: those before which none has to come."""
-        return [WindowTask(self, number) for number in list_ready(self.example.earlier, self._filled)]
+    def ready(self) -> list["PartTask"]:
+        """The parts that can be filled now, in any order or together: those before which none has to come."""
+        return [PartTask(self, number) for number in list_ready(self.example.earlier, self._filled)]
 
     def crop(self, number: int, config: SamplingConfig) -> Crop:
-        """A window as the network's input, at the network's size and with its noise seed."""
-        pixels, known = cut_out(self._pixels, self._known, self.example.windows[number], config.image_size)
+        """A part as the network's input, at the network's size and with its noise seed."""
         seed = picture_seed(config.seed, self.example.pair.index, self.sample, number)
-        return Crop(pixels, known, seed, self.label)
+        if not self.example.is_refined(number):
+            pixels, known = cut_out(self._pixels, self._known, self.example.windows[number], config.image_size)
+            return Crop(pixels, known, seed, self.label)
+        tile = self.example.tile(number)
+        window = self.example.windows[tile.window]
+        pixels, known = self._refined[tile.window].cut_out(tile, window, self._pixels, self._known)
+        return Crop(pixels, known, seed, self.label, refined=True)
 
     def paste(self, number: int, filled: NDArray[np.uint8]) -> None:
-        """Paste the fill uint8 [size, size, 3] of a window into the picture."""
+        """Paste the fill uint8 [size, size, 3] of a part: of a window once all its tiles are there."""
+        self._filled.add(number)
+        if not self.example.is_refined(number):
+            if self._tiles_left[number]:
+                self._refined[number] = RefinedWindow(filled)
+            else:
+                self._paste_window(number, filled)
+            return
+        tile = self.example.tile(number)
+        self._refined[tile.window].paste(tile, filled)
+        self._tiles_left[tile.window] -= 1
+        if not self._tiles_left[tile.window]:
+            self._paste_window(tile.window, self._refined.pop(tile.window).pixels)
+
+    def _paste_window(self, number: int, filled: NDArray[np.uint8]) -> None:
         window = self.example.windows[number]
         top, bottom, left, right = window.fill
         if window == whole(*filled.shape[:2]) and filled.shape == self._pixels.shape:
@@ -72,7 +99,6 @@ class FillState:
         else:
             self._pixels = paste(self._pixels, self._known, window, filled)
         self._known[top:bottom, left:right] = True
-        self._filled.add(number)
 
     def result(self) -> Photo:
         """The picture as far as it is filled, blended with what was there by a soft mask.
@@ -84,13 +110,18 @@ class FillState:
 
 
 @dataclass(frozen=True)
-class WindowTask:
-    """A window of a fill in progress, to be filled next.
+class PartTask:
+    """A part of a fill in progress, to be filled next.
 
     Attributes:
         state: of the fill.
-        number: of the window.
+        number: of the part.
     """
 
     state: FillState
     number: int
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether it is a tile, which starts from a fill."""
+        return self.state.example.is_refined(self.number)

@@ -23,7 +23,7 @@ from repaint.inference.progress import Progress
 from repaint.inference.recording import BatchRecorder
 from repaint.inference.result_writer import ResultWriter
 from repaint.inference.results import Results
-from repaint.inference.state import FillState, WindowTask
+from repaint.inference.state import FillState, PartTask
 from repaint.inference.targets import Tally, Target, target_noun
 from repaint.pipeline.pipeline import Pipeline
 from repaint.pipeline.precision import pick_precision
@@ -37,7 +37,7 @@ class TargetFiller(BatchObserver):
     Args:
         job: the run.
         results: receives what is done.
-        batch_size: most windows at a time, and the size of every batch.
+        batch_size: most parts at a time, and the size of every batch.
         worker: this worker.
 
     Attributes:
@@ -60,13 +60,13 @@ class TargetFiller(BatchObserver):
             job.config.show_progress,
         )
         self._reader = Prefetcher(remaining, lambda pair: load_example(pair, reading), batch_size)
-        self._recorder = BatchRecorder(job.config, job.pipeline.times, results.folders.log)
+        self._recorder = BatchRecorder(job.config, job.pipeline.times_of, results.folders.log)
         self._writer = ResultWriter(results, self._count_written)
         self._adapter = None
         if job.config.adapt is not None:
             self._adapter = ModelAdapter(job.pipeline, storage.join(results.folders.log, ADAPTED_MODELS))
         self._finished, self._batch_size = finished, batch_size
-        self._calls = self._windows = 0  # network calls of the batch so far, and its windows
+        self._calls = self._parts = 0  # network calls of the batch so far, and its parts
 
     def run(self) -> None:
         """Fill until nothing is left to claim; what is finished is written even if an error ends the run."""
@@ -87,13 +87,14 @@ class TargetFiller(BatchObserver):
         for pair, group in groupby(states, key=lambda state: state.example.pair):
             fills = list(group)
             # Of all fills of the picture, done or not: an interruption must not change the batch size.
-            windows = self._job.config.num_samples_per_image * widest_round(fills[0].example.earlier)
+            example = fills[0].example
+            parts = self._job.config.num_samples_per_image * widest_round(example.earlier, example.is_refined)
             try:
                 pipeline = self._adapt(self._adapter, fills[0])
-                yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, windows)), self)
+                yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, parts)), self)
             except DataError as error:
                 for state in fills:
-                    self._count_failure(pair, str(error), state.windows_left)
+                    self._count_failure(pair, str(error), state.count_left(self._job.pipeline.count_calls))
 
     def _adapt(self, adapter: ModelAdapter, state: FillState) -> Pipeline:
         assert self._job.config.adapt is not None
@@ -115,30 +116,31 @@ class TargetFiller(BatchObserver):
             example = self._reader(pair)
         except DataError as error:
             for _ in targets:
-                self._count_failure(pair, str(error), 1)
+                self._count_failure(pair, str(error), self._nfe)
             return
         for target in targets:
-            self.progress.plan((len(example.windows) - 1) * self._nfe)
-            yield FillState(example, target.sample, target.label, target.name)
+            state = FillState(example, target.sample, target.label, target.name)
+            self.progress.plan(state.count_left(self._job.pipeline.count_calls) - self._nfe)
+            yield state
 
-    def started(self, batch: Sequence[WindowTask]) -> None:
+    def started(self, batch: Sequence[PartTask]) -> None:
         """Start to record the batch."""
-        self._calls, self._windows = 0, len(batch)
+        self._calls, self._parts = 0, len(batch)
         self._recorder.start(batch)
 
     def stepped(self, step: Step) -> None:
         """Count network calls, and record the step."""
         self._calls += step.calls
-        self.progress.called(step.calls * self._windows)
+        self.progress.called(step.calls * self._parts)
         self._recorder.step(step)
 
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:
-        """Write the animation of a window."""
+        """Write the animation of a part."""
         self._recorder.finish(number, pixels)
 
     def finished(self, state: FillState) -> None:
         """Write a picture; the windows of one without a hole were planned in vain."""
-        self.progress.plan(-state.windows_left * self._nfe)
+        self.progress.plan(-state.count_left(self._job.pipeline.count_calls))
         batch_size = self._loop.batch_size
         figures = {"batch_size": batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
         self._writer.write(state, self._job.record | figures, batch_size)
@@ -148,16 +150,16 @@ class TargetFiller(BatchObserver):
         if state.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
             self.tally.flattened.add(state.example.pair.picture)
 
-    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
+    def failed(self, state: FillState, reason: str, calls_left: int) -> None:
         """Report a picture whose fill is not finite."""
         pair = state.example.pair
         narrow = pick_precision(self._job.config, self._job.pipeline.device) == "fp16"
         hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
-        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", windows_left)
+        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", calls_left)
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
         """Do the batch again in two halves."""
-        self.progress.called(-self._calls * self._windows)
+        self.progress.called(-self._calls * self._parts)
         self._batch_size = halve_batch_size(batch_size, reason, self._job.pipeline.device)
         return self._batch_size
 
@@ -165,9 +167,9 @@ class TargetFiller(BatchObserver):
         self.tally.done += 1
         self.progress.done()
 
-    def _count_failure(self, pair: Pair, message: str, windows_left: int) -> None:
-        """Count a fill that cannot be made, which saves some windows; report it once for all fills of the picture."""
-        self.progress.plan(-windows_left * self._nfe)
+    def _count_failure(self, pair: Pair, message: str, calls_left: int) -> None:
+        """Count a fill that cannot be made, which saves network calls; report it once for all fills of the picture."""
+        self.progress.plan(-calls_left)
         if pair.picture not in self.tally.failed:
             self.tally.failed.add(pair.picture)
             tqdm.write(f"skipped: {message}", file=sys.stderr)

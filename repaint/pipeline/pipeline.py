@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from repaint.noise import PictureNoise
 from repaint.pipeline.methods import count_calls, method_of
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.precision import pick_precision
-from repaint.pipeline.process import build_diffusion, build_times, pick_respacing
+from repaint.pipeline.process import build_diffusion, build_refine_times, build_times, pick_respacing
 from repaint.sampler import Callback, p_sample_loop
 
 
@@ -30,16 +31,18 @@ class Crop:
     """A square crop to fill, at the network's size.
 
     Attributes:
-        pixels: uint8 [size, size, 3]; their values in the hole do not matter.
+        pixels: uint8 [size, size, 3]; their values in the hole matter only if it is refined.
         known: bool [size, size], or [size, size, 3] for a coloured mask, True = known.
         seed: of its noise.
         y: class label, None for an unconditional model without guidance.
+        refined: start from `pixels`, with the noise of the first of `Pipeline.refine_times` put on them.
     """
 
     pixels: NDArray[np.uint8]
     known: Mask
     seed: int
     y: int | None = None
+    refined: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,20 @@ class Pipeline:
     @property
     def nfe(self) -> int:
         """Network calls per batch; a backward pass counts as two."""
-        return count_calls(self.config, self.times)
+        return self.count_calls(refined=False)
+
+    @cached_property
+    def refine_times(self) -> list[int]:
+        """The schedule of crops that are refined."""
+        return build_refine_times(self.config, self.times)
+
+    def times_of(self, refined: bool) -> list[int]:
+        """The schedule of a batch of crops."""
+        return self.refine_times if refined else self.times
+
+    def count_calls(self, refined: bool) -> int:
+        """Network calls of a batch of crops; a backward pass counts as two."""
+        return count_calls(self.config, self.times_of(refined))
 
     def reverse_step(self, y: Tensor | None = None) -> EstimatingStep:
         """The configured unconditional step; `y` are class labels int64 [B], None for an unconditional model."""
@@ -103,7 +119,8 @@ class Pipeline:
         """Fill crops with the sampler.
 
         Args:
-            crops: at least one and at most `batch_size`; all have a class label, or none has.
+            crops: at least one and at most `batch_size`; all have a class label, or none has; all are refined, or none
+                is.
             batch_size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen
                 for another shape gives other last bits; copies of the last crop pad the batch.
             callback: receives the steps of the whole batch, padding included.
@@ -119,13 +136,16 @@ class Pipeline:
         y = None if None in labels else torch.tensor(labels, device=self.device)
         noise = PictureNoise([crop.seed for crop in padded], x0.shape[1:], self.device, config.noise_device)
         method = method_of(config)
+        refined = crops[0].refined
+        times = self.times_of(refined)
         filled = p_sample_loop(
             self.conditional_step(x0, keep_mask, noise, y),
             self.diffusion,
             x0,
             keep_mask,
-            self.times,
+            times,
             noise,
+            x_t=self.diffusion.q_sample(x0, times[0], noise()) if refined else None,
             inject=config.inpa_inj_sched_prev and method.bind is None,
             paste_known=config.inpa_inj_sched_prev and config.paste_known,
             calls=lambda t: method.calls(config, t),

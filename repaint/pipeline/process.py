@@ -18,6 +18,7 @@ from repaint.schedule import (
     get_schedule_jump,
     get_schedule_passes,
     most_calls,
+    restrict_times,
 )
 
 MOST_TRANSITIONS = 10_000_000  # longer than any run would live to see, and still quick to list
@@ -165,6 +166,20 @@ def build_passes(config: SamplingConfig, steps: int) -> list[int] | None:
             f"the first one down"
         )
     return config.resample + [1] * (steps - len(config.resample))
+
+
+def build_refine_times(config: SamplingConfig, times: Sequence[int]) -> list[int]:
+    """The times that the sampler visits where a fill is refined: a schedule from `refine_from` on.
+
+    Args:
+        config: its `refine_from` is a share of the trained process's steps.
+        times: of `build_times`.
+
+    Returns:
+        Times from the highest step below that share, or else from the lowest of all, to -1.
+    """
+    below = sum(step < config.refine_from * config.diffusion_steps for step in build_timesteps(config))
+    return restrict_times(times, max(below, 1) - 1)
 
 
 def describe_schedule(config: SamplingConfig) -> str:

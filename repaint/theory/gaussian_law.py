@@ -39,6 +39,11 @@ class Law:
         """Marginal law of some of the pixels, bool [D]."""
         return Law(self.mean_map[pixels], self.covariance[np.ix_(pixels, pixels)])
 
+    def noised(self, abar: float) -> "Law":
+        """Law of x_t at a level, for clean pictures with this law: q(x_t | x0), DDPM equation 4."""
+        noise = (1 - abar) * np.eye(len(self.covariance))
+        return Law(abar**0.5 * self.mean_map, abar * self.covariance + noise)
+
 
 def power_law_covariance(side: int, exponent: float = 3, variance: float = 1 / 3) -> Array:
     """Covariance [side^2, side^2] of a periodic Gaussian random field with the spectrum `power_law`."""
@@ -95,6 +100,7 @@ def repaint_law(
     *,
     inject: bool = True,
     step: "StepLaw | None" = None,
+    start: Law | None = None,
 ) -> Law:
     """Exact law of RePaint's output (Algorithm 1) for pictures N(0, covariance), with the optimal denoiser.
 
@@ -107,12 +113,14 @@ def repaint_law(
         abar: [T] levels of the visited timesteps, falling.
         inject: whether known pixels are merged; without them the mean is 0.
         step: kind of the reverse step; by default DDPM's with the posterior's variance.
+        start: law of the state that it begins with, given the known pixels; None for standard normal.
 
     Returns:
         The law of all D pixels, before the known ones are pasted.
     """
     size, kept = len(covariance), np.flatnonzero(known)
-    mean_map, spread = np.zeros((size, len(kept))), np.eye(size)
+    start = start or Law(np.zeros((size, len(kept))), np.eye(size))
+    mean_map, spread = start.mean_map.copy(), start.covariance.copy()
     steps = {t: (step or StepLaw()).at(covariance, abar, t) for t in set(times) if t >= 0}
     for number, (t, s) in enumerate(pairwise(times)):
         if s > t:

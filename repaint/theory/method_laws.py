@@ -167,28 +167,31 @@ def method_law(
     abar: Array,
     method: MethodLaw,
     step: StepLaw | None = None,
+    start: Law | None = None,
 ) -> Law:
     """Exact law of a method's output for pictures N(0, covariance), with the optimal denoiser.
 
     Args:
         covariance: [D, D] of the pictures.
         known: bool [D].
-        times: from T - 1 down to -1; steps up are draws of the forward process.
+        times: from T - 1, or with `start` from any time, down to -1; steps up are draws of the forward process.
         abar: [T] levels of the visited timesteps, falling.
         method: law of its steps.
         step: kind of the reverse step; by default DDPM's with the posterior's variance.
+        start: law of the state that it begins with, given the known pixels; None for standard normal.
 
     Returns:
         The law of all D pixels, before the known ones are pasted.
     """
-    return law_along(times, make_levels(covariance, known, abar, step or StepLaw()), method)
+    return law_along(times, make_levels(covariance, known, abar, step or StepLaw()), method, start)
 
 
-def law_along(times: Sequence[int], levels: Sequence[Level], method: MethodLaw) -> Law:
+def law_along(times: Sequence[int], levels: Sequence[Level], method: MethodLaw, start: Law | None = None) -> Law:
     """`method_law` on levels that are made already."""
     downs = [method.at(level) for level in levels]
     identity, nothing = levels[0].identity, 0 * levels[0].embedding
-    state = Affine(0 * identity, nothing, identity)
+    start = start or Law(nothing, identity)
+    state = Affine(0 * identity, start.mean_map, start.covariance)
     for t, s in pairwise(times):
         if s < t:
             state = downs[t].after(state)

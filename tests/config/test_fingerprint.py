@@ -57,7 +57,7 @@ def test_the_marked_keys() -> None:
 
 @pytest.mark.parametrize("key", DECIDING)
 def test_each_key_that_is_not_marked_counts(tmp_path: Path, key: str) -> None:
-    config = load(tmp_path, **IN_EFFECT)
+    config = with_data(load(tmp_path, **IN_EFFECT), fit="window")
     assert digest(config.model_copy(update={key: OTHER})) != digest(config)
 
 
@@ -121,13 +121,22 @@ def test_keys_that_others_replace_do_not_count(tmp_path: Path) -> None:
     assert "noise_schedule" not in deciding_values(load(tmp_path, betas=[0.1] * 1000))
 
 
+def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
+    crop = load(tmp_path)
+    assert not {"refine", "refine_from"} & deciding_values(crop).keys()
+    for fit in ("window", "pad", "resize"):
+        config = with_data(crop, fit=fit)
+        plain = config.model_copy(update={"refine": "none"})
+        assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
+        assert digest(plain.model_copy(update={"refine_from": 0.1})) == digest(plain)
+
+
 @pytest.mark.parametrize(
     ("conf", "changes", "expected"),
     [
         ("faces64", [], "a2a53b3ba26dcd15"),
         ("faces64", ["schedule=fast", "method=repaint"], "4f38f083343ba9e8"),
         ("faces64", ["resample=[3,2]"], "e99fd7493e3a7b31"),
-        ("wall", [], "1c7ba11d054528a5"),
         ("test_inet256_thin", [], "07535adf213e331b"),
     ],
 )

@@ -45,7 +45,7 @@ class Recorder(BatchObserver):
     def finished(self, state: FillState) -> None:
         self.done.append(state)
 
-    def failed(self, state: FillState, reason: str, windows_left: int) -> None:
+    def failed(self, state: FillState, reason: str, calls_left: int) -> None:
         raise AssertionError(reason)
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
@@ -64,7 +64,10 @@ def fill(crops: Any, batch_size: int, _callback: Any) -> torch.Tensor:
 
 def run(known: np.ndarray, batch_size: int, fills: int = 1, shrink: bool = False) -> Recorder:
     pipeline: Any = SimpleNamespace(
-        config=SimpleNamespace(image_size=SIZE, seed=0), nfe=1, fill=fill, has_to_fill=lambda known: not known.all()
+        config=SimpleNamespace(image_size=SIZE, seed=0),
+        count_calls=lambda refined: 1,
+        fill=fill,
+        has_to_fill=lambda known: not known.all(),
     )
     recorder, whole = Recorder(), example(known)
     SIZES.clear()
@@ -91,7 +94,8 @@ def test_a_scratch_is_filled_in_few_batches() -> None:
 @pytest.mark.parametrize(("fills", "batch_size"), [(1, 1), (1, 4), (3, 4), (3, 100)])
 def test_batches_are_counted_before_they_are_made(fills: int, batch_size: int) -> None:
     recorder = run(scratch(), batch_size, fills)
-    assert count_batches(example(scratch()).earlier, fills, batch_size) == len(recorder.batches)
+    order = example(scratch()).earlier
+    assert count_batches([(order, lambda _number: False)] * fills, batch_size) == (len(recorder.batches), 0)
     assert len(recorder.done) == fills
 
 

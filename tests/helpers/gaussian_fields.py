@@ -54,11 +54,13 @@ def run_sampler(
     variance_type: Any = "fixed_small",
     respacing: str | None = None,
     bind: Bind | None = None,
+    start: Array | None = None,
     **options: Any,
 ) -> Array:
     """The real loop on vectors [N, D], each a channel of a picture [N / 3, 3, 1, D]; `denoise(x, abar)` on [N, D].
 
-    A learned variance is the one of `StepLaw("learned")`. `bind` makes the step of a method other than RePaint.
+    A learned variance is the one of `StepLaw("learned")`. `bind` makes the step of a method other than RePaint. With
+    `start`, clean vectors [N, D], it begins with their noised state at the first time.
     """
     generator = torch.Generator().manual_seed(7)
     x0 = torch.from_numpy(clean).float().reshape(-1, 3, 1, clean.shape[1])
@@ -71,7 +73,7 @@ def run_sampler(
             return prediction
         return torch.cat([prediction, torch.full_like(prediction, shares[steps.index(int(timesteps[0]))])], dim=1)
 
-    steps = visited(max(times) + 1, respacing)
+    steps = visited(options.pop("t_T", max(times) + 1), respacing)
     shares = learned_shares(LEVELS[steps])
     diffusion = GaussianDiffusion(BETAS, steps, mean_type, variance_type, clip_denoised=False)
     mask = torch.from_numpy(known).float().expand(len(x0), 1, 1, -1)
@@ -81,6 +83,8 @@ def run_sampler(
     if bind is not None:
         reverse_step = bind(reverse_step, Observation(x0, mask > 0.5), noise)
         options = {"inject": False, "paste_known": True} | options
+    if start is not None:
+        options["x_t"] = diffusion.q_sample(torch.from_numpy(start).float().reshape(x0.shape), times[0], noise())
     filled = p_sample_loop(reverse_step, diffusion, x0, mask, times, noise, **options)
     return filled.reshape(clean.shape).double().numpy()
 
@@ -89,7 +93,7 @@ def run_on_fields(times: Sequence[int], count: int, **options: Any) -> tuple[Arr
     """Fields [count, D] from their law, and what the loop makes of them with the perfect denoiser."""
     rng = np.random.default_rng(3)
     clean = rng.normal(size=(count, len(FIELD))) @ np.linalg.cholesky(FIELD).T
-    levels = LEVELS[visited(max(times) + 1, options.get("respacing"))]
+    levels = LEVELS[visited(options.get("t_T", max(times) + 1), options.get("respacing"))]
     matrices = {float(level): torch.from_numpy(denoiser(FIELD, level).T).float() for level in levels}
     return clean, run_sampler(lambda x, abar: x @ matrices[abar], clean, KNOWN, times, **options)
 

@@ -36,7 +36,21 @@ def test_every_window_has_its_animation(tmp_path: Path) -> None:
     fill(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), animation="gif", animation_frames=3)
     films = tmp_path / "out/animations"
     names = sorted(str(path.relative_to(films)) for path in films.rglob("*.gif"))
-    assert names == ["a/window0.gif", "a/window1.gif"]
+    tiles = [f"a/window1_level1_tile{number}.gif" for number in range(2)]
+    assert names == ["a/window0.gif", "a/window1.gif", *tiles]
+
+
+def test_a_refined_picture_has_the_animation_of_the_whole_and_of_its_tiles(tmp_path: Path) -> None:
+    prepare_run(tmp_path, two_holes(30, 30))
+    Image.fromarray(smooth(30, 30)).save(tmp_path / "gt/a.png")
+    mask = str(tmp_path / "mask.png")
+    fill(tmp_path, fit="pad", mask_path=mask, animation="gif", animation_frames=3, snapshot_interval=3)
+    films, shots = tmp_path / "out/animations", tmp_path / "out/snapshots"
+    names = {str(path.relative_to(films)) for path in films.rglob("*.gif")}
+    assert names == {"a.gif", *(f"a/level1_tile{number}.gif" for number in range(len(names) - 1))}
+    assert len(names) > 2
+    assert {path.name for path in (shots / "a/level1_tile0").iterdir()} == {"000003.png"}
+    assert {path.name for path in (shots / "a").glob("*.png")} == {"000003.png", "000006.png"}
 
 
 def test_films_of_pictures_named_like_windows_do_not_replace_each_other(tmp_path: Path) -> None:
@@ -47,7 +61,7 @@ def test_films_of_pictures_named_like_windows_do_not_replace_each_other(tmp_path
             path = tmp_path / folder / f"{name}.png"
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(pixels).save(path)
-    fill(tmp_path, fit="window", animation="gif", animation_frames=2, snapshot_interval=7)
+    fill(tmp_path, fit="window", refine="none", animation="gif", animation_frames=2, snapshot_interval=7)
     calls = sum(line["nfe"] for line in manifest(tmp_path))
     assert calls >= (2 + 1 + 1) * 7
     assert len(list((tmp_path / "out/animations").rglob("*.gif"))) == calls // 7

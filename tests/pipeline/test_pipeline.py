@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from torch import Tensor
 from repaint.checkpoints.formats import read_weights
 from repaint.config.loading import load_config
 from repaint.config.run import Config
+from repaint.noise import PictureNoise
+from repaint.pipeline import pipeline as pipelines
 from repaint.pipeline.pipeline import Crop, Pipeline, build_pipeline
 from tests.helpers.tiny import SIZE, make_run
 
@@ -44,3 +47,20 @@ def test_known_pixels_are_kept(pipeline: Pipeline) -> None:
 def test_a_picture_without_a_hole_is_not_sampled(pipeline: Pipeline) -> None:
     assert pipeline.has_to_fill(KNOWN)
     assert not pipeline.has_to_fill(np.ones_like(KNOWN))
+
+
+def test_a_refined_crop_begins_with_its_own_pixels_noised(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, seen = pipelines.p_sample_loop, []
+
+    def recorded(*arguments: Any, x_t: Tensor | None, **options: Any) -> Tensor:
+        seen.append((arguments[4], x_t))
+        return loop(*arguments, x_t=x_t, **options)
+
+    monkeypatch.setattr(pipelines, "p_sample_loop", recorded)
+    pipeline.fill([Crop(PIXELS, KNOWN, 5, refined=True)], 1)
+    fill(pipeline, [5], 1)
+    (times, state), (all_times, nothing) = seen
+    assert (times, all_times, nothing) == (pipeline.refine_times, pipeline.times, None)
+    x0 = torch.tensor(PIXELS).permute(2, 0, 1)[None] / 127.5 - 1
+    noise = PictureNoise([5], x0.shape[1:])()
+    torch.testing.assert_close(state, pipeline.diffusion.q_sample(x0, times[0], noise), rtol=0, atol=1e-6)

@@ -28,7 +28,7 @@ from repaint.sampler import Step
 
 SUFFIX = "_filled"
 # The options that only pictures on the command line take; each is None unless it is given.
-_OPTIONS = (*HOLE_OPTIONS, "out", "fills", "model", "method", "adapt", "schedule", "fit", "seed")
+_OPTIONS = (*HOLE_OPTIONS, "out", "fills", "model", "method", "adapt", "refine", "schedule", "fit", "seed")
 
 
 def refuse_options(args: argparse.Namespace) -> None:
@@ -73,7 +73,8 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     for key in (*HOLE_OPTIONS, "schedule", "fit", "device"):
         if key in settings:
             raise ConfigError(f"--set {key}: pictures on the command line take it as --{key}")
-    for key, value in (("method", args.method), ("adapt", None if args.adapt is None else {"steps": args.adapt})):
+    adapt = None if args.adapt is None else {"steps": args.adapt}
+    for key, value in (("method", args.method), ("adapt", adapt), ("refine", args.refine)):
         if value is not None and key in settings:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
         if value is not None:

@@ -1,0 +1,58 @@
+"""Keys of the refinement of enlarged fills, from coarse to fine."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from repaint.config.fields import PositiveShare, StrictModel
+
+MOST_LEVELS = 16  # a factor of 65,536
+
+
+def _check_refine(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_LEVELS
+    if value not in ("auto", "none") and not number:
+        raise ValueError(f"should be auto, none, or a number of levels from 1 to {MOST_LEVELS}, not {value!r}")
+    return value
+
+
+Levels = Annotated[
+    Annotated[int, Field(ge=1, le=MOST_LEVELS)] | Literal["auto", "none"], BeforeValidator(_check_refine)
+]
+
+
+class RefineConfig(StrictModel):
+    """Refinement of fills larger than the network's size, see [large holes](masks_and_sizes.md#large-holes)."""
+
+    refine: Levels = "auto"
+    """How a fill that has to be enlarged becomes sharp: `auto` enlarges it in levels of about a factor of two, and at
+    each level samples it again tile by tile, from `refine_from` on; a number refines so many levels at most and
+    enlarges the rest; `none` only enlarges. Not with `fit: crop`, which enlarges nothing."""
+
+    refine_from: PositiveShare = 0.5
+    """Where the sampling of a tile begins, as a share of the trained process's steps: the noise of the schedule's last
+    step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
+    whole schedule. Not with `refine: none`."""
+
+    @model_validator(mode="after")
+    def _start_of_a_refinement(self) -> Self:
+        if "refine_from" in self.model_fields_set and self.refine == "none":
+            raise ValueError("refine_from has no meaning with refine: none; leave one out")
+        return self
+
+    @property
+    def most_levels(self) -> int | None:
+        """Levels to refine at most; None for as many as are needed."""
+        if isinstance(self.refine, int):
+            return self.refine
+        return 0 if self.refine == "none" else None
+
+
+REFINE_KEYS = tuple(RefineConfig.model_fields)
+
+
+def idle_refine_keys(config: RefineConfig, fit: str) -> set[str]:
+    """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
+    if fit == "crop":
+        return set(REFINE_KEYS)
+    return {"refine_from"} if config.refine == "none" else set()

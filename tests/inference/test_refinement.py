@@ -1,0 +1,262 @@
+"""Refined fills through the command and the library: calls, batches, interruptions, methods."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import repaint
+from repaint.commands.fill import main
+from repaint.data.window_pixels import cut_out, paste
+from repaint.data.windows import around_holes
+from repaint.errors import ConfigError
+from repaint.noise import picture_seed
+from repaint.pipeline import pipeline
+from tests.helpers import processes
+from tests.helpers.command import manifest, run
+from tests.helpers.pictures import fill, prepare_run, smooth
+from tests.helpers.tiny import FLAGS, read_pixels
+
+FITS = ("window", "pad", "resize")
+# The tiny network is none of the published, so its heads and process are assumed.
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
+
+METHODS = ("repaint", "replace", "ddnm", "langevin", "dps", "pigdm")
+
+
+def blob(height: int = 90, width: int = 70) -> np.ndarray:
+    """A mask with a hole that takes a window of three times the network's size, and a small one."""
+    known = np.ones((height, width), bool)
+    y, x = np.mgrid[:height, :width]
+    known[(y - 40) ** 2 + (x - 35) ** 2 < 16**2] = False
+    known[80:84, 5:9] = False
+    return known
+
+
+def prepare(folder: Path, count: int = 1, **changes: Any) -> dict[str, Any]:
+    """Pictures with the mask `blob`; the keys of the data for `fill`."""
+    prepare_run(folder, blob(), **changes)
+    for i in range(count):
+        Image.fromarray(np.roll(smooth(90, 70), 7 * i, axis=1)).save(folder / f"gt/{i}.png")
+    return {"mask_path": str(folder / "mask.png")}
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "out/inpainted").iterdir())}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Of each batch the time at which it begins, and its network calls."""
+    loop, found = pipeline.p_sample_loop, []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        times, step_calls = arguments[4], options["calls"]
+        found.append((times[0], sum(step_calls(t) for t, s in pairwise(times) if s < t)))
+        return loop(*arguments, **options)
+
+    monkeypatch.setattr(pipeline, "p_sample_loop", counted)
+    return found
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_only_the_hole_changes_and_otherwise_than_without(tmp_path: Path, fit: str) -> None:
+    fills = {}
+    for refine in ("auto", 1, "none"):
+        folder = tmp_path / str(refine)
+        data = prepare(folder)
+        fills[refine] = read_pixels(fill(folder, fit=fit, refine=refine, **data) / "0.png")
+        np.testing.assert_array_equal(fills[refine][blob()], smooth(90, 70)[blob()])
+        assert manifest(folder)[0]["refine"] == refine if fit == "window" or refine != "none" else True
+    hole = ~blob()
+    assert len({fills[refine][hole].tobytes() for refine in fills}) == 3
+
+
+def test_without_refinement_the_fill_is_enlarged_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, fill_batch = [], pipeline.Pipeline.fill
+
+    def recorded(self: Any, crops: Any, *arguments: Any) -> Any:
+        filled = fill_batch(self, crops, *arguments)
+        seen.extend(((x + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy() for x in filled)
+        return filled
+
+    monkeypatch.setattr(pipeline.Pipeline, "fill", recorded)
+    data = prepare(tmp_path)
+    filled = read_pixels(fill(tmp_path, fit="window", refine="none", batch_size=1, **data) / "0.png")
+    expected, known = smooth(90, 70), blob()
+    for window, pixels in zip(around_holes(known, 16), seen, strict=True):
+        expected = paste(expected, known, window, pixels)
+    assert np.abs(filled.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("fit", "batch_size", "keys"),
+    [
+        ("window", 1, {}),
+        ("window", 4, {}),
+        ("pad", 3, {}),
+        ("resize", 3, {}),
+        ("window", 3, {"adapt": {"steps": 1, "batch_size": 1}}),
+    ],
+)
+def test_calls_are_counted_before_the_run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    calls: list[tuple[int, int]],
+    fit: str,
+    batch_size: int,
+    keys: dict[str, Any],
+) -> None:
+    data = prepare(tmp_path, 3, num_samples_per_image=2, **keys)
+    conf = tmp_path / "conf.yml"
+    settings = {"fit": fit, "mask_path": data["mask_path"], "batch_size": batch_size}
+    changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in settings.items()]
+    assert run(conf, "--dry_run", *changes) == 0
+    found = re.search(
+        rf"counted from the masks: ([\d,]+) network calls in batches of {batch_size}\n",
+        (out := capsys.readouterr().out),
+    )
+    assert found is not None
+    assert "refine: auto, fills larger than 16x16 are sampled again in tiles, from step 2 of 4 on, 3 network" in out
+    assert run(conf, *changes) == 0
+    assert int(found[1].replace(",", "")) == sum(count for _, count in calls)
+    assert {start for start, _ in calls} == {3, 1}
+    if batch_size == 1:
+        assert sum(line["nfe"] for line in manifest(tmp_path)) == sum(count for _, count in calls)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_a_picture_does_not_depend_on_the_batch_size(tmp_path: Path, fit: str) -> None:
+    fills = []
+    for batch_size in (1, 5):
+        folder = tmp_path / str(batch_size)
+        data = prepare(folder, 2)
+        out = fill(folder, fit=fit, batch_size=batch_size, **data)
+        fills.append([read_pixels(out / f"{i}.png").astype(int) for i in range(2)])
+    for one, five in zip(*fills, strict=True):
+        assert np.abs(one - five).max() <= 2  # roundings of one level meet those of the next
+
+
+def test_processes_and_interruptions_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [tmp_path / name for name in ("alone", "together", "interrupted")]
+    for folder in folders:
+        prepare(folder, 3)
+    data = [f"--set=data.eval.tiny.{key}" for key in ("fit=window", "batch_size=2")]
+    masks = [[*data, f"--set=data.eval.tiny.mask_path={folder}/mask.png"] for folder in folders]
+    assert run(folders[0] / "conf.yml", *masks[0]) == 0
+
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "test.py", "--device", "cpu"]
+    done = processes.run(*launcher, "--conf_path", str(folders[1] / "conf.yml"), *masks[1])
+    assert done.returncode == 0, done.stderr
+
+    loop, batches = pipeline.p_sample_loop, []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        batches.append(1)
+        if len(batches) == 20:  # among the tiles of the second picture
+            raise KeyboardInterrupt
+        return loop(*arguments, **options)
+
+    monkeypatch.setattr(pipeline, "p_sample_loop", interrupted)
+    assert run(folders[2] / "conf.yml", *masks[2]) == 130
+    assert len(manifest(folders[2])) in (1, 2)
+    assert run(folders[2] / "conf.yml", *masks[2]) == 0
+    assert results(folders[0]) == results(folders[1]) == results(folders[2])
+
+
+def test_folders_do_not_mix_fills_of_other_refinements(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = prepare(tmp_path)
+    fill(tmp_path, fit="window", **data)
+    fill(tmp_path, code=2, fit="window", refine_from=0.3, **data)
+    assert "holds results of another configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_refines(tmp_path: Path, calls: list[tuple[int, int]], method: str) -> None:
+    jumps = {} if method in ("repaint", "ddnm") else {"schedule_jump_params": {}}
+    data = prepare(tmp_path, method=method, timestep_respacing="3", **jumps)
+    filled = read_pixels(fill(tmp_path, fit="window", refine_from=0.7, **data) / "0.png")
+    np.testing.assert_array_equal(filled[blob()], smooth(90, 70)[blob()])
+    assert {start for start, _ in calls} == {2, 1}
+
+
+SCHEDULE: dict[str, Any] = {"timestep_respacing": "4", "schedule_jump_params": {"jump_length": 1, "jump_n_sample": 2}}
+KEYS: dict[str, Any] = {"image_size": 16, "num_head_channels": FLAGS["num_head_channels"]}
+
+
+def painter(folder: Path, **settings: Any) -> repaint.Inpainter:
+    prepare(folder)
+    keys = SCHEDULE | KEYS | {"schedule": None, "device": "cpu"}
+    return repaint.Inpainter(folder / "model.safetensors", **(keys | settings))
+
+
+def test_the_library_refines_and_counts(tmp_path: Path) -> None:
+    inpainter = painter(tmp_path)
+    steps: list[repaint.Step] = []
+    planned = inpainter.count_calls(smooth(90, 70), blob(), num_samples=2)
+    fills = inpainter(smooth(90, 70), blob(), num_samples=2, callback=steps.append)
+    assert planned == sum(step.calls for step in steps)
+    plain = painter(tmp_path / "plain", refine="none")
+    assert plain.count_calls(smooth(90, 70), blob()) < planned
+    assert fills[0].tobytes() != plain(smooth(90, 70), blob())[0].tobytes()
+    assert inpainter.with_schedule("preview").pipeline.config.refine == "auto"
+    assert plain.with_schedule("preview").pipeline.config.refine == "none"
+    for fit, settings in (("crop", {"refine": 2}), ("window", {"refine": "none", "refine_from": 0.3})):
+        with pytest.raises(ConfigError, match="has no meaning"):
+            painter(tmp_path, fit=fit, **settings)
+
+
+def test_from_where_the_sampling_of_a_tile_begins(tmp_path: Path) -> None:
+    schedule = painter(tmp_path).pipeline
+    assert schedule.refine_times == [1, 0, 1, 0, -1]
+    starts = {share: painter(tmp_path, refine_from=share).pipeline.refine_times[0] for share in (1e-9, 0.34, 0.7, 1)}
+    assert starts == {1e-9: 0, 0.34: 1, 0.7: 2, 1: 3}
+    assert painter(tmp_path, refine_from=1).pipeline.refine_times == schedule.times
+
+
+def test_what_is_not_enlarged_is_as_it_is_without(tmp_path: Path) -> None:
+    known = np.ones((40, 40), bool)
+    known[10:18, 20:30] = False
+    picture = smooth(40, 40)
+    assert cut_out(picture, known, around_holes(known, 16)[0], 16)[0].shape == (16, 16, 3)
+    refined, plain = painter(tmp_path), painter(tmp_path / "plain", refine="none")
+    assert refined(picture, known)[0].tobytes() == plain(picture, known)[0].tobytes()
+    assert refined.count_calls(picture, known) == plain.count_calls(picture, known) == 7
+
+
+def test_the_command_line_takes_the_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(tmp_path)
+    picture, found = str(tmp_path / "gt/0.png"), []
+    words = [picture, "--mask", str(tmp_path / "mask.png"), "--model", str(tmp_path / "model.safetensors"), "--dry_run"]
+    keys = ["--schedule", "preview", "--device", "cpu", *(f"--set={key}={value}" for key, value in KEYS.items())]
+    for refine in ("auto", "2", "1", "none"):
+        assert main([*words, *keys, "--refine", refine]) == 0
+        found.append(int(re.search(r"([\d,]+) network calls", capsys.readouterr().out)[1].replace(",", "")))  # type: ignore[index]
+    assert found[0] == found[1] > found[2] > found[3]
+    assert main([*words, *keys, "--refine", "0"]) == 2
+    assert "refine: should be auto, none, or a number of levels from 1 to 16, not 0" in capsys.readouterr().err
+    assert main([*words, *keys, "--refine", "1", "--set", "refine=2"]) == 2
+    assert "--refine and --set refine both specify it; leave one out" in capsys.readouterr().err
+    assert main(["--refine", "1"]) == 2
+    assert "--refine goes with pictures on the command line" in capsys.readouterr().err
+
+
+def test_every_part_draws_its_own_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, fill_batch = [], pipeline.Pipeline.fill
+
+    def recorded(self: Any, crops: Any, *arguments: Any) -> Any:
+        seeds.extend(crop.seed for crop in crops)
+        return fill_batch(self, crops, *arguments)
+
+    monkeypatch.setattr(pipeline.Pipeline, "fill", recorded)
+    inpainter = painter(tmp_path)
+    example = inpainter.read(smooth(90, 70), blob())
+    inpainter(example, seed=3)
+    assert len(example.tiles) > 4
+    assert sorted(seeds) == [picture_seed(3, 0, 0, number) for number in range(len(example.earlier))]
