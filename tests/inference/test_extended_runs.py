@@ -45,8 +45,7 @@ def test_the_old_pictures_stay_exact(tmp_path: Path, fit: str, masked: bool) -> 
         np.testing.assert_array_equal(old_part(mask), np.where(known, 255, 0))
         assert (mask == 255).sum() == known.sum()
         np.testing.assert_array_equal(old_part(read_pixels(tmp_path / f"out/gt/{name}.png")), pixels)
-    calls = manifest(tmp_path)[0]["nfe"]
-    assert calls > 2 * 7 if fit == "window" else calls == 7  # each hole and strip has windows of its own
+    assert manifest(tmp_path)[0]["nfe"] > 2 * 7  # windows of each hole and strip, or the tiles of an enlarged fill
     assert (tmp_path / "out/contact_sheet.png").exists()
 
 
