@@ -29,7 +29,7 @@ class RefineConfig(StrictModel):
     each level samples it again tile by tile, from `refine_from` on; a number refines so many levels at most and
     enlarges the rest; `none` only enlarges. Not with `fit: crop`, which enlarges nothing."""
 
-    refine_from: PositiveShare = 0.5
+    refine_from: PositiveShare = 0.3
     """Where the sampling of a tile begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Not with `refine: none`."""
