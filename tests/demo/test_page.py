@@ -126,7 +126,9 @@ def set_fills(page: Page, count: int) -> None:
 
 def paint(page: Page) -> None:
     """A stroke across the middle of the picture."""
-    box = page.locator("#picture canvas").first.bounding_box()
+    canvas = page.locator("#picture canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - 50, y)
