@@ -43,7 +43,7 @@ def mask_controls() -> dict[str, Component]:
     with gr.Accordion("Mask from a file", open=False, elem_id="mask"):
         return {
             "mask_file": gr.Image(
-                label="Mask of the picture's shape: white is known, black is filled, and so is what you paint",
+                label="Black is filled, and so is what you paint",
                 type="filepath", image_mode=None, format="png", sources=["upload", "clipboard"], height=200,
                 elem_id="mask-file",
             ),
@@ -73,7 +73,7 @@ def fill_controls() -> dict[str, Component]:
         controls["method"] = gr.Dropdown(_methods(), value=SCHEDULES_OWN, label="Method")
         controls["adapt"] = gr.Checkbox(
             label="Adapt the model to this picture first",
-            info=f"{ADAPT_STEPS} training steps for each new hole: about a minute on a GPU, many on a CPU",
+            info=f"{ADAPT_STEPS} training steps for each new hole: minutes on a GPU, half an hour or more on a CPU",
             elem_id="adapt",
         )
     return controls
@@ -84,7 +84,7 @@ def result_views() -> tuple[gr.Gallery, gr.ImageSlider, gr.Button, gr.File]:
     with gr.Row():
         with gr.Column():
             gallery = gr.Gallery(
-                label="Fills: choose one", format="png", type="filepath", columns=4, fit_columns=False,
+                label="Fills: choose one", format="png", type="filepath", columns=4, fit_columns=False, height="auto",
                 object_fit="contain", interactive=False, buttons=[], allow_preview=False, elem_id="gallery",
             )  # fmt: skip
         with gr.Column():

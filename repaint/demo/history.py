@@ -1,7 +1,7 @@
 """Going on with a fill as the new picture, and back to the picture before."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image, ImageColor
@@ -12,7 +12,25 @@ from repaint.demo.editor import editor_value, read_painting
 
 MOST_STEPS = 5  # back: each holds a picture in memory
 
-History = list[tuple[Image.Image, Mask]]  # pictures with what was painted on them, the latest last
+
+class Step(NamedTuple):
+    """What the page showed before a fill was taken.
+
+    Attributes:
+        picture: of the editor.
+        painted: on it, bool [H, W].
+        mask_file: path of the uploaded mask, or None.
+        sides: those to extend.
+    """
+
+    picture: Image.Image
+    painted: Mask
+    mask_file: str | None
+    sides: list[str]
+
+
+History = list[Step]  # the latest last
+Shown = tuple[gr.ImageEditor, str | None, list[str], History, gr.Button]
 
 
 def compare_fill(fills: Sequence[tuple[str, object]], shown: tuple[str, str], event: gr.SelectData) -> tuple[str, str]:
@@ -21,31 +39,37 @@ def compare_fill(fills: Sequence[tuple[str, object]], shown: tuple[str, str], ev
 
 
 def take_fill(
-    shown: tuple[str, str], value: Mapping[str, Any] | None, history: History
-) -> tuple[gr.ImageEditor, History, gr.Button, None, list[str]]:
-    """Make the fill that is shown the editor's picture.
+    shown: tuple[str, str], value: Mapping[str, Any] | None, mask_file: str | None, sides: list[str], history: History
+) -> Shown:
+    """Make the fill that is shown the editor's picture, without mask file and extension, which were for the old one.
 
     Args:
         shown: files of the picture before and of the fill.
         value: of the editor.
+        mask_file: path of the uploaded mask, or None.
+        sides: those to extend.
         history: of earlier steps.
 
     Returns:
-        The editor, the new history, the button back, and no mask file and no extension, which were for the old picture.
+        What `go_back` returns.
     """
     if value is not None and value["background"] is not None:
-        history = [*history, read_painting(value)][-MOST_STEPS:]
+        history = [*history, Step(*read_painting(value), mask_file, sides)][-MOST_STEPS:]
     with Image.open(shown[1]) as fill:
-        return _show(fill.copy(), None), history, gr.Button(visible=bool(history)), None, []
+        return _edit(fill.copy(), None), None, [], history, _back_button(history)
 
 
-def go_back(history: History) -> tuple[gr.ImageEditor, History, gr.Button]:
-    """The picture before the last fill that was taken, with what was painted; without a step left the button hides."""
-    *earlier, (picture, painted) = history
-    return _show(picture, painted), earlier, gr.Button(visible=bool(earlier))
+def go_back(history: History) -> Shown:
+    """What the page showed before the last fill was taken: (editor, mask file, sides, earlier steps, button back)."""
+    *earlier, step = history
+    return _edit(step.picture, step.painted), step.mask_file, step.sides, earlier, _back_button(earlier)
 
 
-def _show(picture: Image.Image, painted: Mask | None) -> gr.ImageEditor:
+def _back_button(history: History) -> gr.Button:
+    return gr.Button(visible=bool(history))
+
+
+def _edit(picture: Image.Image, painted: Mask | None) -> gr.ImageEditor:
     color = ImageColor.getrgb(BRUSH_COLOR)[:3]
     value: Any = editor_value(picture, painted, color)
     return gr.ImageEditor(value, brush=brush(min(picture.size)))

@@ -64,7 +64,9 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
                     start = gr.Button("Fill", variant="primary", elem_id="fill")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
                 status = gr.Markdown(elem_id="status")
-                preview = gr.Image(label="Prediction", format="png", interactive=False, elem_id="preview")
+                preview = gr.Image(
+                    label="Prediction", format="png", interactive=False, buttons=["fullscreen"], elem_id="preview"
+                )
         with gr.Column(visible=False) as results:
             gallery, compare, take, files = result_views()
         editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
@@ -78,10 +80,9 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
         )
         stop.click(queue.stop, queue=False, show_progress="hidden")
         gallery.select(compare_fill, [gallery, compare], compare, show_progress="hidden")
-        steps = [editor, history, back]
-        cleared = [controls["mask_file"], controls["sides"]]
-        take.click(take_fill, [compare, editor, history], steps + cleared, show_progress="hidden")
-        back.click(go_back, history, steps, show_progress="hidden")
+        edited = [editor, controls["mask_file"], controls["sides"], history]
+        take.click(take_fill, [compare, *edited], [*edited, back], show_progress="hidden")
+        back.click(go_back, history, [*edited, back], show_progress="hidden")
         page.unload(queue.disconnect)
     return page
 
