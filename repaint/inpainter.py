@@ -16,6 +16,7 @@ from repaint.config.data import FitConfig
 from repaint.config.fields import StrictModel
 from repaint.config.loading import make_config
 from repaint.config.methods import METHOD_KEYS
+from repaint.config.refining import REFINE_KEYS
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.examples import Example, make_example
@@ -142,15 +143,16 @@ class Inpainter:
         """The same model, not loaded again, with other settings.
 
         Args:
-            settings: any of `adapt`, `fit`, `window_context`, `mask_polarity`, `mask_color`, `mask_soft`,
-                `mask_feather` and `extend`; ConfigError for others. Variants with one `adapt` share the adapted model.
+            settings: any of `adapt`, `refine`, `refine_from`, `fit`, `window_context`, `mask_polarity`, `mask_color`,
+                `mask_soft`, `mask_feather` and `extend`; ConfigError for others. Variants with one `adapt` share the
+                adapted model.
         """
         other = copy(self)
-        if "adapt" in settings:
-            adapt = {"adapt": settings.pop("adapt")}
-            config = make_config(SamplingConfig, _given(self.pipeline.config) | adapt, "inpaint")
-            check_adaptable(config)
-            other.pipeline = replace(self.pipeline, config=config)
+        changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
+        config = make_config(SamplingConfig, _given(self.pipeline.config) | changes, "inpaint")
+        check_adaptable(config)
+        other.pipeline = replace(self.pipeline, config=config)
+        if "adapt" in changes:
             other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
         other._fitting = make_config(FitConfig, _given(self._fitting) | settings, "inpaint")
         check_fit_mode(other.pipeline.config, other._fitting.fit)

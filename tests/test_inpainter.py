@@ -246,15 +246,21 @@ def test_another_schedule_shares_the_network(
 def test_other_settings_share_the_network_and_give_what_a_model_loaded_with_them_gives(
     tiny_inpainter: repaint.Inpainter, model: Path
 ) -> None:
-    (before,) = tiny_inpainter(noise_picture(), half())
+    picture, mask = noise_picture(3 * SIZE, 3 * SIZE), half(3 * SIZE, 3 * SIZE)
+    (before,) = tiny_inpainter(picture, mask)
     other: dict[str, Any]
-    for other in ({"extend": {"left": 8}}, {"mask_feather": 2}, {"adapt": {"steps": 1, "batch_size": 1, "lr": 0.1}}):
+    for other in (
+        {"extend": {"left": 8}},
+        {"mask_feather": 2},
+        {"refine": "none"},
+        {"adapt": {"steps": 1, "batch_size": 1, "lr": 0.1}},
+    ):
         variant = tiny_inpainter.with_settings(**other)
         assert variant.pipeline.model is tiny_inpainter.pipeline.model
-        (fill,) = variant(noise_picture(), half())
-        (own,) = repaint.Inpainter(model, **SETTINGS, **other)(noise_picture(), half())
+        (fill,) = variant(picture, mask)
+        (own,) = repaint.Inpainter(model, **SETTINGS, **other)(picture, mask)
         assert fill.tobytes() == own.tobytes() != before.tobytes()
-    assert tiny_inpainter(noise_picture(), half())[0].tobytes() == before.tobytes()
+    assert tiny_inpainter(picture, mask)[0].tobytes() == before.tobytes()
     extended = tiny_inpainter.with_settings(extend=8)
     assert extended(noise_picture())[0].size == (SIZE + 16, SIZE + 16)  # all of it is known without a mask
     assert extended.with_settings(mask_feather=2)._fitting.extend is not None

@@ -20,6 +20,7 @@ class Choices(NamedTuple):
         feather: `mask_feather` of `Inpainter`.
         sides: those beyond which the picture is extended.
         percent: how far, of its width or height.
+        refine: whether enlarged fills are refined.
         adapt: whether the model is fine-tuned on the picture first.
     """
 
@@ -34,6 +35,7 @@ class Choices(NamedTuple):
     feather: int = 0
     sides: list[str] = []  # noqa: RUF012 - never changed
     percent: int = 25
+    refine: bool = True
     adapt: bool = False
 
     @property

@@ -107,7 +107,12 @@ class FillQueue:
             self._adapting = self._adapting or inpainter.with_settings(adapt={})  # it keeps the last adapted model
             inpainter = self._adapting
         scheduled = inpainter.with_schedule(chosen.schedule, None if chosen.method == SCHEDULES_OWN else chosen.method)
-        return scheduled.with_settings(mask_soft=chosen.soft, mask_feather=chosen.feather, extend=chosen.extend)
+        return scheduled.with_settings(
+            refine="auto" if chosen.refine else "none",
+            mask_soft=chosen.soft,
+            mask_feather=chosen.feather,
+            extend=chosen.extend,
+        )
 
 
 def _only(status: str, preview: Any = None) -> tuple[Any, Any, Any, Any, Any, Any]:

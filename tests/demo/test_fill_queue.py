@@ -64,9 +64,10 @@ def fill(
     model: str = "a",
     schedule: str = "fast",
     painted: bool = True,
+    scale: int = 1,
     **choices: Any,
 ) -> Iterator[Any]:
-    return queue.fill(job_id, painted_value(painted=painted), *Choices(model, schedule, **choices))
+    return queue.fill(job_id, painted_value(painted=painted, scale=scale), *Choices(model, schedule, **choices))
 
 
 def statuses(events: Iterator[Any]) -> list[str]:
@@ -153,6 +154,9 @@ def test_choices_reach_the_fill(queue: "FillQueue") -> None:
     for each in (before, extended):
         assert (each[:, SIDE // 2 :] == picture).all()
     assert extended[:, : SIDE // 2].any()
+    refined, enlarged = (statuses(fill(queue, None, scale=4, refine=refine))[-1] for refine in (True, False))
+    calls_of = [int(status.split()[1]) for status in (refined, enlarged)]
+    assert calls_of[0] > calls_of[1]
 
 
 def test_the_adapted_model_stays_for_the_next_job(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:
