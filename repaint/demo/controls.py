@@ -85,7 +85,7 @@ def result_views() -> tuple[gr.Gallery, gr.ImageSlider, gr.Button, gr.File]:
     with gr.Row():
         with gr.Column():
             gallery = gr.Gallery(
-                label="Fills: choose one", format="png", type="filepath", columns=4, fit_columns=False, height="auto",
+                label="Fills: choose one", format="png", type="filepath", columns=4, fit_columns=False, height=340,
                 object_fit="contain", interactive=False, buttons=[], allow_preview=False, elem_id="gallery",
             )  # fmt: skip
         with gr.Column():
