@@ -43,7 +43,7 @@ def mask_controls() -> dict[str, Component]:
     with gr.Accordion("Mask from a file", open=False, elem_id="mask"):
         return {
             "mask_file": gr.Image(
-                label="Black is filled, and so is what you paint",
+                label="Mask: black is filled, too",
                 type="filepath", image_mode=None, format="png", sources=["upload", "clipboard"], height=200,
                 elem_id="mask-file",
             ),
