@@ -6,32 +6,35 @@ from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from PIL import Image
 
 from repaint.checkpoints.formats import read_classifier_weights, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
+from repaint.config.fields import StrictModel
 from repaint.config.loading import make_config
 from repaint.config.methods import METHOD_KEYS
+from repaint.config.refining import REFINE_KEYS
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.examples import Example, make_example
 from repaint.data.in_memory import Picture, name_of, open_picture
 from repaint.data.pairing import Pair
 from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
-from repaint.errors import ConfigError, DataError
-from repaint.inference.adapted_models import ModelAdapter
-from repaint.inference.batch_loop import BatchLoop, BatchObserver
+from repaint.errors import ConfigError
+from repaint.inference.adapted_models import ModelAdapter, check_adaptable
+from repaint.inference.batch_loop import BatchLoop
 from repaint.inference.batch_size import largest_batch
 from repaint.inference.checks import check_fit_mode, check_sampling
 from repaint.inference.inputs import build_labels, read_settings
+from repaint.inference.raising import RaisingObserver
 from repaint.inference.state import FillState
 from repaint.pipeline.notes import sampling_notes
 from repaint.pipeline.pipeline import Pipeline, build_pipeline, reschedule
 from repaint.pipeline.precision_choice import resolve_precision
-from repaint.sampler import Callback, Step
+from repaint.sampler import Callback
 from repaint.workers.devices import pick_device
 
 
@@ -110,11 +113,9 @@ class Inpainter:
         check_fit_mode(config, fit)
         config, self.precision = resolve_precision(config, weights, chosen_device)
         self.pipeline = build_pipeline(config, weights, read_classifier_weights(config), chosen_device)
-        folder = None if adapted_models is None else str(adapted_models)
-        self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, folder)
-        # A picture without a mask is known everywhere only if it is extended.
-        channel: Literal["grey", "alpha"] = "grey" if mask_channel is None and fitting.extend is not None else "alpha"
-        self._reading = read_settings(config.image_size, fitting, channel, config.most_levels)
+        self._adapted_models = None if adapted_models is None else str(adapted_models)
+        self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, self._adapted_models)
+        self._mask_channel, self._fitting = mask_channel, fitting
         self._batch_sizes: dict[int, int] = {}
         self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
@@ -136,6 +137,25 @@ class Inpainter:
         tree = given | own | {"schedule": schedule}
         other = copy(self)
         other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
+        return other
+
+    def with_settings(self, **settings: Any) -> "Inpainter":
+        """The same model, not loaded again, with other settings.
+
+        Args:
+            settings: any of `adapt`, `refine`, `refine_from`, `fit`, `window_context`, `mask_polarity`, `mask_color`,
+                `mask_soft`, `mask_feather` and `extend`; ConfigError for others. Variants with one `adapt` share the
+                adapted model.
+        """
+        other = copy(self)
+        changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
+        config = make_config(SamplingConfig, _given(self.pipeline.config) | changes, "inpaint")
+        check_adaptable(config)
+        other.pipeline = replace(self.pipeline, config=config)
+        if "adapt" in changes:
+            other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
+        other._fitting = make_config(FitConfig, _given(self._fitting) | settings, "inpaint")
+        check_fit_mode(other.pipeline.config, other._fitting.fit)
         return other
 
     def __call__(
@@ -178,7 +198,7 @@ class Inpainter:
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
-        BatchLoop(pipeline, states, size, _RaisingObserver(callback), self._shrink).run()
+        BatchLoop(pipeline, states, size, RaisingObserver(callback), self._shrink).run()
         return [to_picture(state.result()) for state in states]
 
     def adapt(self, example: Example, on_step: Callable[[], object] = lambda: None) -> Pipeline:
@@ -228,8 +248,11 @@ class Inpainter:
 
     def read(self, image: Picture, mask: Picture | None) -> Example:
         """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
-        rule = self._reading.rule
-        reading = self._reading if mask is None else replace(self._reading, rule=replace(rule, channel="grey"))
+        # A picture without a mask is known everywhere only if it is extended.
+        all_known = self._mask_channel is None and self._fitting.extend is not None
+        channel: Literal["grey", "alpha"] = "grey" if mask is not None or all_known else "alpha"
+        config = self.pipeline.config
+        reading = read_settings(config.image_size, self._fitting, channel, config.most_levels)
         pair = Pair(0, "image", name_of(image, "image"), None if mask is None else name_of(mask, "mask"))
         return make_example(
             pair, open_picture(image, "image"), None if mask is None else open_picture(mask, "mask"), reading
@@ -266,25 +289,6 @@ def inpaint(
     return Inpainter(model, schedule=schedule, **settings)(image, mask, seed=seed, num_samples=num_samples)
 
 
-def _given(config: SamplingConfig) -> dict[str, Any]:
+def _given(config: StrictModel) -> dict[str, Any]:
     """The keys that a configuration sets, ready to be checked again with changes."""
     return config.model_dump(include=config.model_fields_set)
-
-
-class _RaisingObserver(BatchObserver):
-    """Observer of the fills of one picture: hands the steps to the caller, and raises an error for each failure."""
-
-    def __init__(self, callback: Callback | None) -> None:
-        self._callback = callback
-
-    def stepped(self, step: Step) -> None:
-        if self._callback is not None:
-            self._callback(step)
-
-    def failed(self, state: FillState, reason: str, calls_left: int) -> NoReturn:
-        raise DataError(f"fill {state.sample}: {reason}")
-
-    def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
-        raise ConfigError(
-            f"out of memory with {batch_size} windows at a time; ask for fewer fills, or take precision bf16 ({reason})"
-        )

@@ -165,6 +165,8 @@ def test_classes(tmp_path: Path) -> None:
     assert fills[1] != fills[2]
     with pytest.raises(repaint.ConfigError, match=r"class 5 is not in 0\.\.4"):
         tiny_inpainter(noise_picture(), half(), y=5)
+    with pytest.raises(repaint.ConfigError, match="adapt: a class-conditional model"):
+        tiny_inpainter.with_settings(adapt={})
 
 
 @pytest.mark.parametrize(
@@ -239,6 +241,32 @@ def test_another_schedule_shares_the_network(
     assert tiny_inpainter.pipeline.nfe == 7
     with pytest.raises(repaint.ConfigError, match="schedule"):
         tiny_inpainter.with_schedule("quick")
+
+
+def test_other_settings_share_the_network_and_give_what_a_model_loaded_with_them_gives(
+    tiny_inpainter: repaint.Inpainter, model: Path
+) -> None:
+    picture, mask = noise_picture(3 * SIZE, 3 * SIZE), half(3 * SIZE, 3 * SIZE)
+    (before,) = tiny_inpainter(picture, mask)
+    other: dict[str, Any]
+    for other in (
+        {"extend": {"left": 8}},
+        {"mask_feather": 2},
+        {"refine": "none"},
+        {"adapt": {"steps": 1, "batch_size": 1, "lr": 0.1}},
+    ):
+        variant = tiny_inpainter.with_settings(**other)
+        assert variant.pipeline.model is tiny_inpainter.pipeline.model
+        (fill,) = variant(picture, mask)
+        (own,) = repaint.Inpainter(model, **SETTINGS, **other)(picture, mask)
+        assert fill.tobytes() == own.tobytes() != before.tobytes()
+    assert tiny_inpainter(picture, mask)[0].tobytes() == before.tobytes()
+    extended = tiny_inpainter.with_settings(extend=8)
+    assert extended(noise_picture())[0].size == (SIZE + 16, SIZE + 16)  # all of it is known without a mask
+    assert extended.with_settings(mask_feather=2)._fitting.extend is not None
+    for wrong, message in (({"extend": 8, "fit": "crop"}, "fit: crop"), ({"steps": 3}, "steps")):
+        with pytest.raises(repaint.ConfigError, match=message):
+            tiny_inpainter.with_settings(**wrong)
 
 
 def test_auto_precision_is_chosen_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Queue of the page's jobs: the fills of all visitors run one after the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -12,12 +12,11 @@ import gradio as gr
 from PIL import Image
 
 from repaint.data.encoding import SAVE_OPTIONS
+from repaint.demo.choices import SCHEDULES_OWN, Choices
 from repaint.demo.editor import read_editor
 from repaint.demo.jobs import Job
 from repaint.errors import RepaintError
 from repaint.inpainter import Inpainter
-
-SCHEDULES_OWN = "the schedule's own"  # method
 
 
 class FillQueue:
@@ -36,7 +35,8 @@ class FillQueue:
         self._waiting: dict[str, Event] = {}  # by job_id, of jobs that have not begun; set to stop them
         self._latest: dict[str | None, Event] = {}  # of each visitor's latest job
         self._loaded: tuple[str, Inpainter] | None = None
-        self._inpainter(next(iter(models)), "fast", SCHEDULES_OWN)
+        self._adapting: Inpainter | None = None  # the loaded one with the setting `adapt`
+        self._inpainter(Choices(next(iter(models)), "fast"))
 
     def submit(self, request: gr.Request) -> tuple[str, str]:
         """Register a new job of a visitor and stop the previous one.
@@ -50,50 +50,40 @@ class FillQueue:
         return job_id, "waiting for its turn ..."
 
     def fill(
-        self,
-        value: Mapping[str, Any] | None,
-        model: str,
-        schedule: str,
-        method: str,
-        fills: int,
-        seed: int,
-        job_id: str | None,
-    ) -> Iterator[tuple[str, Any, Any, Any]]:
-        """Run a job: fill the painted hole; yields (status, preview, fills, files).
+        self, job_id: str | None, value: Mapping[str, Any] | None, *choices: Any
+    ) -> Iterator[tuple[Any, Any, Any, Any, Any, Any]]:
+        """Run a job; yields (status, preview, results, gallery, before and after, files).
 
         Args:
-            value: of the editor, see `read_editor`.
-            model: name.
-            schedule: name of a preset.
-            method: conditioning method, or SCHEDULES_OWN.
-            fills: number of fills.
-            seed: of the noise.
             job_id: of `submit`; None for a caller without the page.
+            value: of the editor, see `read_editor`.
+            choices: the values of `Choices`.
 
         Raises:
-            gr.Error: a mistake of the user, for the page to show.
+            gr.Error: a mistake of the user, which is the status, too.
         """
         stop_requested = self._waiting.pop(job_id or "", Event())
         if stop_requested.is_set():
-            yield "stopped", gr.skip(), gr.skip(), gr.skip()
+            yield _only("stopped")
             return
-        yield "starting ...", None, gr.Gallery(None, visible=False), gr.File(None, visible=False)
+        yield "starting ...", None, gr.Column(visible=False), None, None, None
         try:
-            picture, hole = read_editor(value)
-            inpainter = self._inpainter(model, schedule, method)
-            job = Job(inpainter, picture, ~hole, seed, fills, stop_requested)
+            chosen = Choices(*choices)
+            picture, mask = read_editor(value, chosen)
+            inpainter = self._inpainter(chosen)
+            job = Job(inpainter, picture, mask, chosen.seed, chosen.fills, stop_requested)
             for update in job.updates():
-                yield f"network call {update.calls} of {update.total}", update.preview, gr.skip(), gr.skip()
+                yield _only(f"{update.unit} {update.done} of {update.total}", update.preview)
         except RepaintError as error:
-            yield "", gr.skip(), gr.skip(), gr.skip()
-            raise gr.Error(str(error), print_exception=False) from None
+            yield _only(f"**{error}**")
+            raise gr.Error(str(error), visible=False, print_exception=False) from None
         if not job.fills:
-            yield f"stopped after {job.calls} network calls", gr.skip(), gr.skip(), gr.skip()
+            yield _only(f"stopped after {job.calls} network calls")
             return
         assumed = "" if inpainter.note is None else f" ({inpainter.note})"
         with TemporaryDirectory(prefix="repaint-") as folder:  # the page gets copies
-            paths = _save(job.fills, Path(folder), seed)
-            shown = gr.Gallery(paths, visible=True), gr.File(paths, visible=True)
+            before, paths = _save(job, Path(folder))
+            shown = gr.Column(visible=True), paths, (before, paths[0]), paths
             yield f"done, {job.calls} network calls{assumed}", gr.skip(), *shown
 
     def stop(self, request: gr.Request) -> None:
@@ -107,16 +97,34 @@ class FillQueue:
         self.stop(request)
         self._latest.pop(request.session_hash, None)
 
-    def _inpainter(self, model: str, schedule: str, method: str) -> Inpainter:
-        if self._loaded is None or self._loaded[0] != model:
-            self._loaded = None  # its memory may be needed for the next
+    def _inpainter(self, chosen: Choices) -> Inpainter:
+        if self._loaded is None or self._loaded[0] != chosen.model:
+            self._loaded = self._adapting = None  # their memory may be needed for the next
             with catch_warnings(action="ignore"):  # the status lists the assumed values
-                self._loaded = model, Inpainter(self._models[model], device=self._device)
-        return self._loaded[1].with_schedule(schedule, None if method == SCHEDULES_OWN else method)
+                self._loaded = chosen.model, Inpainter(self._models[chosen.model], device=self._device)
+        inpainter = self._loaded[1]
+        if chosen.adapt:
+            self._adapting = self._adapting or inpainter.with_settings(adapt={})  # it keeps the last adapted model
+            inpainter = self._adapting
+        scheduled = inpainter.with_schedule(chosen.schedule, None if chosen.method == SCHEDULES_OWN else chosen.method)
+        return scheduled.with_settings(
+            refine="auto" if chosen.refine else "none",
+            mask_soft=chosen.soft,
+            mask_feather=chosen.feather,
+            extend=chosen.extend,
+        )
 
 
-def _save(fills: Sequence[Image.Image], folder: Path, seed: int) -> list[str]:
-    paths = [str(folder / f"fill_seed{seed}_{number}.png") for number in range(len(fills))]
-    for fill, path in zip(fills, paths, strict=True):
+def _only(status: str, preview: Any = None) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """What `FillQueue.fill` yields between its beginning and its end; without a preview the last one stays."""
+    return status, gr.skip() if preview is None else preview, gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+
+def _save(job: Job, folder: Path) -> tuple[str, list[str]]:
+    """The picture as it was, on the canvas of its fills, and the fills, as files of a folder."""
+    before = folder / "before.png"
+    Image.fromarray(job.example.pixels).save(before, **SAVE_OPTIONS["png"])
+    paths = [str(folder / f"fill_seed{job.seed}_{number}.png") for number in range(len(job.fills))]
+    for fill, path in zip(job.fills, paths, strict=True):
         fill.save(path, **SAVE_OPTIONS["png"])
-    return paths
+    return str(before), paths

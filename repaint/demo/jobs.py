@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from queue import SimpleQueue
 from threading import Event, Thread
 
@@ -17,7 +18,7 @@ from repaint.inpainter import Inpainter
 from repaint.sampler import Step
 from repaint.visual.contact_sheets import enlarge, tile
 
-PREVIEW_SECONDS = 0.2  # least time between two previews, so that drawing them does not slow the sampler down
+REPORT_SECONDS = 0.2  # least time between two reports, so that drawing previews does not slow the sampler down
 PREVIEW_COLUMNS = 4
 PREVIEW_WIDTH = 256  # least width of each fill
 
@@ -31,14 +32,16 @@ class JobProgress:
     """Progress of a running job.
 
     Attributes:
-        calls: network calls so far.
-        total: network calls of the whole job.
-        preview: uint8 [H, W, 3], the predicted clean pictures (pred_xstart) of the windows in work.
+        unit: of the work: "training step" while the model is adapted to the picture, then "network call".
+        done: units so far.
+        total: units in all.
+        preview: uint8 [H, W, 3], the predicted clean pictures (pred_xstart) of the windows in work; None in training.
     """
 
-    calls: int
+    unit: str
+    done: int
     total: int
-    preview: NDArray[np.uint8]
+    preview: NDArray[np.uint8] | None
 
 
 class Job:
@@ -55,7 +58,10 @@ class Job:
     Attributes:
         fills: the result, once `updates` has ended; empty if the job was stopped.
         calls: network calls so far.
+        example: the picture as it is filled, once there is an update.
     """
+
+    example: Example
 
     def __init__(
         self, inpainter: Inpainter, image: Picture, mask: Picture, seed: int, num_samples: int, stop_requested: Event
@@ -65,7 +71,7 @@ class Job:
         self.calls = 0
         self.stop_requested = stop_requested
         self._updates: SimpleQueue[JobProgress | Exception | None] = SimpleQueue()
-        self._last_preview = 0.0
+        self._last_report = 0.0
 
     def updates(self) -> Iterator[JobProgress]:
         """Run the job, and report its progress a few times a second. Leaving the loop stops it.
@@ -73,9 +79,8 @@ class Job:
         Raises:
             RepaintError: see `Inpainter.__call__`.
         """
-        example = self.inpainter.read(self.image, self.mask)
-        total = self.inpainter.count_calls(example, num_samples=self.num_samples)
-        worker = Thread(target=self._work, args=(example, total), name="fill", daemon=True)
+        self.example = self.inpainter.read(self.image, self.mask)
+        worker = Thread(target=self._work, name="fill", daemon=True)
         worker.start()
         try:
             while (update := self._updates.get()) is not None:
@@ -86,23 +91,40 @@ class Job:
             self.stop_requested.set()
             worker.join()
 
-    def _work(self, example: Example, total: int) -> None:
-        def report(step: Step) -> None:
-            self.calls += step.calls
-            if self.stop_requested.is_set():
-                raise Stopped
-            if time.monotonic() - self._last_preview >= PREVIEW_SECONDS:
-                self._updates.put(JobProgress(self.calls, total, _draw(step)))
-                self._last_preview = time.monotonic()
-
+    def _work(self) -> None:
         try:
-            if not self.stop_requested.is_set():
-                self.fills = self.inpainter(example, seed=self.seed, num_samples=self.num_samples, callback=report)
+            self._check_stop()
+            self._adapt()
+            total = self.inpainter.count_calls(self.example, num_samples=self.num_samples)
+
+            def report(step: Step) -> None:
+                self.calls += step.calls
+                self._report("network call", self.calls, total, step)
+
+            self.fills = self.inpainter(self.example, seed=self.seed, num_samples=self.num_samples, callback=report)
         except Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - raised again by `updates`
             self._updates.put(error)
         self._updates.put(None)
+
+    def _adapt(self) -> None:
+        """Adapt the model to the picture if the inpainter does so; the fill finds the adapted model."""
+        settings = self.inpainter.pipeline.config.adapt
+        if settings is None:
+            return
+        steps = count(1)
+        self.inpainter.adapt(self.example, lambda: self._report("training step", next(steps), settings.steps))
+
+    def _report(self, unit: str, done: int, total: int, step: Step | None = None) -> None:
+        self._check_stop()
+        if time.monotonic() - self._last_report >= REPORT_SECONDS:
+            self._updates.put(JobProgress(unit, done, total, None if step is None else _draw(step)))
+            self._last_report = time.monotonic()
+
+    def _check_stop(self) -> None:
+        if self.stop_requested.is_set():
+            raise Stopped
 
 
 def _draw(step: Step) -> NDArray[np.uint8]:

@@ -9,18 +9,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands import demo
 from repaint.config.presets import PRESETS, Preset
+from repaint.demo.choices import Choices
 from repaint.errors import RepaintError
-from tests.helpers.demo_page import SIDE, editor_value
+from repaint.inference import adapted_models
+from tests.helpers.demo_page import PAINTED, SIDE, painted_value
 from tests.helpers.tiny import tiny_unet
 
 if TYPE_CHECKING:
     from repaint.demo.fill_queue import FillQueue
 
+SHAPES: dict[str, Any] = {
+    "image_size": SIDE,
+    "channel_mult": (1, 2, 3, 4),
+    "num_res_blocks": 1,
+    "num_head_channels": 32,
+}
 ANN, BOB = (SimpleNamespace(session_hash=name) for name in ("ann", "bob"))
 
 
@@ -31,12 +41,12 @@ def gradio_or_skip() -> None:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two networks with the shapes of 64x64 pictures, so that no settings are needed."""
+    """Networks with the shapes of 64x64 pictures, so that no settings are needed; one is class-conditional."""
     folder = tmp_path_factory.mktemp("models")
-    network = tiny_unet(image_size=SIDE, channel_mult=(1, 2, 3, 4), num_res_blocks=1, num_head_channels=32)
-    for name in ("a", "b"):
+    for name, classes in (("a", None), ("b", None), ("classes", 5)):
+        network = tiny_unet(num_classes=classes, **SHAPES)
         (folder / f"{name}.safetensors").write_bytes(encode_checkpoint(network.state_dict(), {}))
-    return {name: folder / f"{name}.safetensors" for name in ("a", "b")}
+    return {name: folder / f"{name}.safetensors" for name in ("a", "b", "classes")}
 
 
 @pytest.fixture
@@ -53,12 +63,11 @@ def fill(
     job_id: str | None,
     model: str = "a",
     schedule: str = "fast",
-    method: str | None = None,
-    **value: Any,
+    painted: bool = True,
+    scale: int = 1,
+    **choices: Any,
 ) -> Iterator[Any]:
-    from repaint.demo.fill_queue import SCHEDULES_OWN
-
-    return queue.fill(editor_value(**value), model, schedule, method or SCHEDULES_OWN, 1, 0, job_id)
+    return queue.fill(job_id, painted_value(painted=painted, scale=scale), *Choices(model, schedule, **choices))
 
 
 def statuses(events: Iterator[Any]) -> list[str]:
@@ -99,13 +108,68 @@ def test_closing_the_page_stops_the_job(queue: "FillQueue") -> None:
     queue.disconnect(ANN)
 
 
-def test_mistakes_clear_the_status(queue: "FillQueue") -> None:
-    events = fill(queue, queue.submit(ANN)[0], painted=False)
-    assert [next(events)[0], next(events)[0]] == ["starting ...", ""]
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"painted": False}, "nothing is painted yet"),
+        ({"soft": True, "feather": 3}, "mask_soft and mask_feather exclude each other"),
+        ({"feather": 50}, "mask_feather: 50 leaves nothing known"),
+        ({"model": "classes", "adapt": True}, "adapt: a class-conditional model"),
+    ],
+)
+def test_mistakes_are_the_status(queue: "FillQueue", choices: dict[str, Any], message: str) -> None:
     import gradio
 
-    with pytest.raises(gradio.Error, match="nothing is painted yet"):
+    events = fill(queue, queue.submit(ANN)[0], **choices)
+    assert next(events)[0] == "starting ..."
+    status = next(events)[0]
+    assert message in status
+    assert "\n" not in status
+    with pytest.raises(gradio.Error, match=message):
         next(events)
+    assert statuses(fill(queue, None))[-1].startswith("done")
+
+
+def finish(events: Iterator[Any]) -> tuple[list[np.ndarray], list[str]]:
+    """Pictures before and after of a job's first fill, and the names of its files, which vanish after the event."""
+    for _, _, results, gallery, compare, files in events:
+        if isinstance(compare, tuple):
+            assert results.visible
+            assert gallery == files
+            assert compare[1] == files[0]
+            return [np.asarray(Image.open(path)) for path in compare], [Path(path).name for path in files]
+    raise AssertionError("no fill")
+
+
+def test_choices_reach_the_fill(queue: "FillQueue") -> None:
+    picture = np.asarray(painted_value()["background"].convert("RGB"))
+    (before, fill_), names = finish(fill(queue, None, fills=2, seed=3))
+    assert names == ["fill_seed3_0.png", "fill_seed3_1.png"]
+    assert (before == picture).all()
+    assert ((fill_ != picture).any(axis=2) <= PAINTED).all()
+    (_, feathered), _ = finish(fill(queue, None, feather=5))
+    assert ((feathered != picture).any(axis=2) & ~PAINTED).any()
+    (before, extended), _ = finish(fill(queue, None, painted=False, sides=["left"], percent=50))
+    assert before.shape == extended.shape == (SIDE, SIDE + SIDE // 2, 3)
+    for each in (before, extended):
+        assert (each[:, SIDE // 2 :] == picture).all()
+    assert extended[:, : SIDE // 2].any()
+    refined, enlarged = (statuses(fill(queue, None, scale=4, refine=refine))[-1] for refine in (True, False))
+    calls_of = [int(status.split()[1]) for status in (refined, enlarged)]
+    assert calls_of[0] > calls_of[1]
+
+
+def test_the_adapted_model_stays_for_the_next_job(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tiny_unet(**SHAPES).state_dict()
+    monkeypatch.setattr(adapted_models, "adapt", lambda *arguments: arguments[-1]() or state)
+    first, second, plain, third = (
+        statuses(fill(queue, None, adapt=adapt, schedule=schedule))
+        for adapt, schedule in ((True, "fast"), (True, "preview"), (False, "fast"), (True, "fast"))
+    )
+    assert "training step 1 of 300" in first
+    for others in (second, plain, third):
+        assert others[-1].startswith("done")
+        assert not [status for status in others if "training" in status]
 
 
 def test_a_model_is_loaded_once_and_alone(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def calls(inpainter: Inpainter, monkeypatch: pytest.MonkeyPatch) -> Iterator[lis
         return model(x, timesteps, y)
 
     object.__setattr__(inpainter.pipeline, "model", counted)
-    monkeypatch.setattr(jobs, "PREVIEW_SECONDS", 0)
+    monkeypatch.setattr(jobs, "REPORT_SECONDS", 0)
     yield seen
     assert not [thread for thread in threading.enumerate() if thread.name == "fill"]
 
@@ -54,18 +54,46 @@ def test_a_job_gives_what_the_library_gives(inpainter: Inpainter, calls: list[in
     updates = list(job.updates())
     expected = inpainter(PICTURE, KNOWN, seed=3, num_samples=3)
     assert [fill.tobytes() for fill in job.fills] == [fill.tobytes() for fill in expected]
-    assert updates[-1].calls == updates[-1].total == job.calls == len(calls) // 2
-    assert [update.calls for update in updates] == sorted(update.calls for update in updates)
-    assert updates[0].preview.dtype == np.uint8
-    assert updates[0].preview.shape == (256 + 4, 3 * 256 + 8, 3)
-    assert (updates[0].preview != updates[-1].preview).any()
+    assert updates[-1].done == updates[-1].total == job.calls == len(calls) // 2
+    assert [update.done for update in updates] == sorted(update.done for update in updates)
+    assert {update.unit for update in updates} == {"network call"}
+    first, last = updates[0].preview, updates[-1].preview
+    assert first is not None
+    assert first.dtype == np.uint8
+    assert first.shape == (256 + 4, 3 * 256 + 8, 3)
+    assert (first != last).any()
+    assert (job.example.pixels == PICTURE).all()
+
+
+def test_adapting_is_reported_and_done_once(inpainter: Inpainter, calls: list[int]) -> None:
+    adapting = inpainter.with_settings(adapt={"steps": 3, "batch_size": 1, "lr": 0.1})
+    job = make_job(adapting)
+    updates = list(job.updates())
+    assert [(update.unit, update.done, update.total) for update in updates[:4]] == [
+        *(("training step", step, 3) for step in (1, 2, 3)),
+        ("network call", 1, adapting.pipeline.nfe),
+    ]
+    assert updates[0].preview is None
+    (plain,) = inpainter(PICTURE, KNOWN)
+    assert job.fills[0].tobytes() != plain.tobytes()
+    again = list(make_job(adapting, seed=1).updates())
+    assert {update.unit for update in again} == {"network call"}
+
+
+def test_adapting_can_be_stopped(inpainter: Inpainter, calls: list[int]) -> None:
+    job = make_job(inpainter.with_settings(adapt={"steps": 10**6, "batch_size": 1}))
+    for update in job.updates():
+        assert update.unit == "training step"
+        job.stop_requested.set()
+    assert job.fills == []
+    assert calls == []
 
 
 def test_stopping_costs_at_most_one_more_network_call(inpainter: Inpainter, calls: list[int]) -> None:
     job = make_job(inpainter)
     at_stop = None
     for update in job.updates():
-        if at_stop is None and update.calls >= 3:
+        if at_stop is None and update.done >= 3:
             job.stop_requested.set()
             at_stop = len(calls)
     assert at_stop is not None

@@ -1,4 +1,5 @@
-"""The page in a browser: Debian's Chromium paints, fills, stops and downloads.
+"""The page in a browser: Debian's Chromium paints, fills, goes on with fills, stops and downloads, in a narrow window
+and by keyboard too.
 
 `REPAINT_SCREENSHOT=docs/demo.png` keeps the README's picture of it.
 """
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ import httpx  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from repaint.checkpoints.safe_files import encode_checkpoint  # noqa: E402
+from repaint.demo.choices import Choices  # noqa: E402
 from tests.helpers.tiny import FLAGS, tiny_unet  # noqa: E402
 
 SCREENSHOT = os.environ.get("REPAINT_SCREENSHOT")
@@ -150,8 +153,10 @@ def wait_for_drawing(page: Page) -> None:
 
 
 def wait_for_status(page: Page, pattern: str) -> re.Match[str]:
-    page.wait_for_function(f"/{pattern}/.test(document.querySelector('#status').innerText)", polling=100)
-    found = re.search(pattern, page.locator("#status").inner_text())
+    """The status may change right after it has matched, so the page gives the text that did."""
+    text = "document.querySelector('#status').innerText"
+    handle = page.wait_for_function(f"/{pattern}/.test({text}) && {text}", polling=100)
+    found = re.search(pattern, handle.json_value())
     assert found
     return found
 
@@ -182,19 +187,107 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         page.get_by_text("nothing is painted yet; paint over what shall be replaced").wait_for()
         choose(page, "fast" if SCREENSHOT else "preview")
         set_fills(page, 4 if SCREENSHOT else 2)
-        assert page.get_by_label("Method").first.input_value() == "the schedule's own"
         paint(page)
         page.locator("#fill").click()
         calls = wait_for_status(page, r"done, (\d+) network calls")
         assert calls[1] == ("60" if SCREENSHOT else "30")
         page.locator("#gallery img").nth(1).wait_for()
         page.wait_for_function("[...document.querySelectorAll('#gallery img')].every(image => image.complete)")
+        page.locator("#compare img").nth(1).wait_for()
         page.screenshot(path=SCREENSHOT or tmp_path / "page.png", full_page=True)
         fills = [download(page, tmp_path, number) for number in range(2)]
-    assert (fills[0] != fills[1]).any()
-    for fill in fills:
-        check_stroke(fill, "face_0.png")
+        assert (fills[0] != fills[1]).any()
+        for fill in fills:
+            check_stroke(fill, "face_0.png")
+
+        check_keyboard(page)
+        check_narrow_window(page)
+        page.locator("#back").press("Space")
+        page.locator("#back").wait_for(state="hidden")
+        page.locator("#hole-white input").check()
+        page.locator("#mask-file input[type=file]").set_input_files(write_mask(tmp_path))
+        page.locator("#mask-file img").wait_for()
+        page.locator("#sides").get_by_label("right").check()
+        set_fills(page, 1)
+        page.locator("#fill").click()
+        page.wait_for_function("document.querySelectorAll('#gallery img').length === 0")
+        wait_for_status(page, r"done, (\d+) network calls")
+        again = download(page, tmp_path)
+    check_masked_and_extended(again, fills[0])
     assert outside == []
+
+
+def check_keyboard(page: Page) -> None:
+    """Tab reaches every control, which shows it; keys open sections, move the slider, choose a fill and take it."""
+    for section in ("#mask", "#more"):
+        page.locator(f"{section} button").first.press("Enter")
+        page.locator(f"{section} input[type=checkbox]").last.wait_for()
+    assert page.get_by_label("Method").first.input_value() == "the schedule's own"
+    handle = page.locator("#compare [data-testid=slider]")
+    middle = handle.get_attribute("style")
+    handle.press("ArrowRight")
+    assert handle.get_attribute("aria-valuenow") == "55"
+    page.wait_for_function(
+        "before => document.querySelector('#compare [data-testid=slider]').getAttribute('style') !== before", arg=middle
+    )
+    page.locator("#gallery button.thumbnail-item").nth(1).press("Enter")
+    page.wait_for_function("document.querySelectorAll('#compare img')[1].src.includes('fill_seed0_1')")
+    page.locator("#take").press("Enter")
+    page.locator("#back").wait_for()
+    page.evaluate("document.activeElement.blur()")
+    names = "picture back mask mask-file hole-white soft fill stop more sides adapt gallery compare take files"
+    missing = {f"#{name}" for name in names.split()}
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """places => {
+                const focus = document.activeElement;
+                const visible = focus === document.body || parseFloat(getComputedStyle(focus).outlineWidth) >= 3;
+                return [visible, places.filter(place => focus.closest(place))];
+            }""",
+            sorted(missing),
+        )
+        assert found[0], page.evaluate("document.activeElement.outerHTML")
+        missing -= set(found[1])
+        if not missing:
+            return
+    raise AssertionError(f"Tab does not reach {missing}")
+
+
+def check_narrow_window(page: Page) -> None:
+    """Nothing is cut off at 360 pixels with all sections open, nor is there anything to scroll to the side."""
+    wide = page.viewport_size
+    assert wide is not None
+    page.set_viewport_size({"width": 360, "height": 740})
+    wait_for_drawing(page)
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    beyond = """() => [...document.querySelectorAll('button, input, img, label, span, p, a, canvas')].filter(each => {
+        const box = each.getBoundingClientRect();
+        return box.width && (box.right > innerWidth + 1 || box.left < -1);
+    }).map(each => each.outerHTML)"""
+    assert page.evaluate(beyond) == []
+    page.set_viewport_size(wide)
+    wait_for_drawing(page)
+
+
+def write_mask(folder: Path) -> Path:
+    """White below what `paint` paints."""
+    levels = np.zeros((64, 64), np.uint8)
+    levels[52:60, 8:24] = 255
+    Image.fromarray(levels).save(folder / "mask.png")
+    return folder / "mask.png"
+
+
+def check_masked_and_extended(fill: np.ndarray, painted: np.ndarray) -> None:
+    """The fill of the hole that `painted` fills and of `write_mask`, in the picture and a quarter more."""
+    truth = np.asarray(Image.open(PICTURES / "face_0.png").convert("RGB"))
+    assert fill.shape == (64, 80, 3)
+    changed = (fill[:, :64] != truth).any(axis=2)
+    assert changed[52:60, 8:24].mean() > 0.9
+    stroke = (painted != truth).any(axis=2)
+    assert changed[stroke].mean() > 0.9
+    changed[52:60, 8:24] = False
+    assert (changed & ~stroke).sum() <= 0.01 * stroke.sum()  # a fill may hit upon the picture's own pixel
 
 
 def test_two_visitors_stop_and_get_their_own_fills(
@@ -214,10 +307,19 @@ def test_two_visitors_stop_and_get_their_own_fills(
 
     second.locator("#fill").click()  # and waits for his turn
     wait_for_status(second, "waiting for its turn")
-    second.locator("#stop").click()
+    with second.expect_response(lambda response: "/run/" in response.url):  # he is out before the first one's place
+        second.locator("#stop").click()
     first.locator("#stop").click()
     assert seen <= int(wait_for_status(first, r"stopped after (\d+) network calls")[1]) < 2410
     wait_for_status(second, "^stopped$")
+
+    first.locator("#more button").first.click()
+    first.locator("#adapt input").check()
+    first.locator("#fill").click()
+    wait_for_status(first, r"training step [1-9]\d* of 300")
+    first.locator("#stop").click()
+    wait_for_status(first, "stopped after 0 network calls")
+    first.locator("#adapt input").uncheck()
 
     for page in (first, second):
         assert not page.locator("#gallery").is_visible()
@@ -240,12 +342,14 @@ def test_no_other_files_are_read(address: str, model: Path) -> None:
     name = model.name
     picture, layer = (upload(address, PICTURES / f"face_{number}.png") for number in (0, 1))
     assert "event: complete" in ask_for_fill(address, picture, layer, name)
+    assert "event: complete" in ask_for_fill(address, picture, layer, name, mask=picture)
     assert httpx.get(f"{address}gradio_api/file={picture}", timeout=PATIENCE).status_code == 200
     outside = str(PICTURES / "face_0.png")
     for request in (
         (outside, layer, name),
         (picture, outside, name),
         (picture, layer, str(ROOT / "README.md")),
+        (picture, layer, name, outside),
     ):
         answer = ask_for_fill(address, *request)
         assert "event: error" in answer
@@ -260,13 +364,18 @@ def upload(address: str, path: Path) -> str:
     return str(name)
 
 
-def ask_for_fill(address: str, picture: str, layer: str, model: str) -> str:
+def ask_for_fill(address: str, picture: str, layer: str, model: str, mask: str | None = None) -> str:
     """The events of a fill of all that a layer covers."""
-    background, painted = ({"path": path, "meta": {"_type": "gradio.FileData"}} for path in (picture, layer))
+    background, painted = (named_file(path) for path in (picture, layer))
     value = {"background": background, "layers": [painted], "composite": None}
-    call, data = f"{address}gradio_api/call/fill", [value, model, "preview", "replace", 1, 0]
-    event = httpx.post(call, json={"data": data}, timeout=PATIENCE).json()["event_id"]
+    choices = Choices(model, "preview", "replace", mask_file=None if mask is None else named_file(mask))
+    call = f"{address}gradio_api/call/fill"
+    event = httpx.post(call, json={"data": [value, *choices]}, timeout=PATIENCE).json()["event_id"]
     return httpx.get(f"{call}/{event}", timeout=PATIENCE).text
+
+
+def named_file(path: str) -> Any:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 def test_only_this_machine_is_served(address: str) -> None:

@@ -1,0 +1,30 @@
+"""Fills of one picture for a caller in the same process: failures are raised."""
+
+from typing import NoReturn
+
+from repaint.errors import ConfigError, DataError
+from repaint.inference.batch_loop import BatchObserver
+from repaint.inference.state import FillState
+from repaint.sampler import Callback, Step
+
+
+class RaisingObserver(BatchObserver):
+    """Observer of the fills of one picture: hands the steps to the caller, and raises an error for each failure."""
+
+    def __init__(self, callback: Callback | None) -> None:
+        self._callback = callback
+
+    def stepped(self, step: Step) -> None:
+        """Call the callback, whose exception ends the work."""
+        if self._callback is not None:
+            self._callback(step)
+
+    def failed(self, state: FillState, reason: str, calls_left: int) -> NoReturn:
+        """Raise DataError."""
+        raise DataError(f"fill {state.sample}: {reason}")
+
+    def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
+        """Raise ConfigError."""
+        raise ConfigError(
+            f"out of memory with {batch_size} windows at a time; ask for fewer fills, or take precision bf16 ({reason})"
+        )
