@@ -113,7 +113,7 @@ def test_calls_are_counted_before_the_run(
     batch_size: int,
     keys: dict[str, Any],
 ) -> None:
-    data = prepare(tmp_path, 3, num_samples_per_image=2, **keys)
+    data = prepare(tmp_path, 3, num_samples_per_image=2, refine_from=0.5, **keys)
     conf = tmp_path / "conf.yml"
     settings = {"fit": fit, "mask_path": data["mask_path"], "batch_size": batch_size}
     changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in settings.items()]
@@ -173,7 +173,7 @@ def test_processes_and_interruptions_leave_no_trace(tmp_path: Path, monkeypatch:
 def test_folders_do_not_mix_fills_of_other_refinements(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = prepare(tmp_path)
     fill(tmp_path, fit="window", **data)
-    fill(tmp_path, code=2, fit="window", refine_from=0.3, **data)
+    fill(tmp_path, code=2, fit="window", refine_from=0.7, **data)
     assert "holds results of another configuration" in capsys.readouterr().err
 
 
@@ -193,6 +193,8 @@ KEYS: dict[str, Any] = {"image_size": 16, "num_head_channels": FLAGS["num_head_c
 def painter(folder: Path, **settings: Any) -> repaint.Inpainter:
     prepare(folder)
     keys = SCHEDULE | KEYS | {"schedule": None, "device": "cpu"}
+    if settings.get("refine") != "none" and settings.get("fit") != "crop":
+        keys["refine_from"] = 0.5
     return repaint.Inpainter(folder / "model.safetensors", **(keys | settings))
 
 
