@@ -252,7 +252,7 @@ def test_other_settings_share_the_network_and_give_what_a_model_loaded_with_them
     for other in (
         {"extend": {"left": 8}},
         {"mask_feather": 2},
-        {"refine": "none"},
+        {"refine": "auto"},
         {"adapt": {"steps": 1, "batch_size": 1, "lr": 0.1}},
     ):
         variant = tiny_inpainter.with_settings(**other)

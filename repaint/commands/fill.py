@@ -48,7 +48,7 @@ def _add_picture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--method", choices=list(TITLES), help="conditioning method (default: the schedule's)")
     texts = f"first train the model so many steps on each picture's own known pixels ({ADAPT_STEPS} without a number)"
     group.add_argument("--adapt", type=int, nargs="?", const=ADAPT_STEPS, metavar="STEPS", help=texts)
-    texts = "refine enlarged fills: auto, none, or a number of levels at most (default: auto)"
+    texts = f"refine enlarged fills: auto, none, or a number of levels at most (default: auto with {MODEL}, else none)"
     group.add_argument("--refine", type=_levels, metavar="auto|none|N", help=texts)
     group.add_argument("--schedule", choices=list(PRESETS), help=f"default: {SCHEDULE}")
     group.add_argument("--fit", choices=["window", "pad", "resize", "crop"], help=f"default: {FIT}")

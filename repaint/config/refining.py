@@ -24,15 +24,17 @@ Levels = Annotated[
 class RefineConfig(StrictModel):
     """Refinement of fills larger than the network's size, see [large holes](masks_and_sizes.md#large-holes)."""
 
-    refine: Levels = "auto"
+    refine: Levels = "none"
     """How a fill that has to be enlarged becomes sharp: `auto` enlarges it in levels of about a factor of two, and at
     each level samples it again tile by tile, from `refine_from` on; a number refines so many levels at most and
-    enlarges the rest; `none` only enlarges. Not with `fit: crop`, which enlarges nothing."""
+    enlarges the rest; `none` only enlarges. It takes a model that has seen crops of every scale, such as the bundled
+    one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which enlarges
+    nothing."""
 
     refine_from: PositiveShare = 0.3
     """Where the sampling of a tile begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
-    whole schedule. Not with `refine: none`."""
+    whole schedule. Only with `refine`."""
 
     @model_validator(mode="after")
     def _start_of_a_refinement(self) -> Self:

@@ -35,7 +35,7 @@ class Choices(NamedTuple):
     feather: int = 0
     sides: list[str] = []  # noqa: RUF012 - never changed
     percent: int = 25
-    refine: bool = True
+    refine: bool = False
     adapt: bool = False
 
     @property

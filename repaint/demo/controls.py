@@ -71,7 +71,7 @@ def fill_controls() -> dict[str, Component]:
             0, MOST_FEATHER, value=0, step=1, label="Feather: pixels around the hole that blend fill and picture"
         )
         controls["method"] = gr.Dropdown(_methods(), value=SCHEDULES_OWN, label="Method")
-        controls["refine"] = gr.Checkbox(True, label="Refine large holes: sharper, with more network calls")
+        controls["refine"] = gr.Checkbox(label="Refine large holes: sharper, for models of photographs")
         controls["adapt"] = gr.Checkbox(
             label="Adapt the model to this picture first",
             info=f"{ADAPT_STEPS} training steps for each new hole: minutes on a GPU, half an hour or more on a CPU",

@@ -125,7 +125,7 @@ def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
     crop = load(tmp_path)
     assert not {"refine", "refine_from"} & deciding_values(crop).keys()
     for fit in ("window", "pad", "resize"):
-        config = with_data(crop, fit=fit)
+        config = with_data(crop, fit=fit).model_copy(update={"refine": "auto"})
         plain = config.model_copy(update={"refine": "none"})
         assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
         assert digest(plain.model_copy(update={"refine_from": 0.1})) == digest(plain)

@@ -32,7 +32,7 @@ def old_part(pixels: np.ndarray) -> np.ndarray:
 def test_the_old_pictures_stay_exact(tmp_path: Path, fit: str, masked: bool) -> None:
     pictures = prepare(tmp_path)
     mask_path = str(tmp_path / "mask.png") if masked else None
-    out = fill(tmp_path, fit=fit, mask_path=mask_path, extend=EXTEND)
+    out = fill(tmp_path, fit=fit, mask_path=mask_path, extend=EXTEND, refine="auto")
     known = two_holes(48, 40) if masked else np.ones((48, 40), bool)
     for name, pixels in pictures.items():
         filled = read_pixels(out / f"{name}.png")

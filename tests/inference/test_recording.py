@@ -41,7 +41,7 @@ def test_every_window_has_its_animation(tmp_path: Path) -> None:
 
 
 def test_a_refined_picture_has_the_animation_of_the_whole_and_of_its_tiles(tmp_path: Path) -> None:
-    prepare_run(tmp_path, two_holes(30, 30), refine_from=0.5)
+    prepare_run(tmp_path, two_holes(30, 30), refine="auto", refine_from=0.5)
     Image.fromarray(smooth(30, 30)).save(tmp_path / "gt/a.png")
     mask = str(tmp_path / "mask.png")
     fill(tmp_path, fit="pad", mask_path=mask, animation="gif", animation_frames=3, snapshot_interval=3)

@@ -39,7 +39,7 @@ def blob(height: int = 90, width: int = 70) -> np.ndarray:
 
 def prepare(folder: Path, count: int = 1, **changes: Any) -> dict[str, Any]:
     """Pictures with the mask `blob`; the keys of the data for `fill`."""
-    prepare_run(folder, blob(), **changes)
+    prepare_run(folder, blob(), **({"refine": "auto"} | changes))
     for i in range(count):
         Image.fromarray(np.roll(smooth(90, 70), 7 * i, axis=1)).save(folder / f"gt/{i}.png")
     return {"mask_path": str(folder / "mask.png")}
@@ -194,7 +194,7 @@ def painter(folder: Path, **settings: Any) -> repaint.Inpainter:
     prepare(folder)
     keys = SCHEDULE | KEYS | {"schedule": None, "device": "cpu"}
     if settings.get("refine") != "none" and settings.get("fit") != "crop":
-        keys["refine_from"] = 0.5
+        keys |= {"refine": "auto", "refine_from": 0.5}
     return repaint.Inpainter(folder / "model.safetensors", **(keys | settings))
 
 

@@ -79,6 +79,8 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
         if value is not None:
             settings[key] = value
+    if (args.model or MODEL) == MODEL and (args.fit or FIT) != "crop":
+        settings.setdefault("refine", "auto")  # the bundled model of photographs has seen crops of every scale
     own_schedule = set(SCHEDULE_KEYS) & settings.keys()
     return Inpainter(
         locate_model(args.model or MODEL),
