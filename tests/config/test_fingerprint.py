@@ -57,7 +57,7 @@ def test_the_marked_keys() -> None:
 
 @pytest.mark.parametrize("key", DECIDING)
 def test_each_key_that_is_not_marked_counts(tmp_path: Path, key: str) -> None:
-    config = with_data(load(tmp_path, **IN_EFFECT), fit="window")
+    config = with_data(load(tmp_path, **IN_EFFECT), fit="window").model_copy(update={"refine": "auto"})
     assert digest(config.model_copy(update={key: OTHER})) != digest(config)
 
 

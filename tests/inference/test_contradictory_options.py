@@ -20,7 +20,7 @@ from tests.helpers.tiny import make_run
         ({"mask_polarity": "hole_white", "mask_path": None, "mask": {"kind": "box"}}, "is about grey mask files"),
         ({"window_context": 1}, "window_context has no meaning without fit: window"),
         ({"refine": "auto"}, "refine has no meaning with fit: crop, which enlarges no fill; leave it out"),
-        ({"refine_from": 0.4}, "refine_from has no meaning with fit: crop"),
+        ({"refine_from": 0.4}, "refine_from has no meaning with refine: none"),
         ({"fit": "pad", "refine": "none", "refine_from": 0.4}, "refine_from has no meaning with refine: none"),
         ({"fit": "window", "refine": 0}, "should be auto, none, or a number of levels from 1 to 16, not 0"),
         ({"fit": "window", "refine": True}, "should be auto, none, or a number of levels"),
