@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from repaint.data.storage import write_bytes
+
 JSON_FILE = "report.json"
 _SHORTEST = 5.0  # seconds for a step; with less left it is not begun
 
@@ -68,9 +70,7 @@ def run_steps(
             continue
         announce(f"{name}: {'failed' if 'error' in result else 'done'} in {seconds:.0f} s")
         results[name] = result | {"seconds": seconds}
-        part = path.with_name(f"{JSON_FILE}.part")
-        part.write_text(json.dumps(results, indent=1))
-        part.replace(path)
+        write_bytes(str(path), json.dumps(results, indent=1).encode())
     return results
 
 

@@ -13,11 +13,12 @@ from repaint.benchmarking.report_steps import TINY_NETWORK
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.config.training import TrainConfig
-from repaint.data.bundled import locate, locate_model
+from repaint.data.bundled import locate
 from repaint.data.decoding import decode
 from repaint.data.encoding import encode_png
 from repaint.data.storage import write_bytes
 from repaint.inference import runner
+from repaint.inference.inputs import locate_inputs
 from repaint.training.trainer import Trainer
 from repaint.workers.worker import single_worker
 
@@ -55,12 +56,7 @@ def _fill(name: str, device: str, precision: str, settings: Settings) -> tuple[n
     overrides = [f"data.eval.faces.{key}={value}" for key, value in changes.items()]
     overrides += ["noise_device=cpu", f"precision={precision}", "show_progress=false"]
     overrides += ["timestep_respacing='2'"] if settings.tiny else []
-    config = load_config(Config, locate(f"confs/{name}.yml"), overrides)
-    data = config.eval_data
-    assert data.mask_path is not None
-    data = data.model_copy(update={"gt_path": locate(data.gt_path), "mask_path": locate(data.mask_path)})
-    parts = {"model_path": locate_model(config.model_path)}
-    config = config.model_copy(update={**parts, "data": config.data.model_copy(update={"eval": {"faces": data}})})
+    config = locate_inputs(load_config(Config, locate(f"confs/{name}.yml"), overrides))
     started = time.perf_counter()
     runner.run(config, single_worker(torch.device(device)), overwrite=True)
     seconds = time.perf_counter() - started

@@ -16,6 +16,7 @@ from repaint.config.fingerprint import fingerprint
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
+from repaint.data.bundled import locate, locate_model
 from repaint.data.downloads import explain_missing
 from repaint.data.examples import ReadSettings
 from repaint.data.extending import Extension
@@ -28,6 +29,16 @@ from repaint.errors import ConfigError, DataError
 from repaint.inference.results import ResultFolders
 from repaint.noise import draw_class, picture_seed
 from repaint.pipeline.precision import pick_precision
+
+
+def locate_inputs(config: Config) -> Config:
+    """The configuration with its bundled model, pictures and masks found from any folder, see `locate`."""
+    (name, data), *_ = config.data.eval.items()
+    changes = {"gt_path": locate(data.gt_path)} | (
+        {} if data.mask_path is None else {"mask_path": locate(data.mask_path)}
+    )
+    found = config.data.model_copy(update={"eval": {name: data.model_copy(update=changes)}})
+    return config.model_copy(update={"model_path": locate_model(config.model_path), "data": found})
 
 
 def find_missing(config: Config) -> list[str]:

@@ -122,9 +122,7 @@ def _add_legend(figure: "Figure", names: Sequence[str], columns: int) -> None:
 def _draw_methods(axes: "Axes", panel: Panel, methods: Sequence[str]) -> None:
     for number, method in enumerate(methods):
         marks = sorted((mark for mark in panel.marks if mark.name.startswith(f"{method}, ")), key=lambda mark: mark.x)
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=method)
-        _draw_marks(axes, marks, colour)
+        _draw_line(axes, marks, method, number)
     _scale_costs(axes, panel)
 
 
@@ -151,11 +149,16 @@ def _draw_hole_sizes(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
     for number, name in enumerate(names):
         offset = 0.8 * (number - (len(names) - 1) / 2)  # so that intervals do not overlap
         marks = [replace(mark, x=mark.x + offset) for mark in panel.marks if mark.name == name]
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=name)
-        _draw_marks(axes, marks, colour)
+        _draw_line(axes, marks, name, number)
     axes.set_xlim(0, min(100, max((mark.x for mark in panel.marks), default=90) + 10))
     axes.margins(y=0.1)
+
+
+def _draw_line(axes: "Axes", marks: Sequence[Mark], name: str, number: int) -> None:
+    """The marks of line number `number`, joined in its colour."""
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot([mark.x for mark in marks], [mark.y for mark in marks], color=colour, linewidth=1.2, label=name)
+    _draw_marks(axes, marks, colour)
 
 
 def _draw_marks(axes: "Axes", marks: Sequence[Mark], colour: str) -> None:

@@ -8,10 +8,11 @@ from repaint.commands.handlers import photo
 from repaint.commands.options import QUICKSTART
 from repaint.config.loading import load_config
 from repaint.config.run import Config
-from repaint.data.bundled import locate, locate_model
+from repaint.data.bundled import locate
 from repaint.errors import ConfigError, RepaintError
 from repaint.inference import runner
 from repaint.inference.dry_run import dry_run
+from repaint.inference.inputs import locate_inputs
 from repaint.inference.runner import VERDICT
 from repaint.workers.devices import pick_device
 from repaint.workers.rendezvous import join_workers
@@ -49,10 +50,4 @@ def _run_configuration(args: argparse.Namespace) -> int:
 def _load(args: argparse.Namespace) -> Config:
     """The configuration; inputs of bundled files are found from any folder."""
     path = locate(QUICKSTART) if args.conf_path is None else locate(args.conf_path)
-    config = load_config(Config, path, args.set)
-    (name, data), *_ = config.data.eval.items()
-    changes = {"gt_path": locate(data.gt_path)} | (
-        {} if data.mask_path is None else {"mask_path": locate(data.mask_path)}
-    )
-    found = config.data.model_copy(update={"eval": {name: data.model_copy(update=changes)}})
-    return config.model_copy(update={"model_path": locate_model(config.model_path), "data": found})
+    return locate_inputs(load_config(Config, path, args.set))

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from repaint.benchmarking.report import Settings, Step, run_steps
@@ -17,6 +16,7 @@ from repaint.benchmarking.report_steps import (
     uncompiled_speed,
 )
 from repaint.commands.gpu_report import STEPS
+from repaint.data.storage import join, write_bytes
 from repaint.errors import ConfigError, suggest
 from repaint.evaluation.report import markdown_table
 from repaint.workers.devices import pick_device
@@ -105,8 +105,8 @@ def handle(args: argparse.Namespace) -> int:
     chosen = {name: step for name, step in RUNS.items() if not args.only or name in args.only}
     settings = Settings(str(pick_device(args.device)), args.tiny, args.out)
     results = run_steps(chosen, settings, args.limit, lambda line: print(line, flush=True))
-    path = Path(args.out, MARKDOWN_FILE)
-    path.write_text(markdown(results))
+    path = join(args.out, MARKDOWN_FILE)
+    write_bytes(path, markdown(results).encode())
     done = sum("error" not in results.get(name, {"error": ""}) for name in chosen)
     print(f"{path}: {done} of {len(chosen)} steps")
     return 0 if done == len(chosen) else 3
