@@ -125,7 +125,7 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     """
     example = _read(pair, picture, mask, reading)
     planned = _plan_windows(example, reading)
-    if reading.fit == "crop":
+    if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
     tiles = plan_tiles(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
     return replace(example, windows=planned, tiles=tuple(tiles))

@@ -50,12 +50,12 @@ def feather(known: Mask, width: int, path: str) -> tuple[Mask, Share | None]:
     Raises:
         DataError: nothing known is left.
     """
+    from scipy.ndimage import distance_transform_edt  # only here: it takes 0.2 s to load
+
     if known.all() or not known.any():
         return known, None
     rows, columns = (np.flatnonzero((~known).any(axis=axis)) for axis in (1, 0))
     near = tuple(slice(max(0, int(line[0]) - width), int(line[-1]) + width + 1) for line in (rows, columns))
-    from scipy.ndimage import distance_transform_edt  # only here: it takes 0.2 s to load
-
     distance = distance_transform_edt(known[near])
     left, share = np.ones_like(known), np.full(known.shape, 255, np.uint8)
     left[near] = distance > width
