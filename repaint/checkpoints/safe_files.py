@@ -20,6 +20,7 @@ from repaint.checkpoints.weights import Flags, State
 from repaint.errors import CheckpointError
 
 _METADATA_KEY = "repaint"
+_MAPPED_BYTES = 2**24  # of tensors read through one mapping
 
 
 def read_checkpoint(path: str, content: bytes | None = None) -> tuple[State, Flags]:
@@ -68,13 +69,18 @@ def _read_safetensors(path: str, content: bytes | None) -> tuple[State, Flags]:
 
 
 def _read_safetensors_file(path: str) -> tuple[State, Mapping[str, str]]:
-    """Tensor by tensor, each through a mapping of its own: one for all would stay in memory beside its copies."""
+    """Some tensors through each mapping of the file: one for all would stay in memory beside its copies."""
+    state: State = {}
     with safetensors.safe_open(path, framework="pt") as file:
         names, texts = list(file.keys()), file.metadata() or {}
-    state = {}
-    for name in names:
+    while len(state) < len(names):
         with safetensors.safe_open(path, framework="pt") as file:
-            state[name] = file.get_tensor(name).clone()
+            size = 0
+            for name in names[len(state) :]:
+                state[name] = file.get_tensor(name).clone()
+                size += state[name].nbytes
+                if size > _MAPPED_BYTES:
+                    break
     return state, texts
 
 

@@ -5,8 +5,6 @@ from pathlib import PurePosixPath
 
 import torch
 
-from repaint.checkpoints.architecture import build_classifier, build_classifier_config, build_unet, build_unet_config
-from repaint.checkpoints.formats import has_own_network
 from repaint.config.refining import REFINE_KEYS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
@@ -18,6 +16,7 @@ from repaint.inference.inputs import build_folders, build_reading
 from repaint.inference.manifest import PARTS
 from repaint.inference.results import CONTACT_SHEET
 from repaint.pipeline.methods import check_method
+from repaint.pipeline.network import check_architecture
 from repaint.pipeline.precision import check_precision
 from repaint.pipeline.process import build_times
 from repaint.visual.animation import require_codec
@@ -35,11 +34,7 @@ def check_sampling(config: SamplingConfig) -> None:
     """Raise ConfigError for anything about model and schedule that cannot work, without touching any file."""
     build_times(config)
     check_adaptable(config)
-    with torch.device("meta"):
-        if not has_own_network(config):
-            build_unet(build_unet_config(config))
-        if config.guided:
-            build_classifier(build_classifier_config(config))
+    check_architecture(config)
     check_method(config)
     if config.use_ddim and config.guided:
         raise ConfigError("use_ddim cannot be combined with a classifier; set classifier_scale: 0 or use_ddim: false")

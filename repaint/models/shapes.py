@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -38,6 +38,10 @@ def _same(x: Tensor, *_: object, **_options: object) -> Tensor:
 
 def _in_place(x: Tensor, *_: object, **_options: object) -> Tensor:
     return x
+
+
+def _initial(*, tensor: Tensor, **_options: object) -> Tensor:
+    return tensor
 
 
 def _broadcast(x: Tensor, *others: Tensor | float) -> Tensor:
@@ -90,7 +94,11 @@ _RULES: dict[Any, Callable[..., Tensor]] = {
     Tensor.cos: _like,
     Tensor.sin: _like,
     Tensor.add_: _in_place,
-    Tensor.normal_: _in_place,  # of the initial weights
+    Tensor.normal_: _in_place,  # this and the next are initial weights
+    Tensor.fill_: _in_place,
+    Tensor.zero_: _in_place,
+    nn.init.kaiming_uniform_: _initial,
+    nn.init.uniform_: _initial,
     Tensor.add: _broadcast,
     Tensor.mul: _broadcast,
     Tensor.div: _broadcast,

@@ -7,11 +7,13 @@ from repaint.checkpoints.architecture import build_classifier, build_classifier_
 from repaint.checkpoints.contradictions import explain_misfit
 from repaint.checkpoints.detect import read_classifier_flags, read_unet_flags
 from repaint.checkpoints.fit import check_fit, load_weights, move_weights
+from repaint.checkpoints.formats import has_own_network
 from repaint.checkpoints.weights import Weights
 from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.diffusion.gaussian import CondFn, Model
 from repaint.diffusion.guidance import classifier_guidance
+from repaint.models.classifier import Classifier
 from repaint.models.conv_rates import ConvShape, most_expensive
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
@@ -28,6 +30,14 @@ def fill_unet(network: UNet, config: SamplingConfig | TrainConfig, weights: Weig
     load_weights(network, weights.state, weights.path, _unet_hint(config, weights))
 
 
+def check_architecture(config: SamplingConfig) -> None:
+    """Raise ConfigError for keys that make no network, or no classifier where one guides."""
+    if not has_own_network(config):
+        _empty_network(config, None)
+    if config.guided:
+        _empty_classifier(config)
+
+
 def check_weights(config: SamplingConfig, weights: Weights) -> None:
     """Raise CheckpointError if the file does not fit the configured network; nothing is copied."""
     check_fit(_empty_network(config, weights), weights.state, weights.path, _unet_hint(config, weights))
@@ -35,11 +45,16 @@ def check_weights(config: SamplingConfig, weights: Weights) -> None:
 
 def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
     """The network on the meta device: that of the configuration, or the checkpoint's own."""
-    with torch.device("meta"):
+    with torch.device("meta"), ShapesOnly():
         if weights is not None and weights.network is not None:
             return weights.network.build()
-        with ShapesOnly():
-            return build_unet(build_unet_config(config))
+        return build_unet(build_unet_config(config))
+
+
+def _empty_classifier(config: SamplingConfig) -> Classifier:
+    """The configured classifier on the meta device."""
+    with torch.device("meta"), ShapesOnly():
+        return build_classifier(build_classifier_config(config))
 
 
 def _empty_inputs(config: SamplingConfig, batch: int) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -96,8 +111,7 @@ def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.
     """
     if weights is None:
         return None
-    with torch.device("meta"):
-        classifier = build_classifier(build_classifier_config(config))
+    classifier = _empty_classifier(config)
     move_weights(classifier, weights.state, weights.path, explain_misfit(config, read_classifier_flags(weights.state)))
     place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
     guidance = classifier_guidance(classifier, config.classifier_scale)
@@ -124,7 +138,7 @@ def estimate_memory(
         keep_all = method_of(config).gradients
         activations = activation_bytes(network, lambda: network(x.requires_grad_(keep_all), t, y), keep_all)
         if config.guided:
-            classifier = build_classifier(build_classifier_config(config))
+            classifier = _empty_classifier(config)
             if config.classifier_use_fp16:
                 classifier.convert(torch.float16)
             bytes_of_weights += parameter_bytes(classifier)

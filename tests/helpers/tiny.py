@@ -1,5 +1,6 @@
 """A model of a few thousand weights, small pictures and their configuration: a whole run in well under a second."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def tiny_unet(**changes: Any) -> UNet:
     return network.eval()
 
 
+@functools.cache
+def _encoded_tiny_unet() -> bytes:
+    return encode_checkpoint(tiny_unet().state_dict(), {})
+
+
 def write_pictures(folder: Path, count: int = 3, size: tuple[int, int] = (SIZE, SIZE), suffix: str = ".png") -> None:
     """Pictures 00.png, 01.png, ... of noise, (width, height)."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +69,7 @@ def make_run(folder: Path, count: int = 3, **changes: Any) -> Path:
     """Everything for a run below `folder`; returns the configuration file. `changes` are top-level keys."""
     write_pictures(folder / "gt", count)
     write_masks(folder / "masks", count)
-    (folder / "model.safetensors").write_bytes(encode_checkpoint(tiny_unet().state_dict(), {}))
+    (folder / "model.safetensors").write_bytes(_encoded_tiny_unet())
     return write_config(folder, **changes)
 
 
