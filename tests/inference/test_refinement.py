@@ -113,7 +113,7 @@ def test_calls_are_counted_before_the_run(
     batch_size: int,
     keys: dict[str, Any],
 ) -> None:
-    data = prepare(tmp_path, 3, num_samples_per_image=2, refine_from=0.5, **keys)
+    data = prepare(tmp_path, 2, num_samples_per_image=2, refine_from=0.5, **keys)
     conf = tmp_path / "conf.yml"
     settings = {"fit": fit, "mask_path": data["mask_path"], "batch_size": batch_size}
     changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in settings.items()]
