@@ -1,5 +1,7 @@
 """From weights to networks that the sampler can call, and an estimate of the memory they need."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ from repaint.models.conv_rates import ConvShape, most_expensive
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
 from repaint.models.shapes import ShapesOnly
-from repaint.models.unet import UNet
+from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
 
@@ -33,9 +35,21 @@ def fill_unet(network: UNet, config: SamplingConfig | TrainConfig, weights: Weig
 def check_architecture(config: SamplingConfig) -> None:
     """Raise ConfigError for keys that make no network, or no classifier where one guides."""
     if not has_own_network(config):
-        _empty_network(config, None)
+        _check_unet(build_unet_config(config))
     if config.guided:
-        _empty_classifier(config)
+        _check_classifier(build_classifier_config(config))
+
+
+@lru_cache  # the settings of a page or library are checked again and again
+def _check_unet(config: UNetConfig) -> None:
+    with torch.device("meta"), ShapesOnly():
+        build_unet(config)
+
+
+@lru_cache
+def _check_classifier(config: UNetConfig) -> None:
+    with torch.device("meta"), ShapesOnly():
+        build_classifier(config)
 
 
 def check_weights(config: SamplingConfig, weights: Weights) -> None:

@@ -49,7 +49,7 @@ def test_right_texture_is_nearer_than_a_blur_with_the_better_psnr() -> None:
     assert hole_psnr(truths[0], blur[0], masks[0]) > hole_psnr(truths[0], grain[0], masks[0]) + 1
 
     def distance(fills: list[np.ndarray]) -> float:
-        true, filled = ([cut_crops(*pair) for pair in zip(each, masks, strict=True)] for each in (truths, fills))
+        true, filled = ([cut_crops(*pair)[:16] for pair in zip(each, masks, strict=True)] for each in (truths, fills))
         return crop_distance(true, filled).mean
 
     assert distance(truths) == 0
