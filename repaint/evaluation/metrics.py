@@ -28,6 +28,7 @@ from repaint.evaluation.image_quality import (
     structural_similarity,
 )
 from repaint.evaluation.perceptual import InceptionFeatures, load_lpips, lpips_distance
+from repaint.evaluation.seams import seam
 
 HOLE_CROPS = "hole_crops"
 NETWORKS: dict[str, Callable[[str, torch.device], Any]] = {  # (folder of weights, device) -> network
@@ -189,6 +190,7 @@ METRICS = (
            network="inception"),
     Metric(HOLE_CROPS, "Kernel distance of crops around the holes", "lower", 3,
            of_set=lambda s: crop_distance(s.true_crops, s.filled_crops), measured="extra"),
+    Metric("seams", "Seam (1: as in the truth)", None, 2, lambda s: seam(s.truth, s.filled, s.known), measured="extra"),
     Metric("mirrored", "Difference of the mirrored halves", None, 4, lambda s: mirrored_half_difference(s.filled),
            measured="extra"),
     Metric("diversity", "Diversity", None, 3, of_picture=_diversity),
