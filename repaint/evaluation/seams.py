@@ -14,7 +14,8 @@ def seam(truth: NDArray[np.uint8], filled: NDArray[np.uint8], known: Mask) -> fl
     gradient across it grows and that along it does not; where the picture is rough, both are large.
 
     Args:
-        truth, filled: uint8 [H, W, 3].
+        truth: uint8 [H, W, 3].
+        filled: likewise.
         known: bool [H, W], True = known.
 
     Returns:
