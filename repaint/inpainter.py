@@ -143,9 +143,9 @@ class Inpainter:
         """The same model, not loaded again, with other settings.
 
         Args:
-            settings: any of `adapt`, `refine`, `refine_from`, `fit`, `window_context`, `mask_polarity`, `mask_color`,
-                `mask_soft`, `mask_feather` and `extend`; ConfigError for others. Variants with one `adapt` share the
-                adapted model.
+            settings: any of `adapt`, `refine`, `refine_from`, `refine_step_size`, `fit`, `window_context`,
+                `mask_polarity`, `mask_color`, `mask_soft`, `mask_feather` and `extend`; ConfigError for others.
+                Variants with one `adapt` share the adapted model.
         """
         other = copy(self)
         changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}

@@ -69,5 +69,5 @@ def _unused_keys(config: SamplingConfig) -> set[str]:
         unused |= {key for key in type(config).model_fields if key.startswith("classifier_")}
     # Nothing is refined in a picture of the network's size.
     if isinstance(config, Config):
-        unused |= idle_refine_keys(config, config.eval_data.fit)
+        unused |= idle_refine_keys(config, config.method, config.eval_data.fit)
     return unused

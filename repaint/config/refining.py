@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from repaint.config.fields import PositiveShare, StrictModel
+from repaint.config.fields import PositiveReal, PositiveShare, StrictModel
 
 MOST_LEVELS = 16  # a factor of 65,536
 
@@ -36,10 +36,15 @@ class RefineConfig(StrictModel):
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
 
+    refine_step_size: PositiveReal = 1.0
+    """`langevin.step_size` where a tile is sampled again: smaller steps paint more texture, larger ones are nearer to
+    the true pixels. Only with `refine` and `method: langevin`."""
+
     @model_validator(mode="after")
-    def _start_of_a_refinement(self) -> Self:
-        if "refine_from" in self.model_fields_set and self.refine == "none":
-            raise ValueError("refine_from has no meaning with refine: none; leave one out")
+    def _keys_of_a_refinement(self) -> Self:
+        for key in REFINE_KEYS[1:]:
+            if key in self.model_fields_set and self.refine == "none":
+                raise ValueError(f"{key} has no meaning with refine: none; leave one out")
         return self
 
     @property
@@ -53,8 +58,10 @@ class RefineConfig(StrictModel):
 REFINE_KEYS = tuple(RefineConfig.model_fields)
 
 
-def idle_refine_keys(config: RefineConfig, fit: str) -> set[str]:
+def idle_refine_keys(config: RefineConfig, method: str, fit: str) -> set[str]:
     """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
     if fit == "crop":
         return set(REFINE_KEYS)
-    return {"refine_from"} if config.refine == "none" else set()
+    if config.refine == "none":
+        return set(REFINE_KEYS[1:])
+    return set() if method == "langevin" else {"refine_step_size"}

@@ -108,7 +108,7 @@ def describe(config: Config) -> dict[str, Any]:
     unused = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
     if config.has_own_passes or not config.jumps:
         unused |= {"schedule_jump_params"}
-    unused |= idle_refine_keys(config, config.eval_data.fit)
+    unused |= idle_refine_keys(config, config.method, config.eval_data.fit)
     if config.betas is None:
         return config.model_dump(exclude_none=True, exclude=unused)
     tree = config.model_dump(exclude_none=True, exclude={*unused, "noise_schedule"})

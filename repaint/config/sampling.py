@@ -244,6 +244,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
             raise ValueError(
                 f"{jumping[0]} has no meaning with method: {method}, which goes straight down; leave it out"
             )
+        if "refine_step_size" in self.model_fields_set and self.langevin is None:
+            raise ValueError(f"refine_step_size has no meaning with method: {method}, only with langevin; leave it out")
         if not self.inpa_inj_sched_prev and method != DEFAULT_METHOD:
             raise ValueError(f"inpa_inj_sched_prev: false and method: {method} contradict each other; leave one out")
         return self
@@ -266,6 +268,14 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
         if self.use_fp16 and self.precision not in (None, "fp16"):
             raise ValueError(f"use_fp16: true and precision: {self.precision} contradict each other; leave one out")
         return self
+
+    @property
+    def refining(self) -> Self:
+        """The configuration of tiles, which are sampled again: the same but for the Langevin steps' size."""
+        if self.langevin is None:
+            return self
+        steps = self.langevin.model_copy(update={"step_size": self.refine_step_size})
+        return self.model_copy(update={"langevin": steps})
 
     @property
     def has_own_passes(self) -> bool:

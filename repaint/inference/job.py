@@ -6,6 +6,7 @@ import torch
 
 from repaint import __version__
 from repaint.checkpoints.weights import Weights
+from repaint.config.refining import REFINE_KEYS, idle_refine_keys
 from repaint.config.run import Config
 from repaint.inference.inputs import config_digest
 from repaint.inference.manifest import Expected
@@ -65,7 +66,8 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     schedule = passes or (config.schedule_jump_params.model_dump() if config.jumps else {})
     steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     adapted = {} if config.adapt is None else {"adapt": config.adapt.model_dump()}
-    refined = {"refine": config.refine, "refine_from": config.refine_from} if config.has_parts else {}
+    idle = idle_refine_keys(config, config.method, config.eval_data.fit)
+    refined = config.model_dump(include=set(REFINE_KEYS) - idle)
     return {
         "method": {"name": config.method, **parameters},
         "schedule": schedule | steps,

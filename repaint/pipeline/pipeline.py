@@ -92,7 +92,12 @@ class Pipeline:
         return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
 
     def conditional_step(
-        self, x0: Tensor, keep_mask: Tensor, noise: Callable[[], Tensor], y: Tensor | None = None
+        self,
+        x0: Tensor,
+        keep_mask: Tensor,
+        noise: Callable[[], Tensor],
+        y: Tensor | None = None,
+        refined: bool = False,
     ) -> ReverseStep:
         """The reverse step of the configured method for a batch.
 
@@ -101,11 +106,13 @@ class Pipeline:
             keep_mask: float [B, 1 or 3, H, W], 1 = known.
             noise: next standard normal like x0, beside the one that the sampler draws for each step.
             y: see `reverse_step`.
+            refined: whether the batch is of tiles, which are sampled again.
         """
-        step, method = self.reverse_step(y), method_of(self.config)
+        config = self.config.refining if refined else self.config
+        step, method = self.reverse_step(y), method_of(config)
         if method.bind is None:
             return step
-        bound = method.bind(self.config, step, Observation(x0, keep_mask > 0.5), noise)
+        bound = method.bind(config, step, Observation(x0, keep_mask > 0.5), noise)
         if not method.gradients:
             return bound
         # The backward pass needs the settings of the network's precision as the forward pass does.
@@ -139,7 +146,7 @@ class Pipeline:
         refined = crops[0].refined
         times = self.times_of(refined)
         filled = p_sample_loop(
-            self.conditional_step(x0, keep_mask, noise, y),
+            self.conditional_step(x0, keep_mask, noise, y, refined),
             self.diffusion,
             x0,
             keep_mask,

@@ -57,7 +57,8 @@ def test_the_marked_keys() -> None:
 
 @pytest.mark.parametrize("key", DECIDING)
 def test_each_key_that_is_not_marked_counts(tmp_path: Path, key: str) -> None:
-    config = with_data(load(tmp_path, **IN_EFFECT), fit="window").model_copy(update={"refine": "auto"})
+    changes = {"method": "langevin", "schedule_jump_params": {}} if key == "refine_step_size" else IN_EFFECT
+    config = with_data(load(tmp_path, **changes), fit="window").model_copy(update={"refine": "auto"})
     assert digest(config.model_copy(update={key: OTHER})) != digest(config)
 
 
@@ -123,12 +124,20 @@ def test_keys_that_others_replace_do_not_count(tmp_path: Path) -> None:
 
 def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
     crop = load(tmp_path)
-    assert not {"refine", "refine_from"} & deciding_values(crop).keys()
+    assert not {"refine", "refine_from", "refine_step_size"} & deciding_values(crop).keys()
     for fit in ("window", "pad", "resize"):
         config = with_data(crop, fit=fit).model_copy(update={"refine": "auto"})
         plain = config.model_copy(update={"refine": "none"})
         assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
-        assert digest(plain.model_copy(update={"refine_from": 0.1})) == digest(plain)
+        for key in ("refine_from", "refine_step_size"):
+            assert digest(plain.model_copy(update={key: 0.1})) == digest(plain)
+        assert digest(config.model_copy(update={"refine_from": 0.1})) != digest(config)
+        assert digest(config.model_copy(update={"refine_step_size": 0.1})) == digest(
+            config
+        )  # RePaint takes no such step
+    tree = {"method": "langevin", "schedule_jump_params": {}}
+    langevin = with_data(load(tmp_path, **tree), fit="window").model_copy(update={"refine": "auto"})
+    assert digest(langevin.model_copy(update={"refine_step_size": 0.1})) != digest(langevin)
 
 
 @pytest.mark.parametrize(

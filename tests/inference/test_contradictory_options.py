@@ -22,6 +22,11 @@ from tests.helpers.tiny import make_run
         ({"refine": "auto"}, "refine has no meaning with fit: crop, which enlarges no fill; leave it out"),
         ({"refine_from": 0.4}, "refine_from has no meaning with refine: none"),
         ({"fit": "pad", "refine": "none", "refine_from": 0.4}, "refine_from has no meaning with refine: none"),
+        ({"fit": "window", "refine_step_size": 1}, "refine_step_size has no meaning with refine: none"),
+        (
+            {"fit": "window", "refine": "auto", "refine_step_size": 1},
+            "refine_step_size has no meaning with method: repaint, only with langevin; leave it out",
+        ),
         ({"fit": "window", "refine": 0}, "should be auto, none, or a number of levels from 1 to 16, not 0"),
         ({"fit": "window", "refine": True}, "should be auto, none, or a number of levels"),
         ({"fit": "window", "refine": "fine"}, "should be auto, none, or a number of levels"),

@@ -13,9 +13,10 @@ import repaint
 from repaint.commands.fill import main
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import around_holes
+from repaint.diffusion.methods.langevin import LangevinStep
 from repaint.errors import ConfigError
 from repaint.noise import picture_seed
-from repaint.pipeline import pipeline
+from repaint.pipeline import methods, pipeline
 from tests.helpers import processes
 from tests.helpers.command import manifest, run
 from tests.helpers.pictures import fill, prepare_run, smooth
@@ -45,8 +46,8 @@ def prepare(folder: Path, count: int = 1, **changes: Any) -> dict[str, Any]:
     return {"mask_path": str(folder / "mask.png")}
 
 
-def results(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "out/inpainted").iterdir())}
+def results(folder: Path, place: str = "out/inpainted") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / place).iterdir())}
 
 
 @pytest.fixture
@@ -184,6 +185,28 @@ def test_every_method_refines(tmp_path: Path, calls: list[tuple[int, int]], meth
     filled = read_pixels(fill(tmp_path, fit="window", refine_from=0.7, **data) / "0.png")
     np.testing.assert_array_equal(filled[blob()], smooth(90, 70)[blob()])
     assert {start for start, _ in calls} == {2, 1}
+
+
+def test_tiles_take_langevin_steps_of_their_own_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[float] = []
+    step = methods.LangevinStep
+
+    def recorded(*arguments: Any) -> LangevinStep:
+        sizes.append(arguments[-1])
+        return step(*arguments)
+
+    monkeypatch.setattr(methods, "LangevinStep", recorded)
+    data = prepare(tmp_path, method="langevin", timestep_respacing="3", schedule_jump_params={})
+    data |= {"fit": "window", "batch_size": 1}
+    fill(tmp_path, **data)
+    assert set(sizes) == {4.0, 1.0}
+    assert sizes[0] == 4.0  # of the first windows, which are not refined yet
+    assert manifest(tmp_path)[0]["refine_step_size"] == 1
+    sizes.clear()
+    paths = {"srs": str(tmp_path / "other/inpainted")}
+    fill(tmp_path, refine_step_size=0.5, paths=paths, **data)
+    assert set(sizes) == {4.0, 0.5}
+    assert results(tmp_path) != results(tmp_path / "other", "inpainted")
 
 
 SCHEDULE: dict[str, Any] = {"timestep_respacing": "4", "schedule_jump_params": {"jump_length": 1, "jump_n_sample": 2}}

@@ -233,7 +233,7 @@ def test_keys_without_effect_are_listed_once(tmp_path: Path, capsys: pytest.Capt
 def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = make_run(tmp_path, 1)
     assert run(conf, "--set", "schedule=preview") == 0
-    assert "T=10 with 2 inner steps a level, 30 network calls a batch (30 in all)" in capsys.readouterr().out
+    assert "T=12 with 2 inner steps a level, 36 network calls a batch (36 in all)" in capsys.readouterr().out
     (line,) = manifest(tmp_path)
     assert line["nfe"] == 30
     assert line["method"] == {"name": "langevin", "inner_steps": 2, "strength": 1.0, "step_size": 4.0}
