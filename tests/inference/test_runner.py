@@ -235,9 +235,9 @@ def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(conf, "--set", "schedule=preview") == 0
     assert "T=12 with 2 inner steps a level, 36 network calls a batch (36 in all)" in capsys.readouterr().out
     (line,) = manifest(tmp_path)
-    assert line["nfe"] == 30
+    assert line["nfe"] == 36
     assert line["method"] == {"name": "langevin", "inner_steps": 2, "strength": 1.0, "step_size": 4.0}
-    assert line["schedule"]["t_T"] == 10
+    assert line["schedule"]["t_T"] == 12
 
 
 def test_a_new_picture_in_between_shifts_seeds_and_those_are_done_again(tmp_path: Path) -> None:
