@@ -1,13 +1,12 @@
 """Memory estimate of a network from a run on PyTorch's meta device (shapes only, no arithmetic)."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from repaint.models.diffusers_unet import DiffusersUNet
-from repaint.models.shapes import ShapesOnly
+from repaint.models.shapes import calling
 from repaint.models.unet import Encoder
 
 
@@ -27,9 +26,8 @@ def activation_bytes(network: Encoder | DiffusersUNet, run: Callable[[], object]
     layers = [module for module in network.modules() if not list(module.children())]
     skips: list[int] = []
     every: list[int] = []
-    shapes = ShapesOnly() if isinstance(network, Encoder) else nullcontext()
     hooks = [_record(module, every) for module in layers] + [_record(block, skips) for block in network.input_blocks]
-    with shapes, torch.set_grad_enabled(keep_all):
+    with calling(network), torch.set_grad_enabled(keep_all):
         run()
     for hook in hooks:
         hook.remove()

@@ -5,6 +5,7 @@ takes longer than all else of a dry run. What is not listed here goes to them, a
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+
+from repaint.models.unet import Encoder
 
 
 class ShapesOnly(TorchFunctionMode):
@@ -22,6 +25,11 @@ class ShapesOnly(TorchFunctionMode):
     ) -> Any:
         """Apply the rule of an operation, or without one the operation."""
         return _RULES.get(func, func)(*args, **(kwargs or {}))
+
+
+def calling(network: nn.Module) -> AbstractContextManager[object]:
+    """Context in which a network on the meta device is called: by shapes alone if it is one of our own."""
+    return ShapesOnly() if isinstance(network, Encoder) else nullcontext()
 
 
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from repaint.models.classifier import Classifier
 from repaint.models.conv_rates import ConvShape, most_expensive
 from repaint.models.memory import activation_bytes, parameter_bytes
 from repaint.models.optimize import HALF_TYPES, Network, place, prepare, with_settings
-from repaint.models.shapes import ShapesOnly
+from repaint.models.shapes import ShapesOnly, calling
 from repaint.models.unet import UNet, UNetConfig
 from repaint.pipeline.methods import method_of
 from repaint.pipeline.precision import pick_compiled, pick_precision
@@ -87,7 +87,7 @@ def find_costly_convolution(config: SamplingConfig, weights: Weights | None) -> 
         weights: needed for checkpoints with a network of their own; the tensors in them are not used.
     """
     network, inputs = _empty_network(config, weights), _empty_inputs(config, 1)
-    with torch.device("meta"):
+    with torch.device("meta"), calling(network):
         return most_expensive(network, lambda: network(*inputs))
 
 

@@ -9,8 +9,8 @@ import torch
 
 from repaint.config.loading import load_config
 from repaint.config.run import Config
-from repaint.models import memory
-from repaint.pipeline.network import estimate_memory
+from repaint.models import shapes
+from repaint.pipeline.network import estimate_memory, find_costly_convolution
 
 CONFS = Path(__file__).parents[2] / "confs"
 CHANGES = {"channel_mult": "1,2", "num_channels": 32, "image_size": 32, "attention_resolutions": "16"}
@@ -23,9 +23,10 @@ VARIANTS: list[dict[str, object]] = [
 ]
 
 
-def estimates(name: str, changes: dict[str, object]) -> Iterator[tuple[int, int]]:
+def estimates(name: str, changes: dict[str, object]) -> Iterator[object]:
     overrides = [f"{key}={value}" for key, value in changes.items()]
     config = load_config(Config, CONFS / name, overrides)
+    yield find_costly_convolution(config, None)
     for batch in (1, 3):
         yield estimate_memory(config, batch, torch.device("cpu"))
 
@@ -35,11 +36,11 @@ def test_a_network_has_the_shapes_that_pytorch_gives(
     changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = list(estimates("face_example.yml", CHANGES | changes))
-    monkeypatch.setattr(memory, "ShapesOnly", nullcontext)
+    monkeypatch.setattr(shapes, "ShapesOnly", nullcontext)
     assert found == list(estimates("face_example.yml", CHANGES | changes))
 
 
 def test_a_classifier_has_the_shapes_that_pytorch_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(estimates("test_inet256_thin.yml", {}))
-    monkeypatch.setattr(memory, "ShapesOnly", nullcontext)
+    monkeypatch.setattr(shapes, "ShapesOnly", nullcontext)
     assert found == list(estimates("test_inet256_thin.yml", {}))
