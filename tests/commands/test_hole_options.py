@@ -139,6 +139,12 @@ def test_the_rim_of_a_feather_stays_inside_the_old_picture(photos: Photos) -> No
         (["--extend", "25%", "--mask_soft"], "--mask_soft is about masks, but there are none"),
         (["--extend", "60000"], "photo.png: extended to 120040x120024 it has more than"),
         (["--mask_channel", "alpha", "--set", "extend=25%"], "--set extend: pictures on the command line take it as"),
+        (
+            ["--mask_channel", "alpha", "--set", "model=auto"],
+            "--set model: pictures on the command line take it as --model",
+        ),
+        (["--mask_channel", "alpha", "--set", "adapted_models=x"], "--set adapted_models: no key of a configuration"),
+        (["--mask_channel", "alpha", "--set", "self=1"], "--set self: no key of a configuration"),
         (["--mask_channel", "alpha", "--set", "fit=pad"], "--set fit: pictures on the command line take it as --fit"),
         (["--mask", "mask.png", "--mask_feather", "-1"], "mask_feather: input should be greater than or equal to 0"),
         (["--mask", "mask.png", "--mask_feather", "3", "--mask_soft"], "mask_soft and mask_feather exclude each other"),

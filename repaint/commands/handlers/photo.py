@@ -70,9 +70,12 @@ def fill(args: argparse.Namespace) -> int:
 
 def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     settings = _settings(args.set)
-    for key in (*HOLE_OPTIONS, "schedule", "fit", "device"):
+    for key in (*HOLE_OPTIONS, "schedule", "fit", "device", "model"):
         if key in settings:
             raise ConfigError(f"--set {key}: pictures on the command line take it as --{key}")
+    for key in ("adapted_models", "self"):  # arguments of `Inpainter` that are no keys of a configuration
+        if key in settings:
+            raise ConfigError(f"--set {key}: no key of a configuration")
     adapt = None if args.adapt is None else {"steps": args.adapt}
     for key, value in (("method", args.method), ("adapt", adapt), ("refine", args.refine)):
         if value is not None and key in settings:
