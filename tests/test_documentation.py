@@ -97,7 +97,7 @@ def test_network_calls_of_the_presets() -> None:
 
 
 def test_library_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PRESETS, "preview", Preset(4, 1, 1))  # in place of 36 network calls
+    monkeypatch.setitem(PRESETS, "preview", Preset(4, 1, 1))  # in place of 33 network calls
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     (pictures,), (pictures_again, tensors) = python_blocks(README), python_blocks(ROOT / "docs/python.md")

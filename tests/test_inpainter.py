@@ -285,7 +285,7 @@ def test_auto_precision_is_chosen_once(model: Path, monkeypatch: pytest.MonkeyPa
 
 def test_another_schedule_has_its_own_method_unless_one_was_chosen(model: Path) -> None:
     settings = SETTINGS | {"schedule": "fast"} | NO_STEPS
-    assert repaint.Inpainter(model, **settings).with_schedule("preview").pipeline.nfe == 36
+    assert repaint.Inpainter(model, **settings).with_schedule("preview").pipeline.nfe == 33
     assert repaint.Inpainter(model, **settings).with_schedule("paper").pipeline.nfe == 2410
     chosen = repaint.Inpainter(model, **settings, langevin={"step_size": 1.0}).with_schedule("preview").pipeline.config
     assert chosen.langevin is not None

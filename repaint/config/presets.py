@@ -47,7 +47,7 @@ PRESETS: dict[str, Preset] = {
     # rest was chosen on held-out faces, see docs/methods.md.
     "best": Preset(250, 5, 15, 20, {"inner_steps": 5, "step_size": 2.0}),
     "fast": Preset(34, 1, 7, 15, {"inner_steps": 3, "step_size": 4.0}),
-    "preview": Preset(20, 1, 3, 12, {"inner_steps": 2, "step_size": 4.0}),
+    "preview": Preset(20, 1, 3, 11, {"inner_steps": 2, "step_size": 4.0}),
 }
 
 

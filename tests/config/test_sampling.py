@@ -41,7 +41,7 @@ def test_presets_fill_in_what_is_not_set(tmp_path: Path, keys: dict, expected: t
 @pytest.mark.parametrize(
     ("keys", "steps", "parameters"),
     [
-        ({"schedule": "preview"}, "12", (2, 1.0, 4.0)),
+        ({"schedule": "preview"}, "11", (2, 1.0, 4.0)),
         ({"schedule": "fast"}, "15", (3, 1.0, 4.0)),
         ({"schedule": "best", "method": "langevin"}, "20", (5, 1.0, 2.0)),
         ({"schedule": "fast", "langevin": {"step_size": 1}}, "15", (3, 1.0, 1.0)),
@@ -72,7 +72,7 @@ def test_network_calls_of_presets_are_those_of_their_runs(tmp_path: Path) -> Non
     for name, preset in PRESETS.items():
         config = load_config(Config, write_config(tmp_path), [f"schedule={name}"])
         assert count_calls(config, build_times(config)) == preset.calls
-    assert [PRESETS[name].calls for name in ("preview", "fast", "best", "paper")] == [36, 60, 120, 2410]
+    assert [PRESETS[name].calls for name in ("preview", "fast", "best", "paper")] == [33, 60, 120, 2410]
 
 
 @pytest.mark.parametrize("value", [["paper"], {"paper": 1}, 3])

@@ -190,7 +190,7 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         paint(page)
         page.locator("#fill").click()
         calls = wait_for_status(page, r"done, (\d+) network calls")
-        assert calls[1] == ("60" if SCREENSHOT else "36")
+        assert calls[1] == ("60" if SCREENSHOT else "33")
         page.locator("#gallery img").nth(1).wait_for()
         page.wait_for_function("[...document.querySelectorAll('#gallery img')].every(image => image.complete)")
         page.locator("#compare img").nth(1).wait_for()

@@ -233,11 +233,11 @@ def test_keys_without_effect_are_listed_once(tmp_path: Path, capsys: pytest.Capt
 def test_a_preset_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = make_run(tmp_path, 1)
     assert run(conf, "--set", "schedule=preview") == 0
-    assert "T=12 with 2 inner steps a level, 36 network calls a batch (36 in all)" in capsys.readouterr().out
+    assert "T=11 with 2 inner steps a level, 33 network calls a batch (33 in all)" in capsys.readouterr().out
     (line,) = manifest(tmp_path)
-    assert line["nfe"] == 36
+    assert line["nfe"] == 33
     assert line["method"] == {"name": "langevin", "inner_steps": 2, "strength": 1.0, "step_size": 4.0}
-    assert line["schedule"]["t_T"] == 12
+    assert line["schedule"]["t_T"] == 11
 
 
 def test_a_new_picture_in_between_shifts_seeds_and_those_are_done_again(tmp_path: Path) -> None:
