@@ -348,7 +348,7 @@ def test_labels_of_schedules(call: Call, tmp_path: Path) -> None:
     changes = ["--set", "data.eval.tiny.max_len=2"]
     for path, name in (
         (conf, "DDIM (T=4 j=1 r=2)"),
-        (tmp_path / "fast.yml", "preview (T=10 with 2 inner steps a level)"),
+        (tmp_path / "fast.yml", "preview (T=11 with 2 inner steps a level)"),
     ):
         srs = f"data.eval.tiny.paths.srs={tmp_path}/{path.stem}/srs"
         code, _, errors = call("--conf_path", path, *changes, "--set", srs)
