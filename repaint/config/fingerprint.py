@@ -12,7 +12,6 @@ from repaint.config.choices import DEFAULT_METHOD
 from repaint.config.data import EvalDataConfig
 from repaint.config.fields import NotFingerprinted, StrictModel
 from repaint.config.methods import PARAMETERS
-from repaint.config.refining import idle_refine_keys
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 
@@ -69,5 +68,5 @@ def _unused_keys(config: SamplingConfig) -> set[str]:
         unused |= {key for key in type(config).model_fields if key.startswith("classifier_")}
     # Nothing is refined in a picture of the network's size.
     if isinstance(config, Config):
-        unused |= idle_refine_keys(config, config.method, config.eval_data.fit)
+        unused |= config.idle_refine_keys
     return unused

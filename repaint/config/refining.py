@@ -56,12 +56,3 @@ class RefineConfig(StrictModel):
 
 
 REFINE_KEYS = tuple(RefineConfig.model_fields)
-
-
-def idle_refine_keys(config: RefineConfig, method: str, fit: str) -> set[str]:
-    """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
-    if fit == "crop":
-        return set(REFINE_KEYS)
-    if config.refine == "none":
-        return set(REFINE_KEYS[1:])
-    return set() if method == "langevin" else {"refine_step_size"}

@@ -8,7 +8,7 @@ from repaint.config.data import DataConfig, EvalDataConfig
 from repaint.config.fields import NO_EFFECT, Ignored, NonNegative, NotFingerprinted
 from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
 from repaint.config.process import describe_betas
-from repaint.config.refining import idle_refine_keys
+from repaint.config.refining import REFINE_KEYS
 from repaint.config.sampling import SamplingConfig
 
 _BESIDE_PICTURES = NotFingerprinted("it adds files beside the pictures")
@@ -89,6 +89,15 @@ class Config(SamplingConfig):
         fit = self.eval_data.fit
         return fit == "window" or (fit != "crop" and self.refine != "none")
 
+    @property
+    def idle_refine_keys(self) -> set[str]:
+        """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
+        if self.eval_data.fit == "crop":
+            return set(REFINE_KEYS)
+        if self.refine == "none":
+            return set(REFINE_KEYS[1:])
+        return {"refine_step_size"} if self.langevin is None else set()
+
 
 def no_effect_keys(config: Config) -> list[str]:
     """Keys that the configuration sets although they change nothing, for one message to the user."""
@@ -108,7 +117,7 @@ def describe(config: Config) -> dict[str, Any]:
     unused = NetworkConfig.model_fields.keys() - FLAGS_OF_DIFFUSERS if config.model_format == "diffusers" else set()
     if config.has_own_passes or not config.jumps:
         unused |= {"schedule_jump_params"}
-    unused |= idle_refine_keys(config, config.method, config.eval_data.fit)
+    unused |= config.idle_refine_keys
     if config.betas is None:
         return config.model_dump(exclude_none=True, exclude=unused)
     tree = config.model_dump(exclude_none=True, exclude={*unused, "noise_schedule"})

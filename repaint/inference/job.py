@@ -6,7 +6,7 @@ import torch
 
 from repaint import __version__
 from repaint.checkpoints.weights import Weights
-from repaint.config.refining import REFINE_KEYS, idle_refine_keys
+from repaint.config.refining import REFINE_KEYS
 from repaint.config.run import Config
 from repaint.inference.inputs import config_digest
 from repaint.inference.manifest import Expected
@@ -66,8 +66,7 @@ def _build_record(config: Config, pipeline: Pipeline) -> dict[str, object]:
     schedule = passes or (config.schedule_jump_params.model_dump() if config.jumps else {})
     steps = {"t_T": pipeline.diffusion.num_timesteps, "timestep_respacing": pick_respacing(config)}
     adapted = {} if config.adapt is None else {"adapt": config.adapt.model_dump()}
-    idle = idle_refine_keys(config, config.method, config.eval_data.fit)
-    refined = config.model_dump(include=set(REFINE_KEYS) - idle)
+    refined = config.model_dump(include=set(REFINE_KEYS) - config.idle_refine_keys)
     return {
         "method": {"name": config.method, **parameters},
         "schedule": schedule | steps,

@@ -42,14 +42,12 @@ def check_architecture(config: SamplingConfig) -> None:
 
 @lru_cache  # the settings of a page or library are checked again and again
 def _check_unet(config: UNetConfig) -> None:
-    with torch.device("meta"), ShapesOnly():
-        build_unet(config)
+    _empty_unet(config)
 
 
 @lru_cache
 def _check_classifier(config: UNetConfig) -> None:
-    with torch.device("meta"), ShapesOnly():
-        build_classifier(config)
+    _empty_classifier(config)
 
 
 def check_weights(config: SamplingConfig, weights: Weights) -> None:
@@ -59,16 +57,22 @@ def check_weights(config: SamplingConfig, weights: Weights) -> None:
 
 def _empty_network(config: SamplingConfig, weights: Weights | None) -> Network:
     """The network on the meta device: that of the configuration, or the checkpoint's own."""
-    with torch.device("meta"), ShapesOnly():
-        if weights is not None and weights.network is not None:
+    if weights is not None and weights.network is not None:
+        with torch.device("meta"):
             return weights.network.build()
-        return build_unet(build_unet_config(config))
+    return _empty_unet(build_unet_config(config))
 
 
-def _empty_classifier(config: SamplingConfig) -> Classifier:
-    """The configured classifier on the meta device."""
+def _empty_unet(config: UNetConfig) -> UNet:
+    """The network on the meta device; ConfigError if there is none."""
     with torch.device("meta"), ShapesOnly():
-        return build_classifier(build_classifier_config(config))
+        return build_unet(config)
+
+
+def _empty_classifier(config: UNetConfig) -> Classifier:
+    """The classifier on the meta device; ConfigError if there is none."""
+    with torch.device("meta"), ShapesOnly():
+        return build_classifier(config)
 
 
 def _empty_inputs(config: SamplingConfig, batch: int) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -125,7 +129,7 @@ def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.
     """
     if weights is None:
         return None
-    classifier = _empty_classifier(config)
+    classifier = _empty_classifier(build_classifier_config(config))
     move_weights(classifier, weights.state, weights.path, explain_misfit(config, read_classifier_flags(weights.state)))
     place(classifier, device, "fp16" if config.classifier_use_fp16 else None)
     guidance = classifier_guidance(classifier, config.classifier_scale)
@@ -152,7 +156,7 @@ def estimate_memory(
         keep_all = method_of(config).gradients
         activations = activation_bytes(network, lambda: network(x.requires_grad_(keep_all), t, y), keep_all)
         if config.guided:
-            classifier = _empty_classifier(config)
+            classifier = _empty_classifier(build_classifier_config(config))
             if config.classifier_use_fp16:
                 classifier.convert(torch.float16)
             bytes_of_weights += parameter_bytes(classifier)
