@@ -223,7 +223,7 @@ class Inpainter:
         example = image if isinstance(image, Example) else self.read(image, mask)
         if not self.pipeline.has_to_fill(example.known):
             return 0
-        fills = [(example.earlier, example.is_refined)] * num_samples
+        fills = [(example.order, example.is_refined)] * num_samples
         coarse, refined = count_batches(fills, self._batch_size(example, num_samples))
         return coarse * self.pipeline.nfe + refined * self.pipeline.count_calls(refined=True)
 
@@ -232,7 +232,7 @@ class Inpainter:
         if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
         num_samples = int(num_samples)
-        widest = widest_round(example.earlier, example.is_refined)
+        widest = widest_round(example.order, example.is_refined)
         windows = min(num_samples * widest, max(num_samples, MOST_WINDOWS))
         if windows not in self._batch_sizes:
             most = 1 << (windows - 1).bit_length()  # the next power of two

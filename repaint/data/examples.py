@@ -17,7 +17,7 @@ from repaint.data.extension_windows import around_picture
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
 from repaint.data.refinement import Tile, order_tiles, plan_tiles
-from repaint.data.window_order import find_earlier
+from repaint.data.window_order import FillOrder, find_earlier
 from repaint.data.window_pixels import cut_out
 from repaint.data.windows import Window
 from repaint.errors import DataError
@@ -88,12 +88,12 @@ class Example:
         return self.margins.inner(width, height)
 
     @cached_property
-    def earlier(self) -> list[list[int]]:
-        """For each part, windows and then tiles, the numbers of those that have to be filled before it."""
+    def order(self) -> FillOrder:
+        """What each part has to wait for; parts are windows, and after them tiles."""
         return order_tiles(find_earlier(self.windows, self.known), self.tiles)
 
     def is_refined(self, part: int) -> bool:
-        """Whether a part, by its number in `earlier`, is a tile, which starts from a fill."""
+        """Whether a part, by its number in `order`, is a tile, which starts from a fill."""
         return part >= len(self.windows)
 
     def tile(self, part: int) -> Tile:

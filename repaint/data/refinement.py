@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.data.masks import Mask
-from repaint.data.window_order import find_earlier
+from repaint.data.window_order import FillOrder, find_earlier
 from repaint.data.window_pixels import cut_out_at, hole_at, known_at
 from repaint.data.windows import Window, cover_with_tiles
 
@@ -105,24 +105,28 @@ def _fills(window: Window, shape: Shape) -> Mask:
     return part
 
 
-def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> list[list[int]]:
-    """For each window, then for each tile, the numbers of what has to be filled before it, tiles after the windows.
+def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> FillOrder:
+    """What each window, and then each tile, has to wait for.
 
-    A window waits for the last tiles of those before it, a level for the one before.
+    A window waits for the last tiles of those before it, a level for the one before. A gate stands for all tiles of a
+    level.
 
     Args:
         windows: see `find_earlier`.
         tiles: see `plan_tiles`.
     """
-    levels: dict[tuple[int, int], list[int]] = {(number, 0): [number] for number in range(len(windows))}
+    levels: dict[tuple[int, int], list[int]] = {}
     for number, tile in enumerate(tiles, len(windows)):
         levels.setdefault((tile.window, tile.level), []).append(number)
-    last = {window: numbers for (window, _), numbers in sorted(levels.items())}
-    order = [[number for other in before for number in last[other]] for before in windows]
+    parts = len(windows) + len(tiles)
+    end = {(number, 0): number for number in range(len(windows))}  # what a level is filled with
+    end |= {level: parts + gate for gate, level in enumerate(levels)}
+    last = {window: number for (window, _), number in sorted(end.items())}
+    earlier = [[last[other] for other in before] for before in windows]
     for tile in tiles:
         same = levels[tile.window, tile.level]
-        order.append([*levels[tile.window, tile.level - 1], *(same[number] for number in tile.earlier)])
-    return order
+        earlier.append([end[tile.window, tile.level - 1], *(same[number] for number in tile.earlier)])
+    return FillOrder([*earlier, *levels.values()], parts)
 
 
 class RefinedWindow:

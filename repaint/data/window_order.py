@@ -1,13 +1,77 @@
 """Order in which the windows of a picture are filled: which have to wait for which, and how many go together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from repaint.data.masks import Mask, wholly_known
 from repaint.data.windows import Box, Window
 
 MOST_WINDOWS = 8  # of a few pictures at a time, where nothing else is asked for: more need memory, not less time
+
+
+@dataclass(frozen=True)
+class FillOrder:
+    """Which parts of a picture have to wait for which.
+
+    Attributes:
+        earlier: for each part the numbers of what has to be filled before it; after the parts come gates, each with
+            what has to be filled before it opens. A part that waits for a gate waits for all of that, which takes far
+            fewer numbers than to list it for each of many parts.
+        parts: how many of `earlier` are parts.
+    """
+
+    earlier: Sequence[Sequence[int]]
+    parts: int
+
+    def __len__(self) -> int:
+        return self.parts
+
+
+class Waiting:
+    """The parts of a picture that are not filled yet, as filling goes on.
+
+    Args:
+        order: of the picture.
+
+    Attributes:
+        ready: numbers of the parts that can be filled now, in any order or together; ascending.
+        left: numbers of all parts that are not filled.
+    """
+
+    def __init__(self, order: FillOrder) -> None:
+        self.ready: list[int] = []
+        self.left = set(range(order.parts))
+        self._parts = order.parts
+        self._open = [len(before) for before in order.earlier]
+        self._later: list[list[int]] = [[] for _ in order.earlier]
+        for number, before in enumerate(order.earlier):
+            for other in before:
+                self._later[other].append(number)
+        for number in [number for number, count in enumerate(self._open) if count == 0]:
+            self._release(number)
+
+    def fill(self, number: int) -> None:
+        """Count a part that was ready as filled."""
+        self.ready.remove(number)
+        self.left.remove(number)
+        self._pass(number)
+
+    def _pass(self, number: int) -> None:
+        for later in self._later[number]:
+            self._open[later] -= 1
+            if self._open[later] == 0:
+                self._release(later)
+
+    def _release(self, number: int) -> None:
+        if number < self._parts:
+            insort(self.ready, number)
+        else:
+            self._pass(number)
 
 
 def find_earlier(windows: Sequence[Window], known: Mask) -> list[list[int]]:
@@ -21,10 +85,20 @@ def find_earlier(windows: Sequence[Window], known: Mask) -> list[list[int]]:
         known: bool [H, W], True = known, or [H, W, 3].
     """
     hole = ~wholly_known(known)
-    return [
-        [before for before in range(number) if _touch(windows[before], window, hole)]
-        for number, window in enumerate(windows)
-    ]
+    seen = np.array([(*window.rows, *window.columns) for window in windows]).reshape(-1, 4)
+    fills = np.array([window.fill for window in windows]).reshape(-1, 4)
+    earlier = []
+    for number, window in enumerate(windows):
+        near = _overlap(seen[:number], fills[number]) | _overlap(fills[:number], seen[number])
+        earlier.append([int(other) for other in np.flatnonzero(near) if _touch(windows[other], window, hole)])
+    return earlier
+
+
+def _overlap(boxes: NDArray[np.int64], box: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which boxes [N, 4] (top, bottom, left, right) share pixels with a box [4]."""
+    top, bottom, left, right = boxes.T
+    overlap: NDArray[np.bool_] = (top < box[1]) & (box[0] < bottom) & (left < box[3]) & (box[2] < right)
+    return overlap
 
 
 def _touch(one: Window, other: Window, hole: Mask) -> bool:
@@ -38,33 +112,20 @@ def _sees(window: Window, fill: Box, hole: Mask) -> bool:
     return top < bottom and left < right and bool(hole[top:bottom, left:right].any())
 
 
-def list_ready(earlier: Sequence[Sequence[int]], filled: Set[int]) -> list[int]:
-    """Numbers of the windows that can be filled now, in any order or together.
-
-    Args:
-        earlier: see `find_earlier`.
-        filled: numbers of the windows that are filled.
-    """
-    return [
-        number
-        for number, before in enumerate(earlier)
-        if number not in filled and all(other in filled for other in before)
-    ]
-
-
-def widest_round(earlier: Sequence[Sequence[int]], is_refined: Callable[[int], bool] = lambda _number: False) -> int:
+def widest_round(order: FillOrder, is_refined: Callable[[int], bool] = lambda _number: False) -> int:
     """Most parts of a picture that can be filled together.
 
     Args:
-        earlier: as in `list_ready`.
+        order: of the picture.
         is_refined: whether a part starts from a fill; such parts and others do not go together.
     """
-    filled: set[int] = set()
+    waiting = Waiting(order)
     widest = 0
-    while numbers := list_ready(earlier, filled):
+    while numbers := list(waiting.ready):
         refined = sum(map(is_refined, numbers))
         widest = max(widest, refined, len(numbers) - refined)
-        filled.update(numbers)
+        for number in numbers:
+            waiting.fill(number)
     return widest
 
 
@@ -108,34 +169,30 @@ def _sort(parts: Sequence[Part], is_refined: Callable[[Part], bool], kinds: tupl
         kinds[is_refined(part)].append(part)
 
 
-@dataclass(frozen=True)
 class _Fill:
-    """A fill to be counted: its order, and which of its parts are done."""
+    """A fill to be counted: what is left of it, and which of its parts are refined."""
 
-    earlier: Sequence[Sequence[int]]
-    is_refined: Callable[[int], bool]
-    filled: set[int] = field(default_factory=set)
+    def __init__(self, order: FillOrder, is_refined: Callable[[int], bool]) -> None:
+        self.waiting, self.is_refined = Waiting(order), is_refined
 
     def ready(self) -> list[tuple["_Fill", int]]:
-        return [(self, number) for number in list_ready(self.earlier, self.filled)]
+        return [(self, number) for number in self.waiting.ready]
 
 
-def count_batches(
-    pictures: Iterable[tuple[Sequence[Sequence[int]], Callable[[int], bool]]], batch_size: int
-) -> tuple[int, int]:
+def count_batches(pictures: Iterable[tuple[FillOrder, Callable[[int], bool]]], batch_size: int) -> tuple[int, int]:
     """Batches that fills take, as `repaint.inference.batch_loop` composes them: those from noise, and from a fill.
 
     Args:
-        pictures: for each fill its order, see `find_earlier`, and which of its parts start from a fill.
+        pictures: for each fill its order, and which of its parts start from a fill.
         batch_size: most parts in a batch.
     """
     opened: list[_Fill] = []
-    waiting = (_Fill(earlier, is_refined) for earlier, is_refined in pictures)
+    fills = (_Fill(order, is_refined) for order, is_refined in pictures)
     counts = [0, 0]
-    while batch := next_batch(opened, waiting, _Fill.ready, lambda part: part[0].is_refined(part[1]), batch_size):
+    while batch := next_batch(opened, fills, _Fill.ready, lambda part: part[0].is_refined(part[1]), batch_size):
         for fill, number in batch:
-            fill.filled.add(number)
+            fill.waiting.fill(number)
         fill, number = batch[0]
         counts[fill.is_refined(number)] += 1
-        opened[:] = [fill for fill in opened if len(fill.filled) < len(fill.earlier)]
+        opened[:] = [fill for fill in opened if fill.waiting.left]
     return counts[0], counts[1]

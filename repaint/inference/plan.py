@@ -114,7 +114,7 @@ def count_run_calls(plan: Plan, batch_size: int) -> int:
             with suppress(DataError):  # reported by the run
                 example = load_example(pair, reading)
                 if example.windows:
-                    yield from [(example.earlier, example.is_refined)] * config.num_samples_per_image
+                    yield from [(example.order, example.is_refined)] * config.num_samples_per_image
 
     pairs = list(dict.fromkeys(target.pair for target in plan.targets))
     groups = [pairs] if config.adapt is None else [[pair] for pair in pairs]

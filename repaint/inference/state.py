@@ -13,7 +13,7 @@ from repaint.data.examples import Example
 from repaint.data.masks import Mask
 from repaint.data.refinement import RefinedWindow
 from repaint.data.soft_masks import blend
-from repaint.data.window_order import list_ready
+from repaint.data.window_order import Waiting
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import whole
 from repaint.noise import picture_seed
@@ -24,7 +24,7 @@ from repaint.pipeline.pipeline import Crop
 class FillState:
     """One sample of a picture. What a part has filled counts as known for the parts that touch it.
 
-    Parts are windows and, where windows are refined, tiles of them; their numbers are those of `Example.earlier`.
+    Parts are windows and, where windows are refined, tiles of them; their numbers are those of `Example.order`.
 
     Attributes:
         example: picture, mask, windows and tiles.
@@ -41,29 +41,29 @@ class FillState:
     name: str = ""
     nfe: int = 0
     seconds: float = 0.0
-    _filled: set[int] = field(init=False, default_factory=set)
+    _waiting: Waiting = field(init=False)
     _pixels: NDArray[np.uint8] = field(init=False)
     _known: Mask = field(init=False)
     _refined: dict[int, RefinedWindow] = field(init=False, default_factory=dict)
     _tiles_left: Counter[int] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._waiting = Waiting(self.example.order)
         self._pixels, self._known = self.example.pixels, self.example.known.copy()
         self._tiles_left = Counter(tile.window for tile in self.example.tiles)
 
     @property
     def finished(self) -> bool:
         """Whether all parts are filled."""
-        return len(self._filled) == len(self.example.earlier)
+        return not self._waiting.left
 
     def count_left(self, calls: Callable[[bool], int]) -> int:
         """Network calls of the parts that are not filled yet; `calls` are those of one that is refined, or is not."""
-        left = (number for number in range(len(self.example.earlier)) if number not in self._filled)
-        return sum(calls(self.example.is_refined(number)) for number in left)
+        return sum(calls(self.example.is_refined(number)) for number in self._waiting.left)
 
     def ready(self) -> list["PartTask"]:
         """The parts that can be filled now, in any order or together: those before which none has to come."""
-        return [PartTask(self, number) for number in list_ready(self.example.earlier, self._filled)]
+        return [PartTask(self, number) for number in self._waiting.ready]
 
     def crop(self, number: int, config: SamplingConfig) -> Crop:
         """A part as the network's input, at the network's size and with its noise seed."""
@@ -78,7 +78,7 @@ class FillState:
 
     def paste(self, number: int, filled: NDArray[np.uint8]) -> None:
         """Paste the fill uint8 [size, size, 3] of a part: of a window once all its tiles are there."""
-        self._filled.add(number)
+        self._waiting.fill(number)
         if not self.example.is_refined(number):
             if self._tiles_left[number]:
                 self._refined[number] = RefinedWindow(filled)

@@ -88,7 +88,7 @@ class TargetFiller(BatchObserver):
             fills = list(group)
             # Of all fills of the picture, done or not: an interruption must not change the batch size.
             example = fills[0].example
-            parts = self._job.config.num_samples_per_image * widest_round(example.earlier, example.is_refined)
+            parts = self._job.config.num_samples_per_image * widest_round(example.order, example.is_refined)
             try:
                 pipeline = self._adapt(self._adapter, fills[0])
                 yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, parts)), self)

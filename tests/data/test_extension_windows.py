@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
 from repaint.data.extension_windows import around_picture
-from repaint.data.window_order import find_earlier, list_ready, widest_round
+from repaint.data.window_order import FillOrder, Waiting, find_earlier, widest_round
 from repaint.data.windows import Window
 
 SIZE = 16
@@ -74,15 +74,15 @@ def test_from_near_to_far(height: int, width: int, left: int, right: int, top: i
 def test_the_sides_of_a_shallow_extension_go_together_and_the_corners_after_them() -> None:
     known, windows = plan(200, 200, 8, 8, 8, 8)
     assert {window.height for window in windows} == {6 * 8}
-    earlier = find_earlier(windows, known)
+    order = FillOrder(find_earlier(windows, known), len(windows))
     corners = [
         number for number, window in enumerate(windows) if window.fill[0] in (0, 208) and window.fill[2] in (0, 208)
     ]
     assert corners == list(range(len(windows) - 4, len(windows)))
-    first = list_ready(earlier, set())
+    first = Waiting(order).ready
     assert len(first) >= 8
     assert not set(first) & set(corners)
-    assert widest_round(earlier) >= 8
+    assert widest_round(order) >= 8
 
 
 def test_a_deep_extension_is_seen_as_a_whole() -> None:

@@ -16,7 +16,7 @@ from repaint.data.refinement import (
     order_tiles,
     plan_tiles,
 )
-from repaint.data.window_order import find_earlier
+from repaint.data.window_order import Waiting, find_earlier
 from repaint.data.window_pixels import cut_out, cut_out_at, known_at
 from repaint.data.windows import Window, around_holes, cover_with_tiles, padded, tile_step, whole
 from tests.data.test_windows import holes, masks
@@ -113,22 +113,32 @@ def test_windows_and_levels_wait_for_each_other() -> None:
     assert earlier == [[], [0]]
     tiles = plan(known, windows, 32)
     order = order_tiles(earlier, tiles)
-    assert len(order) == 2 + len(tiles)
-    numbers = {key: [] for key in ((0, 1), (0, 2), (1, 1), (1, 2))}
+    assert order.parts == 2 + len(tiles)
+    numbers: dict[tuple[int, int], list[int]] = {key: [] for key in ((0, 1), (0, 2), (1, 1), (1, 2))}
     for number, tile in enumerate(tiles, 2):
         numbers[tile.window, tile.level].append(number)
-    assert order[0] == []
-    assert order[1] == numbers[0, 2]
-    assert all(order[number][0] == window for window in (0, 1) for number in numbers[window, 1])
-    assert all({*numbers[0, 1]} <= {*order[number]} for number in numbers[0, 2])
-    waiting = [set(order[number]) & {*numbers[0, 2]} for number in numbers[0, 2]]
-    assert any(waiting)
-    assert not all(waiting)
-    filled: set[int] = set()
-    while len(filled) < len(order):  # no circle
-        ready = [n for n, before in enumerate(order) if n not in filled and filled.issuperset(before)]
-        assert ready
-        filled.update(ready)
+    waiting = Waiting(order)
+    rounds = []
+    while waiting.ready:  # no circle
+        rounds.append(set(waiting.ready))
+        for number in [*waiting.ready]:
+            waiting.fill(number)
+    assert not waiting.left
+    when = {number: at for at, numbers in enumerate(rounds) for number in numbers}
+    stages = [[0], numbers[0, 1], numbers[0, 2], [1], numbers[1, 1], numbers[1, 2]]
+    for before, after in pairwise(stages):
+        assert max(when[number] for number in before) < min(when[number] for number in after)
+    assert len({when[number] for number in numbers[0, 2]}) > 1  # tiles that touch wait for each other
+
+
+def test_planning_a_large_hole_takes_little() -> None:
+    """What waits for what grows with the number of tiles, not with its square."""
+    known = holes(1500, 1500, [(100, 1400, 100, 1400)])
+    windows = [Window(0, 0, 1500, 1500, (100, 1400, 100, 1400))]
+    tiles = plan(known, windows, 32)
+    order = order_tiles(find_earlier(windows, known), tiles)
+    assert len(tiles) > 3000
+    assert sum(map(len, order.earlier)) < 12 * len(tiles)
 
 
 # Pixels

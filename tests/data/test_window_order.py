@@ -12,7 +12,7 @@ from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.mask_generators import generate_mask
 from repaint.data.pairing import Pair
-from repaint.data.window_order import count_batches, find_earlier, list_ready, widest_round
+from repaint.data.window_order import FillOrder, Waiting, count_batches, find_earlier, widest_round
 from repaint.data.windows import Window, around_holes
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.state import FillState
@@ -88,13 +88,13 @@ def test_a_scratch_is_filled_in_few_batches() -> None:
     assert len(whole.windows) > 10
     rounds = run(scratch(), 100).batches
     assert len(rounds) <= 4
-    assert widest_round(whole.earlier) == max(map(len, rounds)) >= 5
+    assert widest_round(whole.order) == max(map(len, rounds)) >= 5
 
 
 @pytest.mark.parametrize(("fills", "batch_size"), [(1, 1), (1, 4), (3, 4), (3, 100)])
 def test_batches_are_counted_before_they_are_made(fills: int, batch_size: int) -> None:
     recorder = run(scratch(), batch_size, fills)
-    order = example(scratch()).earlier
+    order = example(scratch()).order
     assert count_batches([(order, lambda _number: False)] * fills, batch_size) == (len(recorder.batches), 0)
     assert len(recorder.done) == fills
 
@@ -120,8 +120,26 @@ def test_windows_wait_for_the_hole_that_they_see() -> None:
     wide = Window(0, 5, 20, 60, (10, 12, 50, 52))
     assert find_earlier([near, far, wide], known) == [[], [], [0]]
     assert find_earlier([wide, far, near], known) == [[], [], [0]]
-    assert list_ready([[], [], [0]], {1}) == [0]
-    assert list_ready([[], [], [0]], {0}) == [1, 2]
+
+
+def test_a_part_is_ready_when_all_before_it_are_filled() -> None:
+    waiting = Waiting(FillOrder([[], [], [0]], 3))
+    assert waiting.ready == [0, 1]
+    waiting.fill(0)
+    assert waiting.ready == [1, 2]
+    waiting.fill(1)
+    assert (waiting.ready, waiting.left) == ([2], {2})
+
+
+def test_a_gate_opens_when_all_before_it_are_filled() -> None:
+    """Gates are no parts themselves, and may stand behind each other."""
+    parts, gates = [[], [], [4, 5], []], [[0, 1], [4]]
+    waiting = Waiting(FillOrder([*parts, *gates], len(parts)))
+    assert (waiting.ready, waiting.left) == ([0, 1, 3], {0, 1, 2, 3})
+    waiting.fill(1)
+    assert waiting.ready == [0, 3]
+    waiting.fill(0)
+    assert (waiting.ready, waiting.left) == ([2, 3], {2, 3})
 
 
 def test_windows_that_only_share_known_pixels_go_together() -> None:
