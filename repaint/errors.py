@@ -16,6 +16,10 @@ class DataError(RepaintError):
     """A picture, mask or folder that is missing, unreadable or does not fit."""
 
 
+class WriteError(DataError):
+    """A result that cannot be written, which no other picture would mend."""
+
+
 class DataWarning(UserWarning):
     """What a user should know about a picture, mask or folder that is read all the same."""
 

@@ -14,7 +14,7 @@ from repaint.checkpoints.formats import read_classifier_weights, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
 from repaint.config.fields import StrictModel
-from repaint.config.loading import make_config
+from repaint.config.loading import make_config, without_replaced
 from repaint.config.methods import METHOD_KEYS
 from repaint.config.refining import REFINE_KEYS
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
@@ -136,6 +136,7 @@ class Inpainter:
         given = {key: value for key, value in _given(self.pipeline.config).items() if key not in others}
         tree = given | own | {"schedule": schedule}
         other = copy(self)
+        other._batch_sizes = {}  # methods with gradients need more memory
         other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
         return other
 
@@ -149,12 +150,14 @@ class Inpainter:
         """
         other = copy(self)
         changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
-        config = make_config(SamplingConfig, _given(self.pipeline.config) | changes, "inpaint")
+        given = without_replaced(_given(self.pipeline.config), changes)
+        config = make_config(SamplingConfig, given | changes, "inpaint")
         check_adaptable(config)
         other.pipeline = replace(self.pipeline, config=config)
         if "adapt" in changes:
             other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
-        other._fitting = make_config(FitConfig, _given(self._fitting) | settings, "inpaint")
+        fitting = without_replaced(_given(self._fitting), settings)
+        other._fitting = make_config(FitConfig, fitting | settings, "inpaint")
         check_fit_mode(other.pipeline.config, other._fitting.fit)
         return other
 
@@ -193,8 +196,8 @@ class Inpainter:
             ConfigError: `seed`, `num_samples` or `y` is out of range, or memory is too small.
         """
         example = image if isinstance(image, Example) else self.read(image, mask)
-        pipeline = replace(self.adapt(example), config=self._for(seed, y))
-        size = self._batch_size(example, num_samples)
+        config, size = self._for(seed, y), self._batch_size(example, num_samples)  # wrong ones end before the work
+        pipeline = replace(self.adapt(example), config=config)
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]

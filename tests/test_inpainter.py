@@ -200,6 +200,7 @@ def test_mistakes_are_reported_in_one_line(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"batch_size": 4}, "unknown key 'batch_size'; did you mean 'adapt.batch_size'?"),
         ({"timestep_respacin": "4"}, "did you mean 'timestep_respacing'"),
         ({"schedule": "quick"}, "schedule"),
         ({"device": "toaster"}, "toaster"),

@@ -14,16 +14,14 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import path_argument
+from repaint.commands.options import Parser, path_argument
 
 CONFS = {"faces64": "quickstart", "c256": "test_c256_thick", "inet256": "test_inet256_thick", "p256": "test_p256_thick"}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "benchmark.py") -> int:
     """Parse the command line and measure; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=CONFS, default="faces64", help="architecture (default: faces64)")
     parser.add_argument("--device", metavar="cpu|cuda|cuda:1", help="default: the best one available")
     parser.add_argument("--batch", type=int, nargs="+", default=[1], help="pictures at a time (default: 1)")

@@ -1,18 +1,15 @@
 """Fill holes in the browser: python scripts/demo.py, after pip install -e '.[demo]'"""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from repaint.commands.launch import handle
-from repaint.commands.options import path_argument
+from repaint.commands.options import Parser, path_argument
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "demo.py") -> int:
     """Parse the arguments and serve the page until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Fill holes in the browser; only this machine can see the page."
-    )
+    parser = Parser(prog=prog, description="Fill holes in the browser; only this machine can see the page.")
     parser.add_argument(
         "--model",
         type=lambda text: Path(path_argument(text)),

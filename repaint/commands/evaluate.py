@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from repaint.commands.launch import handle
-from repaint.commands.options import add_run_options, path_argument
+from repaint.commands.options import Parser, add_run_options, path_argument
 from repaint.evaluation.choices import EXTRAS, WEIGHTS
 
 FILES = f"""{__doc__}
@@ -32,7 +32,7 @@ seconds come from the manifest.jsonl in or beside the results. With --extra, the
 
 def main(arguments: Sequence[str] | None = None, prog: str = "evaluate.py") -> int:
     """Parse the command line and measure; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=prog, description=FILES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog=prog, description=FILES, formatter_class=argparse.RawDescriptionHelpFormatter)
     several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--conf_path", **several, metavar="[NAME=]YAML", help="configurations of runs")
     parser.add_argument("--comparison", type=path_argument, metavar="YAML", help="file that lists what to compare")

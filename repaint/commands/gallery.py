@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import add_run_options, path_argument
+from repaint.commands.options import Parser, add_run_options, path_argument
 
 KINDS = {  # as the paper calls them
     "genhalf": "Half",
@@ -21,7 +21,7 @@ KINDS = {  # as the paper calls them
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and make the gallery; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=path_argument, default="gallery.png", help="PNG file (default: gallery.png)")
     parser.add_argument("--faces", type=int, nargs=len(KINDS), default=[2, 4, 1, 7, 6, 3], metavar="N",
                         help="which bundled face each line shows, 0 to 7 (default: %(default)s)")  # fmt: skip

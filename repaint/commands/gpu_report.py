@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import path_argument
+from repaint.commands.options import Parser, path_argument
 
 STEPS = (
     "machine", "CUDA tests", "golden parity", "uncompiled speed", "pictures", "batch size", "compiled speed",
@@ -22,9 +22,7 @@ STEPS = (
 
 def main(arguments: Sequence[str] | None = None, prog: str = "gpu_report.py") -> int:
     """Parse the command line and measure; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=path_argument, default="log/gpu_report", metavar="FOLDER", help="of both files")
     parser.add_argument("--limit", type=float, default=520, metavar="SECONDS", help="for all steps (default: 520)")
     parser.add_argument("--only", nargs="+", default=[], metavar="STEP", help=f"of: {', '.join(STEPS)}")

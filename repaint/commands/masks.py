@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import path_argument
+from repaint.commands.options import Parser, path_argument
 from repaint.config.choices import MASK_KINDS
 
 SIZE = 256
@@ -16,9 +16,7 @@ SIZE = 256
 
 def main(arguments: Sequence[str] | None = None, prog: str = "make_masks.py") -> int:
     """Parse arguments and write the masks; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=MASK_KINDS)
     parser.add_argument("--size", type=int, help=f"height and width (default {SIZE})")
     parser.add_argument("--count", type=int, help="number of masks (default 1)")

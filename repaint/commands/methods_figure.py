@@ -1,10 +1,9 @@
 """Figure of the conditioning methods: exact distance to the true fill against network calls."""
 
-import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import add_figure_options
+from repaint.commands.options import Parser, add_figure_options
 from repaint.config.choices import MASK_KINDS
 
 FIGURE = "methods.png"
@@ -13,7 +12,7 @@ CALLS, MASKS, MOST_MASKS = (30, 60, 120, 240), ("genhalf", "nn2", "ex64", "box")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, compute, draw, print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="plot_methods.py", description="Draw the exact errors of all methods.")
+    parser = Parser(prog="plot_methods.py", description="Draw the exact errors of all methods.")
     texts = f"network calls, the points of a line (default: {' '.join(map(str, CALLS))})"
     parser.add_argument("--calls", type=int, nargs="+", default=list(CALLS), metavar="N", help=texts)
     texts = f"kinds of mask, at most {MOST_MASKS} (default: {' '.join(MASKS)})"

@@ -1,12 +1,22 @@
 """Options that several subcommands share."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from repaint.config.paths import expand_path
 from repaint.errors import ConfigError
 
 QUICKSTART = "confs/quickstart.yml"  # bundled: see `repaint.data.bundled.locate`
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line, with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(2, f"{self.prog}: error: {message} (--help lists the options)\n")
 
 
 def path_argument(text: str) -> str:
@@ -15,6 +25,23 @@ def path_argument(text: str) -> str:
         return expand_path(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def whole_number(least: int, most: int, hint: str = "") -> Callable[[str], int]:
+    """`type=` of an option that takes a whole number.
+
+    Args:
+        least: smallest value.
+        most: largest value.
+        hint: what to do where the text is no such number.
+    """
+
+    def parse(text: str) -> int:
+        if not (text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most:,}{hint}")
+        return int(text)
+
+    return parse
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -1,17 +1,16 @@
 """Figure of what resampling is worth: exact distance to the true fill against network calls."""
 
-import argparse
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import add_figure_options
+from repaint.commands.options import Parser, add_figure_options
 
 FIGURE = "resampling.png"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, compute, draw, print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="plot_resampling.py", description="Draw why RePaint resamples.")
+    parser = Parser(prog="plot_resampling.py", description="Draw why RePaint resamples.")
     texts = "steps of resampling schedules, a line each, at most 3 (default: 50 250)"
     parser.add_argument("--steps", type=int, nargs="+", default=[50, 250], metavar="T", help=texts)
     parser.add_argument("--length", type=int, default=10, metavar="J", help="steps of a jump (default: 10)")

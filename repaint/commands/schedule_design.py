@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from repaint.commands.launch import handle
-from repaint.commands.options import QUICKSTART, path_argument
+from repaint.commands.options import QUICKSTART, Parser, path_argument
 from repaint.config.choices import MASK_KINDS
 from repaint.theory.choices import SHORT_NAMES
 
@@ -26,9 +26,7 @@ STEPS, PASSES, EVENNESS = 20, 7, 1.0
 
 def main(arguments: Sequence[str] | None = None, prog: str = "design_schedule.py") -> int:
     """Parse the command line, search, write; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=240, help="network calls that it costs (default: 240)")
     texts = "of which the schedule is: RePaint's resampling, or Langevin's inner steps, step size and strength"
     parser.add_argument("--method", choices=["repaint", "langevin"], default="repaint", help=texts)

@@ -4,13 +4,12 @@ python scripts/plot_schedule.py --t_T 100 --jump_n_sample 5 --out r5.png
 python scripts/plot_schedule.py --conf_path confs/face_example.yml --schedule t_T=50,jump_length=5,jump_n_sample=5
 """
 
-import argparse
 import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from repaint.commands.launch import handle
-from repaint.commands.options import add_figure_options, path_argument
+from repaint.commands.options import Parser, add_figure_options, path_argument
 from repaint.config.presets import PRESETS
 from repaint.schedule import get_schedule_jump
 
@@ -23,7 +22,7 @@ PAPER: dict[str, int] = {
 
 def main(arguments: Sequence[str] | None = None, prog: str = "plot_schedule.py") -> int:
     """Parse the command line, draw, print; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=prog, description="Draw jump schedules side by side.")
+    parser = Parser(prog=prog, description="Draw jump schedules side by side.")
     several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--conf_path", **several, type=path_argument, metavar="YAML", help="configurations")
     texts = f"a preset ({', '.join(PRESETS)}) or parameters such as t_T=50,jump_length=5,jump_n_sample=5; repeatable"

@@ -6,7 +6,7 @@ The description of a field is the string literal below it; `repaint.config.refer
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from PIL import ImageColor
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -40,6 +40,15 @@ def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
     for field in model.model_fields.values():
         for part in _models_in(field.annotation):
             yield from nested_models(part)
+
+
+def nested_keys(model: type[StrictModel], under: str = "") -> Iterator[str]:
+    """The dotted paths of all keys of a model and of the models that its fields contain."""
+    for name, field in model.model_fields.items():
+        yield f"{under}{name}"
+        inside = f"{under}{name}.NAME." if get_origin(field.annotation) is dict else f"{under}{name}."
+        for part in _models_in(field.annotation):
+            yield from nested_keys(part, inside)
 
 
 def _models_in(annotation: object) -> Iterator[type[StrictModel]]:

@@ -17,6 +17,7 @@ from repaint.config.fields import StrictModel
 from repaint.config.messages import explain
 from repaint.config.methods import METHOD_KEYS
 from repaint.config.paths import expand_path
+from repaint.config.refining import refining_replaced
 from repaint.config.sampling import RESAMPLING_KEYS, SCHEDULE_KEYS, set_resampling_keys
 from repaint.errors import ConfigError
 
@@ -40,7 +41,7 @@ def load_config(kind: type[ConfigType], path: str | Path, overrides: Sequence[st
     changes: dict[str, Any] = {}
     for text in overrides:
         apply_override(changes, text)
-    tree = _without_replaced(tree, changes)
+    tree = without_replaced(tree, changes)
     for text in overrides:
         apply_override(tree, text)
     return make_config(kind, tree, str(path))
@@ -145,7 +146,7 @@ def _read_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(base, str) or "\0" in base:
         raise ConfigError(f"{path}: base must name a YAML file, not {base!r}")
     under = _read_tree(path.parent / _expand(base, f"{path}: base: "), (*seen, path.resolve()))
-    return _merge(_without_replaced(under, tree), tree)
+    return _merge(without_replaced(under, tree), tree)
 
 
 def _expand(path: str | Path, where: str = "") -> Path:
@@ -184,11 +185,12 @@ def _check_size(path: Path, tree: object) -> None:
             rest += value
 
 
-def _without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without the keys that another one replaces as a group when it is merged over it.
 
     A preset replaces the whole schedule below it, one key that specifies the resampling replaces the others, and a
     method the parameters of another. Of a resampling and a method that has none the upper one replaces the other.
+    Details of a refinement or of windows go with what they are about.
     """
     resampling = set_resampling_keys(over)
     replaced: set[str] = set()
@@ -201,7 +203,19 @@ def _without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict
         replaced |= set() if jumps(over) else set(RESAMPLING_KEYS)
     elif resampling and not jumps(under):
         replaced |= set(METHOD_KEYS)
-    return {key: value for key, value in under.items() if key not in replaced}
+    replaced |= refining_replaced(over)
+    return _without_context({key: value for key, value in under.items() if key not in replaced}, over)
+
+
+def _without_context(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the `window_context` of data sets that another one gives another `fit`."""
+    kept = dict(under)
+    if over.get("fit", "window") != "window":
+        kept.pop("window_context", None)
+    for key in over.keys() & kept.keys():
+        if isinstance(kept[key], Mapping) and isinstance(over[key], Mapping):
+            kept[key] = _without_context(kept[key], over[key])
+    return kept
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

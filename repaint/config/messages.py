@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from repaint.config.fields import StrictModel, nested_models
+from repaint.config.fields import StrictModel, nested_keys
 from repaint.errors import suggest
 
 _MOST_PROBLEMS = 3  # of one message
@@ -21,8 +21,10 @@ def _explain_one(kind: type[StrictModel], details: Any) -> str:
     location = [str(part) for part in details["loc"]]
     key = ".".join(location)
     if details["type"] == "extra_forbidden":
-        known_keys = [known for model in nested_models(kind) for known in model.model_fields]
-        return f"unknown key {key!r}{suggest(location[-1], known_keys)}"
+        paths = {path.rpartition(".")[2]: path for path in nested_keys(kind)}
+        if location[-1] in paths:  # known, but not here
+            return f"unknown key {key!r}; did you mean {paths[location[-1]]!r}?"
+        return f"unknown key {key!r}{suggest(location[-1], paths)}"
     if details["type"] == "missing":
         return f"key {key!r} is missing"
     message = details["msg"].removeprefix("Value error, ")

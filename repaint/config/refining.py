@@ -1,6 +1,7 @@
 """Keys of the refinement of enlarged fills, from coarse to fine."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -56,3 +57,9 @@ class RefineConfig(StrictModel):
 
 
 REFINE_KEYS = tuple(RefineConfig.model_fields)
+
+
+def refining_replaced(over: Mapping[str, Any]) -> set[str]:
+    """Keys of a configuration that lose their meaning when these are merged over it."""
+    replaced = set(REFINE_KEYS[1:]) if over.get("refine") == "none" else set()
+    return replaced | ({"refine_step_size"} if over.get("method", "langevin") != "langevin" else set())

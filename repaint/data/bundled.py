@@ -8,8 +8,9 @@ from pathlib import Path
 from repaint.data import storage
 
 _PACKAGE = Path(__file__).parents[1]
+PHOTO_MODEL = "photos64"
 MODELS = {  # by the names that the command line takes, the default first
-    "photos64": "examples/photos64.safetensors",
+    PHOTO_MODEL: "examples/photos64.safetensors",
     "faces64": "examples/faces64.safetensors",
 }
 
@@ -38,3 +39,8 @@ def locate(path: str) -> str:
 def locate_model(name: str) -> str:
     """Path of a model: a bundled model by its name (a key of MODELS), or see `locate`."""
     return locate(MODELS.get(name, name))
+
+
+def is_photo_model(path: str) -> bool:
+    """Whether a weights file is the bundled model of photographs, by whatever path."""
+    return not storage.is_remote(path) and Path(path).resolve() == Path(locate_model(PHOTO_MODEL)).resolve()

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import blobfile as bf
 
 from repaint.data import local_files
-from repaint.errors import DataError
+from repaint.errors import DataError, WriteError
 
 _REMOTE = re.compile(r"(gs|az)://|https://[^/]+\.blob\.core\.windows\.net(/|$)", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z\d+.-]+://", re.IGNORECASE)  # two letters at least: C:// is a drive
@@ -79,14 +79,14 @@ def same(path: str, other: str) -> bool:
 
 
 @contextlib.contextmanager
-def _reporting_as_data_error(path: str, what: str) -> Iterator[None]:
+def _reporting_as_data_error(path: str, what: str, kind: type[DataError] = DataError) -> Iterator[None]:
     """Report the errors of a file operation as a DataError of one line: `path: what (reason)`."""
     try:
         _refuse_unknown_scheme(path, what)
         yield
     except (OSError, ValueError, bf.Error) as error:  # ValueError: a zero byte in a name
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-        raise DataError(f"{path}: {what} ({' '.join(str(reason).split())})") from None
+        raise kind(f"{path}: {what} ({' '.join(str(reason).split())})") from None
     if is_remote(path):
         _remote.mark_reached()
 
@@ -173,7 +173,7 @@ def write_bytes(path: str, content: bytes) -> None:
     Raises:
         DataError: the disk is full, or the folder is not writable.
     """
-    with _reporting_as_data_error(path, "cannot be written"):
+    with _reporting_as_data_error(path, "cannot be written", WriteError):
         if is_remote(path):
             with _remote.files.BlobFile(path, "wb") as file:  # appears when complete
                 file.write(content)
@@ -191,7 +191,7 @@ def append_line(path: str, line: str) -> None:
     if is_remote(path):
         write_bytes(path, (read_bytes(path) if exists(path) else b"") + content)
         return
-    with _reporting_as_data_error(path, "cannot be written"):
+    with _reporting_as_data_error(path, "cannot be written", WriteError):
         local_files.append(Path(path), content)
 
 

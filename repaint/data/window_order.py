@@ -90,7 +90,8 @@ def find_earlier(windows: Sequence[Window], known: Mask) -> list[list[int]]:
     earlier = []
     for number, window in enumerate(windows):
         near = _overlap(seen[:number], fills[number]) | _overlap(fills[:number], seen[number])
-        earlier.append([int(other) for other in np.flatnonzero(near) if _touch(windows[other], window, hole)])
+        candidates = np.flatnonzero(near).tolist()
+        earlier.append([other for other in candidates if _touch(windows[other], window, hole)])
     return earlier
 
 

@@ -20,7 +20,7 @@ from repaint.errors import ConfigError
 from repaint.pipeline.methods import CALLS_WITH_GRADIENT
 from repaint.pipeline.network import load_network
 from repaint.pipeline.pipeline import Pipeline
-from repaint.training.adaptation import adapt
+from repaint.training.adaptation import adapt, trains_in_bf16
 from repaint.training.state import checkpoint_metadata
 
 ADAPTED_MODELS = "adapted_models"  # name of their folder beside the results
@@ -79,6 +79,7 @@ class ModelAdapter:
             return self._pipeline
         digest = self._digest(example)
         if self._last is None or self._last[0] != digest:
+            self._last = None  # its memory is free before the next network is trained
             self._last = digest, self._build(digest, example, on_step)
         return self._last[1]
 
@@ -104,9 +105,10 @@ class ModelAdapter:
 
     def _digest(self, example: Example) -> str:
         """Of all that the adapted model depends on: the model, how it is adapted, and what is known of the picture."""
-        config = self._pipeline.config
+        config, device = self._pipeline.config, self._pipeline.device
         assert config.adapt is not None
-        flags = json.dumps([checkpoint_metadata(config), config.adapt.model_dump()], sort_keys=True)
+        trained = [device.type, trains_in_bf16(config, device)]
+        flags = json.dumps([checkpoint_metadata(config), config.adapt.model_dump(), trained], sort_keys=True)
         digest = hashlib.sha256(f"{self._pipeline.weights.digest} {flags}".encode())
         digest.update(example.known[example.inner].tobytes())
         pixels, known = _inner(example)

@@ -17,7 +17,7 @@ from repaint.config.choices import TITLES
 from repaint.config.run import Config, no_effect_keys
 from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
-from repaint.data.window_order import count_batches
+from repaint.data.window_order import FillOrder, count_batches
 from repaint.errors import DataError
 from repaint.inference.adapted_models import describe_adaptation
 from repaint.inference.checks import check_results, check_run
@@ -109,7 +109,7 @@ def count_run_calls(plan: Plan, batch_size: int) -> int:
     times = build_times(config)
     calls = count_calls(config, times), count_calls(config, build_refine_times(config, times))
 
-    def fills(pairs: Iterable[Pair]) -> Iterator[tuple[list[list[int]], Callable[[int], bool]]]:
+    def fills(pairs: Iterable[Pair]) -> Iterator[tuple[FillOrder, Callable[[int], bool]]]:
         for pair in pairs:
             with suppress(DataError):  # reported by the run
                 example = load_example(pair, reading)

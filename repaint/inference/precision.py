@@ -19,7 +19,7 @@ RATES = "precision_rates"  # entry of manifest lines
 
 
 def settle_precision(plan: Plan, classifier: Weights | None, worker: Worker, discard: bool) -> Plan:
-    """The plan with the number format that `precision: auto` stands for; all workers on CPUs take the main worker's.
+    """The plan with the number format that `precision: auto` stands for; all workers take the main worker's.
 
     Args:
         plan: of the run; without `precision: auto` it is returned as it is.
@@ -30,7 +30,7 @@ def settle_precision(plan: Plan, classifier: Weights | None, worker: Worker, dis
     if plan.config.precision != "auto":
         return plan
     assert plan.weights is not None, "only a dry run does without weights"
-    if not worker.is_main and worker.device.type == "cpu":
+    if not worker.is_main:
         return apply_choice(plan, PrecisionChoice(**json.loads(worker.wait_for("precision"))))
     choice = None if discard else find_choice(plan.config, plan.weights, classifier, worker.device)
     choice = choice or choose_precision(plan.config, plan.weights, worker.device)
@@ -46,8 +46,6 @@ def find_choice(
 
     The digests of manifest lines tell it, so that it holds on another machine, too.
     """
-    if device.type != "cpu":  # the kind of device decides there, and pictures differ from those of other kinds
-        return None
     digests = {
         config_digest(PrecisionChoice(each).apply(config), weights, classifier, device): each for each in AUTO_FORMATS
     }

@@ -119,8 +119,10 @@ def _pick_batch_size(job: Job, folders: ResultFolders, worker: Worker) -> int:
     configured = job.config.eval_data.batch_size
     if configured != "auto":
         return min(configured, _count_windows(job, configured))
-    count = _count_windows(job, MOST_WINDOWS * worker.world_size)
-    return last_batch_size(folders.log) or largest_batch(job.pipeline, -(-count // worker.world_size))
+    most = -(-_count_windows(job, MOST_WINDOWS * worker.world_size) // worker.world_size)
+    if job.config.has_parts and worker.device.type == "cpu":
+        most = min(most, MOST_WINDOWS)  # as many pictures of any size may be open at a time
+    return last_batch_size(folders.log) or largest_batch(job.pipeline, most)
 
 
 def _count_windows(job: Job, enough: int) -> int:

@@ -13,7 +13,7 @@ from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
 from repaint.data.window_order import widest_round
-from repaint.errors import DataError
+from repaint.errors import DataError, WriteError
 from repaint.inference.adapted_models import ADAPTED_MODELS, ModelAdapter
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.batch_size import halve_batch_size
@@ -29,6 +29,8 @@ from repaint.pipeline.pipeline import Pipeline
 from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
 from repaint.workers.worker import Worker
+
+_MOST_AHEAD = 16  # pictures that are read ahead, or wait to be written: one of 12 megapixels takes 50 MB
 
 
 class TargetFiller(BatchObserver):
@@ -59,7 +61,7 @@ class TargetFiller(BatchObserver):
             len(finished),
             job.config.show_progress,
         )
-        self._reader = Prefetcher(remaining, lambda pair: load_example(pair, reading), batch_size)
+        self._reader = Prefetcher(remaining, lambda pair: load_example(pair, reading), min(batch_size, _MOST_AHEAD))
         self._recorder = BatchRecorder(job.config, job.pipeline.times_of, results.folders.log)
         self._writer = ResultWriter(results, self._count_written)
         self._adapter = None
@@ -72,7 +74,6 @@ class TargetFiller(BatchObserver):
         """Fill until nothing is left to claim; what is finished is written even if an error ends the run."""
         try:
             for loop in self._loops():
-                self._loop = loop
                 loop.run()
         finally:
             self._reader.close()
@@ -92,6 +93,8 @@ class TargetFiller(BatchObserver):
             try:
                 pipeline = self._adapt(self._adapter, fills[0])
                 yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, parts)), self)
+            except WriteError:
+                raise  # a full disk ends the run
             except DataError as error:
                 for state in fills:
                     self._count_failure(pair, str(error), state.count_left(self._job.pipeline.count_calls))
@@ -141,9 +144,9 @@ class TargetFiller(BatchObserver):
     def finished(self, state: FillState) -> None:
         """Write a picture; the windows of one without a hole were planned in vain."""
         self.progress.plan(-state.count_left(self._job.pipeline.count_calls))
-        batch_size = self._loop.batch_size
-        figures = {"batch_size": batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
-        self._writer.write(state, self._job.record | figures, batch_size)
+        # A resumed run goes on with the run's size, of which adapted models may have had less.
+        figures = {"batch_size": self._batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
+        self._writer.write(state, self._job.record | figures, min(self._batch_size, _MOST_AHEAD))
         alpha = state.example.photo.alpha
         if state.example.known.ndim == 3:
             self.tally.coloured.add(state.example.pair.picture)

@@ -12,7 +12,7 @@ from repaint.models.conv_rates import CPU_FORMATS, choose_format, measure_rates
 from repaint.models.optimize import Precision, fastest_precision
 from repaint.pipeline.network import find_costly_convolution
 
-AUTO_FORMATS = tuple(CPU_FORMATS)  # between which `auto` chooses on a CPU
+AUTO_FORMATS = (*CPU_FORMATS, "fp16")  # which `auto` may stand for on some device
 
 SamplingKind = TypeVar("SamplingKind", bound=SamplingConfig)
 

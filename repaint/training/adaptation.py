@@ -69,7 +69,7 @@ def adapt(
         optimiser = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=0.0)
         crops = PictureCrops(pixels, known, config.image_size)
         diffusion = build_diffusion(config, "").to(device)  # all trained steps
-        bf16 = pick_precision(config, device) == "bf16"
+        bf16 = trains_in_bf16(config, device)
         for step in range(settings.steps):
             for group in optimiser.param_groups:
                 group["lr"] = settings.lr * min(1.0, (step + 1) / _WARMUP_STEPS)
@@ -83,6 +83,11 @@ def adapt(
             update_average(average, network, settings.ema_rate, step)
             on_step()
         return {key: value.cpu() for key, value in average.items()}
+
+
+def trains_in_bf16(config: SamplingConfig, device: torch.device) -> bool:
+    """Whether a model is adapted under autocast to bf16, as it is going to run; in float32 otherwise."""
+    return pick_precision(config, device) == "bf16"
 
 
 def _loss(

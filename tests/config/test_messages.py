@@ -18,6 +18,8 @@ from tests.helpers.tiny import write_config
     [
         ("num_chanels: 64", "unknown key 'num_chanels'; did you mean 'num_channels'?"),
         ("schedule_jump_params: {t_TT: 4}", "unknown key 'schedule_jump_params.t_TT'; did you mean 't_T'?"),
+        ("extend: 25%", "unknown key 'extend'; did you mean 'data.eval.NAME.extend'?"),
+        ("batch_size: 4", "unknown key 'batch_size'; did you mean '"),
         ("num_channels: many", "num_channels: input should be a valid integer, not 'many'"),
         ("num_channels: true", "num_channels: input should be a valid integer, not True"),
         ("num_channels: 1.5", "num_channels: input should be a valid integer"),

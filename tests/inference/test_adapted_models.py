@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import repaint
+from repaint.errors import WriteError
 from repaint.inference import adapted_models
 from repaint.inference.adapted_models import ADAPTED_MODELS
-from tests.helpers.command import manifest, run
+from tests.helpers.command import manifest, run, user_error
 from tests.helpers.tiny import FLAGS, make_run, read_pixels
 
 ADAPT = {"steps": 2, "batch_size": 2, "lr": 0.01}
@@ -46,6 +48,52 @@ def test_fills_differ_and_a_second_run_finds_the_models(tmp_path: Path, training
     assert len(trainings) == 2
     for path, pixels in zip(results, first, strict=True):
         np.testing.assert_array_equal(read_pixels(path), pixels)
+
+
+def test_another_number_format_trains_another_model(tmp_path: Path, trainings: list[int]) -> None:
+    """It is trained in the format in which it runs, so a kept one must not stand for the other."""
+    conf = make_run(tmp_path, 1, adapt=ADAPT)
+    for precision in ("fp32", "bf16", "fp32"):
+        assert run(conf, "--overwrite", "--set", f"precision={precision}") == 0
+    assert len(trainings) == 2
+
+
+def test_a_resumed_run_has_the_batch_size_of_the_run_and_not_that_of_its_last_picture(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, 3, adapt=ADAPT, num_samples_per_image=3)
+    assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
+    results = sorted((tmp_path / "out/inpainted").glob("*.png"))
+    before = {path: path.read_bytes() for path in results}
+    Image.fromarray(np.full((16, 16), 255, np.uint8)).save(tmp_path / "masks/02.png")  # the last has no hole now
+    assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
+    sizes = {line["batch_size"] for line in manifest(tmp_path)}
+    assert len(sizes) == 1
+    assert sizes.pop() > 1
+    lost = results[0]
+    lost.unlink()
+    assert run(conf, "--set", "data.eval.tiny.batch_size=auto") == 0
+    assert lost.read_bytes() == before[lost]
+
+
+def test_a_full_disk_ends_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trainings: list[int]
+) -> None:
+    def write(path: str, _content: bytes) -> None:
+        raise WriteError(f"{path}: cannot be written (No space left on device)")
+
+    conf = make_run(tmp_path, 3, adapt=ADAPT)
+    monkeypatch.setattr(adapted_models.storage, "write_bytes", write)
+    user_error(capsys, run(conf), "No space left on device")
+    assert len(trainings) <= 1
+
+
+def test_wrong_arguments_end_before_the_training(tmp_path: Path, trainings: list[int]) -> None:
+    make_run(tmp_path, 1)
+    settings: dict[str, Any] = FLAGS | {"timestep_respacing": "2", "adapt": ADAPT}
+    inpainter = repaint.Inpainter(tmp_path / "model.safetensors", schedule=None, device="cpu", **settings)
+    for wrong in ({"seed": -1}, {"num_samples": 0}, {"y": 3}):
+        with pytest.raises(repaint.ConfigError):
+            inpainter(tmp_path / "gt/00.png", tmp_path / "masks/00.png", **wrong)
+    assert trainings == []
 
 
 def test_the_library_keeps_the_last_model(tmp_path: Path, trainings: list[int]) -> None:

@@ -16,7 +16,7 @@ from repaint.commands.hole_options import HOLE_OPTIONS
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
-from repaint.data.bundled import locate_model
+from repaint.data.bundled import is_photo_model, locate_model
 from repaint.data.encoding import SAVE_OPTIONS, encode_picture
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
@@ -50,8 +50,10 @@ class _Job:
 
 def fill(args: argparse.Namespace) -> int:
     """Fill the pictures of the command line; returns the exit code: 0, or 3 if some could not be filled."""
-    jobs = _unfinished(_find_jobs(args), args.overwrite)
-    inpainter = _load_model(args, storage.join(storage.parent(jobs[0].results[0]), ADAPTED_MODELS))
+    found = _find_jobs(args)
+    jobs = _unfinished(found, args.overwrite)
+    # Beside the first result of all, so that the command finds them again when that is finished.
+    inpainter = _load_model(args, storage.join(storage.parent(found[0].results[0]), ADAPTED_MODELS))
     if inpainter.precision is not None:
         print(inpainter.precision.describe())
     if args.dry_run:
@@ -82,11 +84,12 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
             raise ConfigError(f"--{key} and --set {key} both specify it; leave one out")
         if value is not None:
             settings[key] = value
-    if (args.model or MODEL) == MODEL and (args.fit or FIT) != "crop":
-        settings.setdefault("refine", "auto")  # the bundled model of photographs has seen crops of every scale
+    model = locate_model(args.model or MODEL)
+    if is_photo_model(model) and (args.fit or FIT) != "crop":
+        settings.setdefault("refine", "auto")  # it has seen crops of every scale
     own_schedule = set(SCHEDULE_KEYS) & settings.keys()
     return Inpainter(
-        locate_model(args.model or MODEL),
+        model,
         schedule=args.schedule or (None if own_schedule else SCHEDULE),
         device=args.device,
         fit=args.fit or FIT,
@@ -137,8 +140,6 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     """The pictures, their masks and where the results go."""
     check_hole_options(args)
     fills = 1 if args.fills is None else args.fills
-    if fills < 1:
-        raise ConfigError(f"--fills {fills}: at least 1")
     found = [pair for root in args.pictures for pair in _pairs(root, args.mask)]
     picture, times = Counter(pair.picture for pair in found).most_common(1)[0]
     if times > 1:
