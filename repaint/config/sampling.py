@@ -132,7 +132,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
         NotFingerprinted("the keys that it fills in stand for it"),
     ] = None
     """Preset for the method and its steps: `paper` is RePaint with T=250, j=10, r=10; `best`, `fast` and `preview` are
-    Langevin sampling with 20 levels of 5 inner steps, 15 of 3, and 10 of 2. Beside keys of resampling, another method
+    Langevin sampling with 20 levels of 5 inner steps, 15 of 3, and 11 of 2. Beside keys of resampling, another method
     that jumps, or a classifier that guides, `best`, `fast` and `preview` stand for T, j and r of 250, 5, 15; 34, 1, 7;
     and 20, 1, 3. It replaces the schedule of the files below; keys beside it win over it. A method that goes straight
     down takes T alone."""
@@ -213,7 +213,7 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
 
     seed: Seed = 0
     """Picture number *i* (of the sorted list, after `offset`) draws its noise from a generator of its own, seeded
-    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*."""
+    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*; window or tile *n* adds 1,000,000,000,039 *n*."""
 
     noise_device: Annotated[Literal["cpu"] | None, NotFingerprinted("the kind of random numbers stands for it")] = None
     """Where the noise is drawn: `cpu` gives a CPU run's noise on a GPU; without it on the sampling device."""

@@ -57,8 +57,12 @@ def model_control(models: Mapping[str, Path]) -> gr.Dropdown:
     return gr.Dropdown(list(models), value=next(iter(models)), label="Model", visible=len(models) > 1, render=False)
 
 
-def fill_controls() -> dict[str, Component]:
-    """What decides the fills, rare options in a closed section, by the names of `Choices`."""
+def fill_controls(refine: bool) -> dict[str, Component]:
+    """What decides the fills, rare options in a closed section, by the names of `Choices`.
+
+    Args:
+        refine: whether large holes are refined unless the visitor chooses otherwise.
+    """
     controls: dict[str, Component] = {"schedule": gr.Radio(_schedules(), value="fast", label="Schedule")}
     with gr.Row():
         controls["fills"] = gr.Slider(1, MOST_FILLS, value=1, step=1, label="Fills")
@@ -71,7 +75,9 @@ def fill_controls() -> dict[str, Component]:
             0, MOST_FEATHER, value=0, step=1, label="Feather: pixels around the hole that blend fill and picture"
         )
         controls["method"] = gr.Dropdown(_methods(), value=SCHEDULES_OWN, label="Method")
-        controls["refine"] = gr.Checkbox(label="Refine large holes: sharper, for models of photographs")
+        controls["refine"] = gr.Checkbox(
+            refine, label="Refine large holes: sharper, for models of photographs", elem_id="refine"
+        )
         controls["adapt"] = gr.Checkbox(
             label="Adapt the model to this picture first",
             info=f"{ADAPT_STEPS} training steps for each new hole: minutes on a GPU, half an hour or more on a CPU",

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from repaint.data.bundled import is_photo_model
 from repaint.demo.choices import Choices
 from repaint.demo.controls import brush, fill_controls, mask_controls, model_control, picture_editor, result_views
 from repaint.demo.fill_queue import FillQueue
@@ -59,7 +60,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
                 _offer(examples, models, editor, model)
             with gr.Column():
                 model.render()  # type: ignore[no-untyped-call]
-                controls |= {"model": model} | fill_controls()
+                controls |= {"model": model} | fill_controls(_refines(models, next(iter(models))))
                 with gr.Row():
                     start = gr.Button("Fill", variant="primary", elem_id="fill")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
@@ -69,6 +70,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
                 )
         with gr.Column(visible=False) as results:
             gallery, compare, take, files = result_views()
+        model.change(partial(_refines, models), model, controls["refine"], show_progress="hidden")
         editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
         start.click(queue.submit, None, [job_id, status], queue=False, show_progress="hidden").then(
             queue.fill,
@@ -124,6 +126,11 @@ def serve(page: gr.Blocks, port: int | None) -> None:
     )
     print(f"RePaint is at {address} (Ctrl-C ends it)")
     page.block_thread()
+
+
+def _refines(models: Mapping[str, Path], name: str) -> bool:
+    """Whether large holes are refined by default with a model: it takes one that has seen crops of every scale."""
+    return is_photo_model(str(models[name]))
 
 
 def _with_brush(value: Mapping[str, Any]) -> gr.ImageEditor:

@@ -28,7 +28,7 @@ def pick_compiled(config: SamplingConfig, device: torch.device, calls: int) -> b
     """Whether to compile the network for a run of this many network calls.
 
     With `compile: auto` only on a GPU, with a precision set, and for enough calls to repay it: on CPUs compiled blocks
-    measured at most a tenth faster, and without any setting for speed a run is the published computation.
+    measured slower, and without any setting for speed a run is the published computation.
     """
     if config.compile != "auto":
         return config.compile

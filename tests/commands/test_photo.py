@@ -1,5 +1,6 @@
 """Pictures named on the command line: no YAML, results beside them, nothing replaced by accident."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
 from repaint.data import decoding, examples, in_memory
+from repaint.data.bundled import locate_model
 from repaint.pipeline import precision_choice
 from tests.helpers.tiny import read_pixels, tiny_unet
 
@@ -168,7 +170,6 @@ def test_the_model_can_be_adapted_to_the_picture(photos: Photos, capsys: pytest.
     [
         (["photo.png"], "where is the hole?"),
         (["photo.png", "--mask", "mask.png", "--mask_color", "#f0f"], "leave one out"),
-        (["photo.png", "--mask", "mask.png", "--fills", "0"], "--fills 0"),
         (["photo.png", "--mask", "mask.png", "--conf_path", "x.yml"], "--conf_path"),
         (["photo.png", "photo.png", "--mask", "mask.png"], "would both be written"),
         (["photo.png", "--mask", "mask.png", "--out", "photo.png"], "would replace an input"),
@@ -185,6 +186,62 @@ def test_mistakes_end_in_one_line(
     assert photos.fill(*arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["photo.png", "--fills", "0"], "--fills: '0' is no whole number from 1 to 100,000"),
+        (["photo.png", "--seed", "-1"], "--seed: '-1' is no whole number"),
+        (["photo.png", "--seed", "9" * 20], "is no whole number"),
+        (["--adapt", "photo.png"], "'photo.png' is no whole number from 1 to 1,000,000; name pictures before --adapt"),
+        (["photo.png", "--schedule", "quick"], "invalid choice: 'quick'"),
+    ],
+)
+def test_wrong_arguments_end_in_one_line_too(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("test.py: error: argument ")
+    assert message in line
+
+
+@pytest.mark.parametrize("models", [[], ["--model", "photos64"], ["--model", locate_model("photos64")]])
+def test_the_bundled_model_of_photographs_refines_by_whatever_name(
+    photos: Photos, capsys: pytest.CaptureFixture[str], models: list[str]
+) -> None:
+    photos.picture("large.png", (300, 200))
+    known = np.full((200, 300), 255, np.uint8)
+    known[50:150, 100:200] = 0
+    Image.fromarray(known).save("hole.png")
+    calls = []
+    for refine in ([], ["--refine", "auto"], ["--refine", "none"]):
+        assert main(["large.png", "--mask", "hole.png", "--dry_run", "--device", "cpu", *models, *refine]) == 0
+        found = re.search(r"large_filled.png: ([\d,]+) network calls", capsys.readouterr().out)
+        assert found
+        calls.append(int(found[1].replace(",", "")))
+    assert calls[0] == calls[1] > calls[2] == 60
+
+
+def test_what_is_assumed_of_a_model_is_a_note(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
+    assert photos.fill("photo.png", "--mask", "mask.png") == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "assumed" in line]
+    assert line.startswith("note: m.safetensors does not specify all flags; assumed: ")
+
+
+def test_an_adapted_model_is_found_again_when_the_first_picture_is_done(photos: Photos) -> None:
+    """Pictures of two folders: the models lie beside the first result, finished or not."""
+    for path in ("a/a.png", "b/other.png"):
+        photos.picture(path)
+    words = ["a/a.png", "b/other.png", "--mask", "mask.png", "--adapt", "1"]
+    assert photos.fill(*words) == 0
+    Path("b/other_filled.png").unlink()
+    assert photos.fill(*words) == 0
+    assert len(list(Path("a/adapted_models").iterdir())) == 2
+    assert not Path("b/adapted_models").exists()
 
 
 def test_options_of_pictures_need_a_picture(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,3 +166,26 @@ def test_a_small_file_that_aliases_make_huge(tmp_path: Path) -> None:
     path.write_text("\n".join(rows))
     with pytest.raises(ConfigError, match=r"bomb\.yml: more than 100,000 values; an alias is repeated too often"):
         load_config(Config, path)
+
+
+@pytest.mark.parametrize(
+    ("under", "over"),
+    [
+        ("refine: auto\nrefine_from: 0.5\nrefine_step_size: 2\nmethod: langevin", ["refine=none"]),
+        ("refine: auto\nrefine_step_size: 2\nmethod: langevin", ["method=repaint", "schedule=null"]),
+    ],
+)
+def test_details_of_a_refinement_go_with_it(tmp_path: Path, under: str, over: list[str]) -> None:
+    path = write_config(tmp_path)
+    tree = yaml.safe_load(path.read_text()) | yaml.safe_load(under)
+    tree.pop("schedule_jump_params", None)
+    tree["data"]["eval"]["tiny"] = tree["data"]["eval"]["tiny"] | {"fit": "window", "window_context": 1.0}
+    path.write_text(yaml.safe_dump(tree))
+    assert load_config(Config, path).refine == "auto"
+    config = load_config(Config, path, over)
+    assert "refine_step_size" not in config.model_fields_set
+    assert config.eval_data.window_context == 1.0
+    assert load_config(Config, path, [*over, "data.eval.tiny.fit=pad"]).eval_data.fit == "pad"
+    child = tmp_path / "child.yml"
+    child.write_text(f"base: {path.name}\ndata: {{eval: {{tiny: {{fit: resize}}}}}}\n")
+    assert load_config(Config, child).eval_data.fit == "resize"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from warnings import catch_warnings
 
 from tqdm import tqdm
 
@@ -88,15 +89,19 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
     if is_photo_model(model) and (args.fit or FIT) != "crop":
         settings.setdefault("refine", "auto")  # it has seen crops of every scale
     own_schedule = set(SCHEDULE_KEYS) & settings.keys()
-    return Inpainter(
-        model,
-        schedule=args.schedule or (None if own_schedule else SCHEDULE),
-        device=args.device,
-        fit=args.fit or FIT,
-        adapted_models=adapted_models,
-        **hole_settings(args),
-        **settings,
-    )
+    with catch_warnings(action="ignore"):  # its only warning is its note
+        inpainter = Inpainter(
+            model,
+            schedule=args.schedule or (None if own_schedule else SCHEDULE),
+            device=args.device,
+            fit=args.fit or FIT,
+            adapted_models=adapted_models,
+            **hole_settings(args),
+            **settings,
+        )
+    if inpainter.note is not None:
+        print(f"note: {inpainter.note}", file=sys.stderr)
+    return inpainter
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, Any]:
