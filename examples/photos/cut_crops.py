@@ -23,6 +23,11 @@ FULL_RESOLUTION = 0.3  # share of windows that are taken as they are: what scrat
 TRIES = 6  # windows that are looked at for a crop; the last one is taken whatever it shows
 PLAIN = 4.0  # windows whose neighbouring pixels differ by less than this on average are thinned out
 KEPT_PLAIN = 0.12  # the share of perfectly plain windows that stays
+AS_IT_IS = 0.3  # share of crops whose first window is taken: without them the model believes that nothing is ever plain
+TONED = 0.4  # share of crops with another exposure, white balance and saturation
+STOPS = 1.2  # exposure is changed by up to so many powers of two, which clips skies to white and shadows to black
+BALANCE = 0.2  # standard deviation of the powers of two between the channels
+SATURATION = 0.3  # standard deviation of the natural logarithm of the saturation
 PER_FOLDER = 1000
 
 
@@ -45,6 +50,7 @@ class Job:
         picture = load(self.sources / source.file, source.shrink)
         for index in indices:
             crop = cut(picture, self.size, random.Random(f"{self.seed} {index} window"))  # noqa: S311 - no secret
+            crop = change_tone(crop, random.Random(f"{self.seed} {index} tone"))  # noqa: S311
             target = self.target(index)
             part = target.with_suffix(f".{os.getpid()}.part")
             try:
@@ -90,12 +96,26 @@ def detail(crop: Image.Image) -> float:
 
 
 def cut(picture: Image.Image, size: int, rng: random.Random) -> Image.Image:
-    """One crop: plain windows are mostly passed over, for there is little to learn from them."""
+    """One crop: plain windows are mostly passed over, for there is little to learn from them; but not always."""
+    if rng.random() < AS_IT_IS:
+        return cut_window(picture, size, rng)
     for _ in range(TRIES):
         crop = cut_window(picture, size, rng)
         if rng.random() < max(KEPT_PLAIN, detail(crop) / PLAIN):
             break
     return crop
+
+
+def change_tone(crop: Image.Image, rng: random.Random) -> Image.Image:
+    """A crop as another exposure, white balance and saturation would show it, or as it is."""
+    if rng.random() >= TONED:
+        return crop
+    exposure = rng.uniform(-STOPS, STOPS)
+    gains = [2 ** (exposure + rng.gauss(0, BALANCE)) for _ in crop.getbands()]
+    pixels = np.asarray(crop, np.float32) * np.asarray(gains, np.float32)
+    grey = pixels.mean(axis=2, keepdims=True)
+    pixels = grey + (pixels - grey) * math.exp(rng.gauss(0, SATURATION))
+    return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
 def usable(folder: Path, size: int) -> list[Source]:
