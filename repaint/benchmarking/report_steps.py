@@ -119,7 +119,7 @@ def uncompiled_speed(settings: Settings) -> Mapping[str, Any]:
     variants = {name: (name, plain) for name in variant_names() if name in (PUBLISHED, DIFFUSERS)}
     for precision in precisions(settings):
         variants[f"ours, {precision}"] = (OURS, large_config(settings, precision=precision, compile=False))
-    return _speed(settings, variants)
+    return compare_speed(settings, variants)
 
 
 def compiled_speed(settings: Settings, *names: Precision) -> Mapping[str, Any]:
@@ -127,7 +127,7 @@ def compiled_speed(settings: Settings, *names: Precision) -> Mapping[str, Any]:
     variants = {
         f"ours, {name}, compiled": (OURS, large_config(settings, precision=name, compile=True)) for name in names
     }
-    return _speed(settings, variants)
+    return compare_speed(settings, variants)
 
 
 def compiled_first(settings: Settings) -> Mapping[str, Any]:
@@ -144,12 +144,23 @@ def _first_to_compile(settings: Settings) -> Precision:
     return "bf16" if "bf16" in precisions(settings) else "fp32"
 
 
-def _speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]) -> Mapping[str, Any]:
+def compare_speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]) -> Mapping[str, Any]:
+    """Times of variants side by side, with what some of them could not do.
+
+    Args:
+        settings: of the report.
+        variants: see `time_variants`.
+
+    Raises:
+        RuntimeError: none of them did any work.
+    """
     config = large_config(settings)
     calls, rounds = (1, 1) if settings.tiny else (3, 3)
     works = [Work(config.image_size, batch, calls) for batch in ((1, 2) if settings.tiny else (1, 4, 16))]
-    timings = time_variants(variants, torch.device(settings.device), works, rounds)
-    return {"flops": count_flops(config), "timings": [asdict(timing) for timing in timings]}
+    outcome = time_variants(variants, torch.device(settings.device), works, rounds)
+    if not outcome.timings:
+        raise RuntimeError("\n".join(f"{failure.describe()}\n{failure.details}" for failure in outcome.failures))
+    return {"flops": count_flops(config), **asdict(outcome)}
 
 
 def batch_size(settings: Settings) -> Mapping[str, Any]:

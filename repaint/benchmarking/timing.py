@@ -65,10 +65,7 @@ def measure(variant: Variant, device: torch.device, size: int, batch: int, calls
     loop = _seconds(lambda: variant.sample(timed, size, batch, calls), device)
     if device.type != "cpu":
         inside = _seconds(lambda: [variant.network(*inputs) for _ in range(calls)], device)
-    measured = Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # for the other variants, whose turn it is now
-    return measured
+    return Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
 
 
 def _seconds(job: Callable[[], object], device: torch.device) -> float:

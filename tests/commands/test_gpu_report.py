@@ -1,10 +1,7 @@
 """The report of a GPU machine, with tiny sizes on the CPU: its real steps, in this process."""
 
 import json
-import multiprocessing
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +10,7 @@ from repaint.benchmarking import report, timing
 from repaint.benchmarking.report import Settings, Step
 from repaint.commands import gpu_report
 from repaint.commands.handlers import gpu_report as handler
+from tests.helpers.threads import processes_as_threads
 
 TINY = ["--tiny", "--device", "cpu", "--out"]
 SLOW = "compiled speed"  # the compiler has its own test
@@ -24,8 +22,7 @@ def test_every_step_measures_something(
     def in_this_process(step: Step, settings: Settings, _limit: float) -> dict[str, Any]:
         return dict(step(settings))
 
-    threads = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=threading.Thread)  # which start at once
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _method: threads)
+    processes_as_threads(monkeypatch)
     monkeypatch.setattr(report, "_in_process", in_this_process)
     monkeypatch.setattr(timing, "MATRIX_SIDE", 32)
     monkeypatch.setattr(timing, "CONV_SHAPE", (1, 4, 8))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import torch
 
 from repaint.benchmarking.pasting import time_pasting
-from repaint.benchmarking.rounds import Timing, Work, time_variants
+from repaint.benchmarking.rounds import Failure, Timing, Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
 from repaint.checkpoints.formats import has_own_network, read_weights
@@ -47,11 +47,12 @@ def variants_table(timings: list[Timing], flops: int, rate: float) -> str:
     rows = []
     for timing in timings:
         measured = timing.measured
+        published = slowest.get(timing.work)  # None if it failed
         rows.append([
             timing.work.batch,
             timing.variant,
             f"{1000 * measured.call:,.1f}",
-            f"{slowest[timing.work] / measured.call:.2f}",
+            f"{published / measured.call:.2f}" if published else "",
             f"{1 - measured.network / measured.call:.1%}",
             f"{flops / measured.call / rate:.0%}" if timing.variant != DIFFUSERS else "",  # its arithmetic is its own
             f"{measured.peak_bytes / 2**30:.2f}",
@@ -78,8 +79,19 @@ def growth_works(size: int, batch: int, calls: int) -> list[Work]:
     ]
 
 
+def check_failures(failures: list[Failure]) -> None:
+    """Raise ConfigError for a variant that could not do its work; of several it names the first."""
+    if failures:
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise ConfigError(f"{failures[0].describe()}{others}")
+
+
 def handle(args: argparse.Namespace) -> int:
-    """Print the tables; returns 0."""
+    """Print the tables and write the numbers; returns 0.
+
+    Raises:
+        ConfigError: a variant failed; what was measured all the same is printed and written before.
+    """
     device = pick_device(args.device)
     config, choice = resolve_precision(load(args.model, args.set), None, device)
     if choice is not None:
@@ -94,18 +106,18 @@ def handle(args: argparse.Namespace) -> int:
     print(f"{precision or 'float32'} at best: {best}\n")
     if args.growth:
         works = growth_works(config.image_size, args.batch[0], args.calls)
-        timings = time_variants({OURS: (OURS, config)}, device, works, args.rounds)
-        print(growth_table(timings))
+        outcome = time_variants({OURS: (OURS, config)}, device, works, args.rounds)
+        print(growth_table(outcome.timings))
     else:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
-        timings = time_variants({name: (name, config) for name in variant_names()}, device, works, args.rounds)
-        print(variants_table(timings, flops, rates["convolution"]))
+        outcome = time_variants({name: (name, config) for name in variant_names()}, device, works, args.rounds)
+        print(variants_table(outcome.timings, flops, rates["convolution"]))
     pasting = time_pasting(config.image_size)
     print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")
     if args.json:
         result = {
-            "model": args.model, "flops": flops, "rates": rates, "timings": [asdict(each) for each in timings],
-            "pasting": pasting,
+            "model": args.model, "flops": flops, "rates": rates, **asdict(outcome), "pasting": pasting,
         }  # fmt: skip
         write_bytes(args.json, json.dumps(result, indent=1).encode())
+    check_failures(outcome.failures)
     return 0

@@ -72,13 +72,16 @@ def _body(name: str, result: Results) -> str:
 
 
 def _speed_table(values: Results) -> str:
-    rows = []
+    rows: list[list[Any]] = []
     for timing in values["timings"]:
         work, measured = timing["work"], timing["measured"]
         rows.append([
             work["batch"], timing["variant"], f"{1000 * measured['call']:,.1f}",
             f"{values['flops'] / measured['call'] / 1e12:,.1f}", f"{measured['peak_bytes'] / 2**30:.2f}",
         ])  # fmt: skip
+    for failure in values["failures"]:
+        reason = failure["reason"].replace("|", "\\|")
+        rows.append([failure["work"]["batch"], failure["variant"], f"failed: {reason}", "", ""])
     return markdown_table(["batch", "variant", "ms a call and picture", "TFLOP/s", "GiB"], sorted(rows, key=_batch))
 
 
