@@ -23,7 +23,7 @@ from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.bundled import locate
 from repaint.inference.batch_size import largest_batch
-from repaint.models.optimize import HALF_TYPES, Precision
+from repaint.models.optimize import Precision
 from repaint.pipeline.pipeline import build_pipeline
 from repaint.pipeline.precision_choice import resolve_precision
 
@@ -66,8 +66,7 @@ def machine(settings: Settings) -> Mapping[str, Any]:
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
-    types = {torch.float32, *(HALF_TYPES[name] for name in precisions(settings) if name in HALF_TYPES)}
-    found["rates"] = {str(dtype): machine_rates(device, dtype) for dtype in sorted(types, key=str)}
+    found["rates"] = {name: machine_rates(device, name) for name in precisions(settings)}
     return found
 
 

@@ -10,18 +10,19 @@ import torch
 from repaint.benchmarking import pasting
 from repaint.benchmarking.rounds import Failure, Outcome, Timing, Work
 from repaint.benchmarking.timing import Measurement
-from repaint.benchmarking.variants import OURS, PLAIN, PUBLISHED
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PLAIN, PUBLISHED
 from repaint.commands import benchmark
 from repaint.commands.handlers import benchmark as handler
 from repaint.config.run import Config
+from repaint.models.optimize import Precision
 from repaint.pipeline import precision_choice
 from tests.helpers.threads import processes_as_threads
 
 QUICK = ["--device", "cpu", "--calls", "1", "--rounds", "1"]
 
 
-def machine_rates(_device: torch.device, dtype: torch.dtype) -> dict[str, float]:
-    rate = 1e10 if dtype == torch.bfloat16 else 2e10
+def machine_rates(_device: torch.device, precision: Precision | None) -> dict[str, float]:
+    rate = 1e10 if precision == "bf16" else 2e10
     return {"matrix product": 1.5 * rate, "convolution": rate}
 
 
@@ -34,7 +35,7 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     printed = capsys.readouterr().out
     written = json.loads(out.read_text())
     assert 2.3e9 < written["flops"] < 2.6e9
-    assert written["rates"]["convolution"] == 2e10
+    assert written["rates"] == {"float32": {"matrix product": 3e10, "convolution": 2e10}}
     variants = [(each["work"]["batch"], each["variant"]) for each in written["timings"]]
     ours = [(batch, variant) for batch, variant in variants if variant != "diffusers"]
     assert ours == [(2, variant) for variant in ("published way", "plain", "ours")]
@@ -71,6 +72,28 @@ def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsy
     assert [row[1] for row in sizes] == ["32", "64", "128"]
     assert [row[2] for row in calls] == ["5", "10", "20"]
     assert batches[3][3:] == ["250.0", "2.00"]
+
+
+def test_each_variant_is_compared_with_the_rate_of_its_own_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variants = (PUBLISHED, PLAIN, OURS, DIFFUSERS)
+    times = [Timing(variant, Work(64, 1, 1), Measurement(0.25, 0.2, 2**30)) for variant in variants]
+    monkeypatch.setattr(handler, "time_variants", lambda *_arguments: Outcome(times, []))
+    monkeypatch.setattr(handler, "time_pasting", lambda _size: 1.0)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "count_flops", lambda _config: 2_500_000_000)
+    out = tmp_path / "times.json"
+    assert benchmark.main([*QUICK, "--set", "precision=bf16", "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "float32 at best: matrix product 30 GFLOP/s, convolution 20 GFLOP/s\nbf16 at best: " in printed
+    rows = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("| 1 |")]
+    shares = {row[1].strip(): row[5].strip() for row in rows}
+    assert shares == {PUBLISHED: "50%", PLAIN: "50%", OURS: "100%", DIFFUSERS: ""}
+    assert {name: rates["convolution"] for name, rates in json.loads(out.read_text())["rates"].items()} == {
+        "float32": 2e10,
+        "bf16": 1e10,
+    }
 
 
 def test_what_fails_is_one_line_after_the_numbers_of_the_others(

@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from repaint.benchmarking.pasting import time_pasting
 from repaint.benchmarking.rounds import Failure, Timing, Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
-from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
+from repaint.benchmarking.variants import OURS, PLAIN, PUBLISHED, variant_names
 from repaint.checkpoints.formats import has_own_network, read_weights
 from repaint.checkpoints.resolve import resolve
 from repaint.commands.benchmark import CONFS
@@ -20,7 +21,7 @@ from repaint.data.bundled import locate
 from repaint.data.storage import write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.report import markdown_table
-from repaint.models.optimize import HALF_TYPES
+from repaint.models.optimize import Precision
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.precision_choice import resolve_precision
 from repaint.workers.devices import pick_device
@@ -41,8 +42,26 @@ def load(model: str, overrides: list[str]) -> Config:
     return resolve(config, read_weights(locate(config.model_path))).config
 
 
-def variants_table(timings: list[Timing], flops: int, rate: float) -> str:
-    """All variants at all batch sizes."""
+def own_formats(config: Config, device: torch.device) -> dict[str, Precision | None]:
+    """The number format of each variant that computes as ours does; None is float32 as PyTorch is set."""
+    precision = pick_precision(config, device)
+    ours = None if precision == "fp32" and device.type != "cuda" else precision  # the same there, and measured once
+    return {PUBLISHED: None, PLAIN: None, OURS: ours}
+
+
+def format_name(precision: Precision | None) -> str:
+    """What tables and files call a number format."""
+    return precision or "float32"
+
+
+def variants_table(timings: list[Timing], flops: int, rates: Mapping[str, float]) -> str:
+    """All variants at all batch sizes.
+
+    Args:
+        timings: of all of them.
+        flops: of a network call for one picture.
+        rates: of a convolution in each variant's own number format; a variant without has arithmetic of its own.
+    """
     slowest = {timing.work: timing.measured.call for timing in timings if timing.variant == PUBLISHED}
     rows = []
     for timing in timings:
@@ -54,7 +73,7 @@ def variants_table(timings: list[Timing], flops: int, rate: float) -> str:
             f"{1000 * measured.call:,.1f}",
             f"{published / measured.call:.2f}" if published else "",
             f"{1 - measured.network / measured.call:.1%}",
-            f"{flops / measured.call / rate:.0%}" if timing.variant != DIFFUSERS else "",  # its arithmetic is its own
+            f"{flops / measured.call / rates[timing.variant]:.0%}" if timing.variant in rates else "",
             f"{measured.peak_bytes / 2**30:.2f}",
         ])  # fmt: skip
     return markdown_table(COLUMNS, rows)
@@ -96,14 +115,16 @@ def handle(args: argparse.Namespace) -> int:
     config, choice = resolve_precision(load(args.model, args.set), None, device)
     if choice is not None:
         print(choice.describe())
-    precision = pick_precision(config, device)
-    rates = machine_rates(device, HALF_TYPES.get(precision, torch.float32))
+    formats = {OURS: own_formats(config, device)[OURS]} if args.growth else own_formats(config, device)
+    rates = {format_name(each): machine_rates(device, each) for each in dict.fromkeys(formats.values())}
     flops = count_flops(config)
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"{args.model}, {flops / 1e9:,.1f} GFLOP a call and picture; {name}{threads}, PyTorch {torch.__version__}")
-    best = ", ".join(f"{what} {rate / 1e9:,.0f} GFLOP/s" for what, rate in rates.items())
-    print(f"{precision or 'float32'} at best: {best}\n")
+    for precision, measured in rates.items():
+        best = ", ".join(f"{what} {rate / 1e9:,.0f} GFLOP/s" for what, rate in measured.items())
+        print(f"{precision} at best: {best}")
+    print()
     if args.growth:
         works = growth_works(config.image_size, args.batch[0], args.calls)
         outcome = time_variants({OURS: (OURS, config)}, device, works, args.rounds)
@@ -111,7 +132,8 @@ def handle(args: argparse.Namespace) -> int:
     else:
         works = [Work(config.image_size, batch, args.calls) for batch in args.batch]
         outcome = time_variants({name: (name, config) for name in variant_names()}, device, works, args.rounds)
-        print(variants_table(outcome.timings, flops, rates["convolution"]))
+        convolutions = {variant: rates[format_name(each)]["convolution"] for variant, each in formats.items()}
+        print(variants_table(outcome.timings, flops, convolutions))
     pasting = time_pasting(config.image_size)
     print(f"\npasting a fill of {config.image_size}x{config.image_size} into 12 megapixels: {1000 * pasting:,.0f} ms")
     if args.json:
