@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import torch
 
 import repaint
+from repaint.benchmarking.device_names import processor_name
 from repaint.benchmarking.report import Settings
 from repaint.benchmarking.rounds import Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
@@ -54,7 +55,7 @@ def machine(settings: Settings) -> Mapping[str, Any]:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": torch.get_num_threads(),
     }
     if device.type == "cuda":
@@ -68,12 +69,6 @@ def machine(settings: Settings) -> Mapping[str, Any]:
         }
     found["rates"] = {name: machine_rates(device, name) for name in precisions(settings)}
     return found
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
 
 
 def cuda_tests(settings: Settings) -> Mapping[str, Any]:

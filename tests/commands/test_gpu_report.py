@@ -30,7 +30,7 @@ def test_every_step_measures_something(
     assert gpu_report.main([*TINY, str(tmp_path), "--only", *steps]) == 0
     assert f"{len(steps)} of {len(steps)} steps" in capsys.readouterr().out
 
-    found = json.loads((tmp_path / "report.json").read_text())
+    found = json.loads((tmp_path / "report.json").read_text())["steps"]
     assert found["CUDA tests"]["tests"] > 5
     assert found["CUDA tests"]["failures"] == 0
     assert max(found["golden parity"]["fp32"].values()) < 1e-5
@@ -41,6 +41,7 @@ def test_every_step_measures_something(
     assert {(1, "published way"), (2, "published way"), (1, "ours, fp32"), (2, "ours, fp32")} <= timed
 
     text = (tmp_path / "report.md").read_text()
+    assert "| sizes | tiny |" in text
     assert "| 2 | ours, fp32 |" in text
     assert "| faces64_thick | fp32 | 0 |" in text
     assert text.count("not measured") == len(gpu_report.STEPS) - len(steps)
@@ -50,6 +51,27 @@ def test_a_failed_step_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(handler, "run_steps", lambda *_arguments: {"machine": {"error": "ValueError: broken"}})
     assert gpu_report.main([*TINY, str(tmp_path), "--only", "machine"]) == 3
     assert "ValueError: broken" in (tmp_path / "report.md").read_text()
+
+
+def test_numbers_of_another_device_or_size_do_not_join_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = ["--device", "cpu", "--out", str(tmp_path), "--limit", "0"]
+    assert gpu_report.main(["--tiny", *nothing]) == 3  # no step is begun
+    assert gpu_report.main(nothing) == 2
+    message = f"error: {tmp_path / 'report.json'}: measured with sizes 'tiny' and not 'full'; give another --out\n"
+    assert capsys.readouterr().err == message
+    monkeypatch.setattr(handler, "device_name", lambda _device: "NVIDIA H200")
+    assert gpu_report.main(["--tiny", *nothing]) == 2
+    assert "and not 'NVIDIA H200'; give another --out\n" in capsys.readouterr().err
+
+
+def test_a_damaged_report_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.json").write_text("{")
+    assert gpu_report.main([*TINY, str(tmp_path), "--only", "machine"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'report.json'}: damaged, or of an earlier version; remove it, or give another --out\n"
+    )
 
 
 def test_an_unknown_step_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 
 import torch
 
+from repaint.benchmarking.device_names import device_name
 from repaint.benchmarking.pasting import time_pasting
 from repaint.benchmarking.rounds import Failure, Timing, Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
@@ -119,8 +119,8 @@ def handle(args: argparse.Namespace) -> int:
     rates = {format_name(each): machine_rates(device, each) for each in dict.fromkeys(formats.values())}
     flops = count_flops(config)
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    print(f"{args.model}, {flops / 1e9:,.1f} GFLOP a call and picture; {name}{threads}, PyTorch {torch.__version__}")
+    name = f"{device_name(device)}{threads}, PyTorch {torch.__version__}"
+    print(f"{args.model}, {flops / 1e9:,.1f} GFLOP a call and picture; {name}")
     for precision, measured in rates.items():
         best = ", ".join(f"{what} {rate / 1e9:,.0f} GFLOP/s" for what, rate in measured.items())
         print(f"{precision} at best: {best}")
