@@ -14,11 +14,14 @@ import torch
 
 import repaint
 from repaint.benchmarking.device_names import processor_name
+from repaint.benchmarking.processor import measure_processor
 from repaint.benchmarking.report import Settings
 from repaint.benchmarking.rounds import Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
 from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.formats import read_weights
+from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.loading import load_config
 from repaint.config.run import Config
@@ -50,7 +53,7 @@ def precisions(settings: Settings) -> tuple[Precision, ...]:
 
 
 def machine(settings: Settings) -> Mapping[str, Any]:
-    """Names and versions, and the peak rates in operations per second."""
+    """Names and versions, the peak rates in operations per second, and what the processor does without the device."""
     device = torch.device(settings.device)
     found: dict[str, Any] = {
         "python": platform.python_version(),
@@ -68,7 +71,13 @@ def machine(settings: Settings) -> Mapping[str, Any]:
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
     found["rates"] = {name: machine_rates(device, name) for name in precisions(settings)}
+    found["bundled network on the CPU"] = measure_processor(_bundled_config())
     return found
+
+
+def _bundled_config() -> Config:
+    config = load_config(Config, locate("confs/quickstart.yml"), [])
+    return resolve(config, read_weights(locate(config.model_path))).config
 
 
 def cuda_tests(settings: Settings) -> Mapping[str, Any]:
@@ -146,13 +155,13 @@ def compare_speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]
         variants: see `time_variants`.
 
     Raises:
-        RuntimeError: none of them did any work.
+        RuntimeError: all of them failed.
     """
     config = large_config(settings)
     calls, rounds = (1, 1) if settings.tiny else (3, 3)
     works = [Work(config.image_size, batch, calls) for batch in ((1, 2) if settings.tiny else (1, 4, 16))]
     outcome = time_variants(variants, torch.device(settings.device), works, rounds)
-    if not outcome.timings:
+    if outcome.failures and not outcome.timings:
         raise RuntimeError("\n".join(f"{failure.describe()}\n{failure.details}" for failure in outcome.failures))
     return {"flops": count_flops(config), **asdict(outcome)}
 
