@@ -9,12 +9,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-from repaint.data.storage import write_bytes
+from repaint.data.storage import exists, join, read_bytes, write_bytes
+from repaint.errors import ConfigError, DataError
 
 JSON_FILE = "report.json"
+_CONDITIONS, _STEPS = "conditions", "steps"  # its keys
 _SHORTEST = 5.0  # seconds for a step; with less left it is not begun
 
 
@@ -34,26 +35,36 @@ class Settings:
 
 
 Step = Callable[[Settings], Mapping[str, Any]]  # values that JSON holds
+Conditions = Mapping[str, str]
 
 
 def run_steps(
-    steps: Mapping[str, Step], settings: Settings, limit: float, announce: Callable[[str], None]
+    steps: Mapping[str, Step],
+    settings: Settings,
+    conditions: Conditions,
+    limit: float,
+    announce: Callable[[str], None],
 ) -> dict[str, Any]:
     """Run the steps that `report.json` in the folder does not hold yet, and add each when it is done.
 
     Args:
         steps: by name, in the order to run; module functions, as they run in a process of their own.
         settings: of all of them.
+        conditions: of all numbers in the file, which keeps them: by name, such as the device's name.
         limit: seconds for all together; a step that is under way then is ended, for another call to begin anew.
         announce: called with a line about each step.
 
     Returns:
         The results by step: what it measured, or the key "error" with a traceback, which another call tries again.
+
+    Raises:
+        ConfigError: the file's numbers are those of other conditions.
+        DataError: the file is damaged, or cannot be written.
     """
     end = time.monotonic() + limit
-    path = Path(settings.folder, JSON_FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    path = join(settings.folder, JSON_FILE)
+    results = _read(path, conditions)
+    _write(path, conditions, results)  # before the first step, which leaves files in the folder
     for name, step in steps.items():
         if name in results and "error" not in results[name]:
             continue
@@ -70,8 +81,28 @@ def run_steps(
             continue
         announce(f"{name}: {'failed' if 'error' in result else 'done'} in {seconds:.0f} s")
         results[name] = result | {"seconds": seconds}
-        write_bytes(str(path), json.dumps(results, indent=1).encode())
+        _write(path, conditions, results)
     return results
+
+
+def _read(path: str, conditions: Conditions) -> dict[str, Any]:
+    """The results that a report holds, if there is one; see `run_steps` for what is refused."""
+    if not exists(path):
+        return {}
+    try:
+        held = json.loads(read_bytes(path))
+        results = {name: dict(result) for name, result in held[_STEPS].items()}
+        others = {key: held[_CONDITIONS][key] for key in conditions}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path}: damaged, or of an earlier version; remove it, or give another --out") from None
+    for key, value in conditions.items():
+        if others[key] != value:
+            raise ConfigError(f"{path}: measured with {key} {others[key]!r} and not {value!r}; give another --out")
+    return results
+
+
+def _write(path: str, conditions: Conditions, results: Mapping[str, Any]) -> None:
+    write_bytes(path, json.dumps({_CONDITIONS: conditions, _STEPS: results}, indent=1).encode())
 
 
 def _in_process(step: Step, settings: Settings, limit: float) -> dict[str, Any] | None:

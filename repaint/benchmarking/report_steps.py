@@ -13,17 +13,21 @@ from xml.etree import ElementTree
 import torch
 
 import repaint
+from repaint.benchmarking.device_names import processor_name
+from repaint.benchmarking.processor import measure_processor
 from repaint.benchmarking.report import Settings
 from repaint.benchmarking.rounds import Work, time_variants
 from repaint.benchmarking.timing import count_flops, machine_rates
 from repaint.benchmarking.variants import DIFFUSERS, OURS, PUBLISHED, variant_names
 from repaint.checkpoints.architecture import build_unet, build_unet_config
+from repaint.checkpoints.formats import read_weights
+from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.loading import load_config
 from repaint.config.run import Config
 from repaint.data.bundled import locate
 from repaint.inference.batch_size import largest_batch
-from repaint.models.optimize import HALF_TYPES, Precision
+from repaint.models.optimize import Precision
 from repaint.pipeline.pipeline import build_pipeline
 from repaint.pipeline.precision_choice import resolve_precision
 
@@ -49,12 +53,12 @@ def precisions(settings: Settings) -> tuple[Precision, ...]:
 
 
 def machine(settings: Settings) -> Mapping[str, Any]:
-    """Names and versions, and the peak rates in operations per second."""
+    """Names and versions, the peak rates in operations per second, and what the processor does without the device."""
     device = torch.device(settings.device)
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": torch.get_num_threads(),
     }
     if device.type == "cuda":
@@ -66,15 +70,14 @@ def machine(settings: Settings) -> Mapping[str, Any]:
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
-    types = {torch.float32, *(HALF_TYPES[name] for name in precisions(settings) if name in HALF_TYPES)}
-    found["rates"] = {str(dtype): machine_rates(device, dtype) for dtype in sorted(types, key=str)}
+    found["rates"] = {name: machine_rates(device, name) for name in precisions(settings)}
+    found["bundled network on the CPU"] = measure_processor(_bundled_config())
     return found
 
 
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+def _bundled_config() -> Config:
+    config = load_config(Config, locate("confs/quickstart.yml"), [])
+    return resolve(config, read_weights(locate(config.model_path))).config
 
 
 def cuda_tests(settings: Settings) -> Mapping[str, Any]:
@@ -119,7 +122,7 @@ def uncompiled_speed(settings: Settings) -> Mapping[str, Any]:
     variants = {name: (name, plain) for name in variant_names() if name in (PUBLISHED, DIFFUSERS)}
     for precision in precisions(settings):
         variants[f"ours, {precision}"] = (OURS, large_config(settings, precision=precision, compile=False))
-    return _speed(settings, variants)
+    return compare_speed(settings, variants)
 
 
 def compiled_speed(settings: Settings, *names: Precision) -> Mapping[str, Any]:
@@ -127,7 +130,7 @@ def compiled_speed(settings: Settings, *names: Precision) -> Mapping[str, Any]:
     variants = {
         f"ours, {name}, compiled": (OURS, large_config(settings, precision=name, compile=True)) for name in names
     }
-    return _speed(settings, variants)
+    return compare_speed(settings, variants)
 
 
 def compiled_first(settings: Settings) -> Mapping[str, Any]:
@@ -144,12 +147,23 @@ def _first_to_compile(settings: Settings) -> Precision:
     return "bf16" if "bf16" in precisions(settings) else "fp32"
 
 
-def _speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]) -> Mapping[str, Any]:
+def compare_speed(settings: Settings, variants: Mapping[str, tuple[str, Config]]) -> Mapping[str, Any]:
+    """Times of variants side by side, with what some of them could not do.
+
+    Args:
+        settings: of the report.
+        variants: see `time_variants`.
+
+    Raises:
+        RuntimeError: all of them failed.
+    """
     config = large_config(settings)
     calls, rounds = (1, 1) if settings.tiny else (3, 3)
     works = [Work(config.image_size, batch, calls) for batch in ((1, 2) if settings.tiny else (1, 4, 16))]
-    timings = time_variants(variants, torch.device(settings.device), works, rounds)
-    return {"flops": count_flops(config), "timings": [asdict(timing) for timing in timings]}
+    outcome = time_variants(variants, torch.device(settings.device), works, rounds)
+    if outcome.failures and not outcome.timings:
+        raise RuntimeError("\n".join(f"{failure.describe()}\n{failure.details}" for failure in outcome.failures))
+    return {"flops": count_flops(config), **asdict(outcome)}
 
 
 def batch_size(settings: Settings) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from repaint.benchmarking.variants import Variant
 from repaint.checkpoints.architecture import build_unet, build_unet_config
 from repaint.config.run import Config
+from repaint.models.optimize import HALF_TYPES, Precision, with_settings
 
 MATRIX_SIDE, CONV_SHAPE = 2048, (4, 256, 64)  # of the peak rates: batch, channels, height and width
 REPEATS, LONGEST = 8, 2.0
@@ -65,10 +66,7 @@ def measure(variant: Variant, device: torch.device, size: int, batch: int, calls
     loop = _seconds(lambda: variant.sample(timed, size, batch, calls), device)
     if device.type != "cpu":
         inside = _seconds(lambda: [variant.network(*inputs) for _ in range(calls)], device)
-    measured = Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # for the other variants, whose turn it is now
-    return measured
+    return Measurement(loop / calls / batch, inside / calls / batch, _peak_bytes(device))
 
 
 def _seconds(job: Callable[[], object], device: torch.device) -> float:
@@ -93,14 +91,15 @@ def _peak_bytes(device: torch.device) -> int:
 
 
 @torch.no_grad()
-def machine_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+def machine_rates(device: torch.device, precision: Precision | None) -> dict[str, float]:
     """Peak rates of the device in floating-point operations per second, of a matrix product and a 3x3 convolution.
 
     Args:
         device: to measure.
-        dtype: number format.
+        precision: number format; None is float32 as PyTorch is set, by which GPUs round in convolutions.
     """
     n, batch, channels, side = MATRIX_SIDE, *CONV_SHAPE
+    dtype = HALF_TYPES.get(precision, torch.float32)
     if device.type != "cpu":
         n, batch = _GPU_SHARE * n, _GPU_SHARE * batch
     a = torch.randn(n, n, device=device, dtype=dtype)
@@ -111,7 +110,10 @@ def machine_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
         "matrix product": (lambda: a @ a, 2 * n**3),
         "convolution": (partial(conv, x), 2 * 9 * channels**2 * side**2 * batch),
     }
-    return {name: operations / _least_seconds(job, device) for name, (job, operations) in jobs.items()}
+    return {
+        name: operations / _least_seconds(with_settings(job, device, precision), device)
+        for name, (job, operations) in jobs.items()
+    }
 
 
 def _least_seconds(job: Callable[[], object], device: torch.device) -> float:

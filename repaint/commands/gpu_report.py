@@ -5,7 +5,8 @@ python scripts/gpu_report.py --out log/gpu_report --limit 240 --only "CUDA tests
 python scripts/gpu_report.py --out log/gpu_report --tiny --device cpu
 
 It needs a checkout with pytest and no network. Steps that are done stand in report.json and are not repeated; one that
-a time limit cut off begins anew in the next call. report.md shows the numbers.
+a time limit cut off begins anew in the next call. Each device, and each version of PyTorch, needs a folder of its own.
+report.md shows the numbers, and what failed.
 """
 
 import argparse

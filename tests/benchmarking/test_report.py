@@ -11,6 +11,9 @@ import pytest
 
 from repaint.benchmarking import report
 from repaint.benchmarking.report import JSON_FILE, Settings, Step, run_steps
+from repaint.errors import ConfigError, DataError
+
+CONDITIONS = {"device": "NVIDIA H100", "sizes": "tiny"}
 
 
 def counting(settings: Settings) -> Mapping[str, Any]:
@@ -41,7 +44,7 @@ def sleeping(settings: Settings) -> Mapping[str, Any]:
 
 def run(folder: Path, steps: Mapping[str, Step], limit: float = 100) -> tuple[dict[str, Any], list[str]]:
     lines: list[str] = []
-    return run_steps(steps, Settings("cpu", True, str(folder)), limit, lines.append), lines
+    return run_steps(steps, Settings("cpu", True, str(folder)), CONDITIONS, limit, lines.append), lines
 
 
 def alive(process: int) -> bool:
@@ -60,7 +63,46 @@ def test_what_is_done_is_kept_and_failures_are_tried_again(tmp_path: Path) -> No
     assert "error" not in again["bad"]
     assert again["good"] == results["good"]
     assert (tmp_path / "calls").read_text() == "xx"
-    assert json.loads((tmp_path / JSON_FILE).read_text()) == again
+    assert json.loads((tmp_path / JSON_FILE).read_text()) == {"conditions": CONDITIONS, "steps": again}
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"device": "NVIDIA H200"}, "device 'NVIDIA H200' and not 'NVIDIA H100'"),
+        ({"sizes": "full"}, "sizes 'full' and not 'tiny'"),
+    ],
+)
+def test_numbers_of_other_conditions_are_refused(tmp_path: Path, changes: dict[str, str], difference: str) -> None:
+    content = json.dumps({"conditions": CONDITIONS | changes, "steps": {"good": {"seconds": 1.0}}})
+    (tmp_path / JSON_FILE).write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        run(tmp_path, {"good": counting})
+    assert str(caught.value) == f"{tmp_path / JSON_FILE}: measured with {difference}; give another --out"
+    assert (tmp_path / JSON_FILE).read_text() == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"conditions": {',
+        b"[]",
+        b'{"machine": {}}',
+        b'{"conditions": {}, "steps": {}}',
+        b'{"conditions": {"device": "", "sizes": ""}, "steps": {"good": 1}}',
+        b"\xff",
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / JSON_FILE).write_bytes(content)
+    with pytest.raises(DataError, match="damaged, or of an earlier version; remove it, or give another --out"):
+        run(tmp_path, {"good": counting})
+    assert (tmp_path / JSON_FILE).read_bytes() == content
+
+
+def test_a_cut_off_call_leaves_its_conditions(tmp_path: Path) -> None:
+    run(tmp_path, {"good": counting}, limit=0)
+    assert json.loads((tmp_path / JSON_FILE).read_text()) == {"conditions": CONDITIONS, "steps": {}}
 
 
 def test_the_time_limit_ends_a_step_with_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

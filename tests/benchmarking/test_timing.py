@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from repaint.benchmarking.timing import count_flops, machine_rates, measure
 from repaint.benchmarking.variants import PLAIN, make_variant
 from repaint.config.loading import load_config
 from repaint.config.run import Config
+from repaint.models.optimize import Precision
 from tests.helpers.tiny import SIZE, write_config
 
 CPU = torch.device("cpu")
@@ -32,10 +34,25 @@ def test_time_inside_the_network_is_measured_separately(config: Config) -> None:
 def test_peak_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "MATRIX_SIDE", 32)
     monkeypatch.setattr(timing, "CONV_SHAPE", (1, 4, 8))
-    for dtype in (torch.float32, torch.bfloat16):
-        rates = machine_rates(CPU, dtype)
+    formats: tuple[Precision | None, ...] = (None, "fp32", "bf16")
+    for precision in formats:
+        rates = machine_rates(CPU, precision)
         assert list(rates) == ["matrix product", "convolution"]
         assert min(rates.values()) > 0
+
+
+def test_peak_rates_are_those_of_the_number_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seconds(job: Callable[[], torch.Tensor], _device: torch.device) -> float:
+        types.append(job().dtype)
+        return 1.0
+
+    types: list[torch.dtype] = []
+    monkeypatch.setattr(timing, "MATRIX_SIDE", 8)
+    monkeypatch.setattr(timing, "CONV_SHAPE", (1, 4, 8))
+    monkeypatch.setattr(timing, "_least_seconds", seconds)
+    machine_rates(CPU, "bf16")
+    machine_rates(CPU, None)
+    assert types == [torch.bfloat16] * 2 + [torch.float32] * 2
 
 
 def test_slow_operations_are_repeated_less(monkeypatch: pytest.MonkeyPatch) -> None:

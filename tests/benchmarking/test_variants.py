@@ -87,7 +87,8 @@ def test_diffusers_is_a_variant_where_it_is_installed(config: Config, monkeypatc
     assert flags["up_block_types"] == ["AttnUpBlock2D", "UpBlock2D"]
     measured = measure(variant, CPU, SIZE, 2, 4)
     assert 0 < measured.network < measured.call
-    measure(variant, CPU, SIZE, 2, 4)
+    again = measure(variant, CPU, SIZE, 2, 4)  # the pipeline calls this timer, not the first one
+    assert 0 < again.network < again.call
 
 
 def test_without_diffusers_there_are_three_variants(monkeypatch: pytest.MonkeyPatch) -> None:

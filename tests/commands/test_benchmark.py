@@ -1,44 +1,33 @@
 """The benchmark through its command line: all that was asked for is measured; the times are not judged."""
 
 import json
-import multiprocessing
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from repaint.benchmarking import pasting
-from repaint.benchmarking.rounds import Timing, Work, time_variants
+from repaint.benchmarking.rounds import Failure, Outcome, Timing, Work
 from repaint.benchmarking.timing import Measurement
-from repaint.benchmarking.variants import PLAIN
+from repaint.benchmarking.variants import DIFFUSERS, OURS, PLAIN, PUBLISHED
 from repaint.commands import benchmark
 from repaint.commands.handlers import benchmark as handler
-from repaint.config.loading import load_config
 from repaint.config.run import Config
+from repaint.models.optimize import Precision
 from repaint.pipeline import precision_choice
-from tests.helpers.tiny import SIZE, write_config
+from tests.helpers.threads import processes_as_threads
 
 QUICK = ["--device", "cpu", "--calls", "1", "--rounds", "1"]
 
 
-def machine_rates(_device: torch.device, dtype: torch.dtype) -> dict[str, float]:
-    rate = 1e10 if dtype == torch.bfloat16 else 2e10
+def machine_rates(_device: torch.device, precision: Precision | None) -> dict[str, float]:
+    rate = 1e10 if precision == "bf16" else 2e10
     return {"matrix product": 1.5 * rate, "convolution": rate}
 
 
-def test_a_process_of_its_own(tmp_path: Path) -> None:
-    config = load_config(Config, write_config(tmp_path))
-    (timing,) = time_variants({PLAIN: (PLAIN, config)}, torch.device("cpu"), [Work(SIZE, 2, 1)], rounds=1)
-    assert (timing.variant, timing.work) == (PLAIN, Work(SIZE, 2, 1))
-    assert 0 < timing.measured.network < timing.measured.call
-
-
 def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    threads = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=threading.Thread)  # which start at once
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _method: threads)
+    processes_as_threads(monkeypatch)
     monkeypatch.setattr(pasting, "_ROUNDS", 1)
     monkeypatch.setattr(handler, "machine_rates", machine_rates)
     out = tmp_path / "times.json"
@@ -46,7 +35,7 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     printed = capsys.readouterr().out
     written = json.loads(out.read_text())
     assert 2.3e9 < written["flops"] < 2.6e9
-    assert written["rates"]["convolution"] == 2e10
+    assert written["rates"] == {"float32": {"matrix product": 3e10, "convolution": 2e10}}
     variants = [(each["work"]["batch"], each["variant"]) for each in written["timings"]]
     ours = [(batch, variant) for batch, variant in variants if variant != "diffusers"]
     assert ours == [(2, variant) for variant in ("published way", "plain", "ours")]
@@ -64,12 +53,12 @@ def test_all_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fake_times(
         variants: Mapping[str, tuple[str, Config]], _device: torch.device, works: Iterable[Work], rounds: int
-    ) -> list[Timing]:
+    ) -> Outcome:
         assert [(name, kind, config.precision) for name, (kind, config) in variants.items()] == [
             ("ours", "ours", "bf16")
         ]
         assert rounds == 1
-        return [Timing("ours", work, Measurement(0.25, 0.2, 2**30)) for work in works]
+        return Outcome([Timing("ours", work, Measurement(0.25, 0.2, 2**30)) for work in works], [])
 
     monkeypatch.setattr(handler, "time_variants", fake_times)
     monkeypatch.setattr(handler, "machine_rates", machine_rates)
@@ -85,13 +74,60 @@ def test_growth_over_batch_size_and_calls(monkeypatch: pytest.MonkeyPatch, capsy
     assert batches[3][3:] == ["250.0", "2.00"]
 
 
+def test_each_variant_is_compared_with_the_rate_of_its_own_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variants = (PUBLISHED, PLAIN, OURS, DIFFUSERS)
+    times = [Timing(variant, Work(64, 1, 1), Measurement(0.25, 0.2, 2**30)) for variant in variants]
+    monkeypatch.setattr(handler, "time_variants", lambda *_arguments: Outcome(times, []))
+    monkeypatch.setattr(handler, "time_pasting", lambda _size: 1.0)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "count_flops", lambda _config: 2_500_000_000)
+    out = tmp_path / "times.json"
+    assert benchmark.main([*QUICK, "--set", "precision=bf16", "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "float32 at best: matrix product 30 GFLOP/s, convolution 20 GFLOP/s\nbf16 at best: " in printed
+    rows = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("| 1 |")]
+    shares = {row[1].strip(): row[5].strip() for row in rows}
+    assert shares == {PUBLISHED: "50%", PLAIN: "50%", OURS: "100%", DIFFUSERS: ""}
+    assert {name: rates["convolution"] for name, rates in json.loads(out.read_text())["rates"].items()} == {
+        "float32": 2e10,
+        "bf16": 1e10,
+    }
+
+
+def test_what_fails_is_one_line_after_the_numbers_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small, large = Work(64, 1, 1), Work(64, 2, 1)
+    cost = Measurement(0.25, 0.2, 2**30)
+    done = [(PUBLISHED, small), (PLAIN, small), (PLAIN, large), (OURS, large)]
+    outcome = Outcome(
+        [Timing(variant, work, cost) for variant, work in done],
+        [Failure(OURS, small, "it is broken", "Traceback ..."), Failure(PUBLISHED, large, "it is too large")],
+    )
+    monkeypatch.setattr(handler, "time_variants", lambda *_arguments: outcome)
+    monkeypatch.setattr(handler, "time_pasting", lambda _size: 1.0)
+    monkeypatch.setattr(handler, "machine_rates", machine_rates)
+    monkeypatch.setattr(handler, "count_flops", lambda _config: 2_500_000_000)
+    out = tmp_path / "times.json"
+    assert benchmark.main([*QUICK, "--batch", "1", "2", "--json", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "error: ours, batch 1 at 64 pixels: it is broken (and 1 more)\n"
+    assert "| 1 | plain | 250.0 | 1.00 |" in printed.out
+    assert "| 2 | ours | 250.0 |  |" in printed.out  # there is nothing to compare it with
+    written = json.loads(out.read_text())
+    assert len(written["timings"]) == 4
+    assert [failure["reason"] for failure in written["failures"]] == ["it is broken", "it is too large"]
+
+
 def test_auto_precision_is_chosen_before_the_rounds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def time_variants(variants: Mapping[str, tuple[str, Config]], *_others: object) -> list[Timing]:
+    def time_variants(variants: Mapping[str, tuple[str, Config]], *_others: object) -> Outcome:
         # Each variant has a process of its own, which would measure again.
         assert {config.precision for _, config in variants.values()} == {"bf16"}
-        return []
+        return Outcome([], [])
 
     monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
     monkeypatch.setattr(handler, "time_variants", time_variants)

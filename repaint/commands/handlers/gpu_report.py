@@ -4,7 +4,10 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from repaint.benchmarking.report import Settings, Step, run_steps
+import torch
+
+from repaint.benchmarking.device_names import device_name
+from repaint.benchmarking.report import Conditions, Settings, Step, run_steps
 from repaint.benchmarking.report_runs import pictures, training
 from repaint.benchmarking.report_steps import (
     batch_size,
@@ -30,9 +33,14 @@ RUNS = dict(zip(STEPS, _FUNCTIONS, strict=True))
 Results = Mapping[str, Any]
 
 
-def markdown(results: Results) -> str:
-    """The report as Markdown; a step that is missing or failed says so."""
-    parts = ["# Report of a GPU machine\n"]
+def markdown(conditions: Conditions, results: Results) -> str:
+    """The report as Markdown; a step that is missing or failed says so.
+
+    Args:
+        conditions: of all numbers.
+        results: of the steps.
+    """
+    parts = ["# Report of a GPU machine\n", markdown_table(["", ""], _flat(conditions))]
     for name in RUNS:
         result = results.get(name)
         body = "not measured\n"
@@ -72,13 +80,16 @@ def _body(name: str, result: Results) -> str:
 
 
 def _speed_table(values: Results) -> str:
-    rows = []
+    rows: list[list[Any]] = []
     for timing in values["timings"]:
         work, measured = timing["work"], timing["measured"]
         rows.append([
             work["batch"], timing["variant"], f"{1000 * measured['call']:,.1f}",
             f"{values['flops'] / measured['call'] / 1e12:,.1f}", f"{measured['peak_bytes'] / 2**30:.2f}",
         ])  # fmt: skip
+    for failure in values["failures"]:
+        reason = failure["reason"].replace("|", "\\|")
+        rows.append([failure["work"]["batch"], failure["variant"], f"failed: {reason}", "", ""])
     return markdown_table(["batch", "variant", "ms a call and picture", "TFLOP/s", "GiB"], sorted(rows, key=_batch))
 
 
@@ -104,9 +115,14 @@ def handle(args: argparse.Namespace) -> int:
         raise ConfigError(f"--only {unknown[0]!r}: no such step{suggest(unknown[0], RUNS)}")
     chosen = {name: step for name, step in RUNS.items() if not args.only or name in args.only}
     settings = Settings(str(pick_device(args.device)), args.tiny, args.out)
-    results = run_steps(chosen, settings, args.limit, lambda line: print(line, flush=True))
+    conditions = {
+        "device": device_name(torch.device(settings.device)),
+        "sizes": "tiny" if args.tiny else "full",
+        "PyTorch": torch.__version__,
+    }
+    results = run_steps(chosen, settings, conditions, args.limit, lambda line: print(line, flush=True))
     path = join(args.out, MARKDOWN_FILE)
-    write_bytes(path, markdown(results).encode())
+    write_bytes(path, markdown(conditions, results).encode())
     done = sum("error" not in results.get(name, {"error": ""}) for name in chosen)
     print(f"{path}: {done} of {len(chosen)} steps")
     return 0 if done == len(chosen) else 3
