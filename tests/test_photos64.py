@@ -12,8 +12,9 @@ SIZE = 64
 
 @pytest.mark.parametrize("level", [255, 0])
 def test_a_scratch_over_a_plain_area_vanishes(level: int) -> None:
-    """Trained on crops of which hardly one was plain, the model painted twigs into two of three scratches over white; it
-    still does into one of sixteen.
+    """Trained on crops of which hardly one was plain, the model painted twigs into two of three scratches over white.
+
+    It still does so now and then.
     """
     plain = np.full((SIZE, SIZE, 3), level, np.uint8)
     mask = Image.new("L", (SIZE, SIZE), 255)
