@@ -34,28 +34,21 @@ class NotFingerprinted:
 NO_EFFECT = NotFingerprinted("nothing reads it")
 
 
-def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
-    """A model and all models that its fields contain, at any depth."""
-    yield model
-    for field in model.model_fields.values():
-        for part in _models_in(field.annotation):
-            yield from nested_models(part)
-
-
 def nested_keys(model: type[StrictModel], under: str = "") -> Iterator[str]:
     """The dotted paths of all keys of a model and of the models that its fields contain."""
     for name, field in model.model_fields.items():
         yield f"{under}{name}"
         inside = f"{under}{name}.NAME." if get_origin(field.annotation) is dict else f"{under}{name}."
-        for part in _models_in(field.annotation):
+        for part in models_in(field.annotation):
             yield from nested_keys(part, inside)
 
 
-def _models_in(annotation: object) -> Iterator[type[StrictModel]]:
+def models_in(annotation: object) -> Iterator[type[StrictModel]]:
+    """The parts of a configuration that a field's annotation names."""
     if isinstance(annotation, type) and issubclass(annotation, StrictModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def _to_text(value: object) -> object:

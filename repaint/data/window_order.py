@@ -28,9 +28,6 @@ class FillOrder:
     earlier: Sequence[Sequence[int]]
     parts: int
 
-    def __len__(self) -> int:
-        return self.parts
-
 
 class Waiting:
     """The parts of a picture that are not filled yet, as filling goes on.

@@ -8,13 +8,13 @@ import yaml
 
 from repaint.commands.fill import main as fill
 from repaint.config.comparison import ComparisonConfig
-from repaint.config.fields import nested_models
 from repaint.config.loading import load_config
 from repaint.config.paths import expand_path
 from repaint.config.run import Config
 from repaint.config.training import TrainConfig
 from repaint.errors import ConfigError
 from tests.helpers.command import run, user_error
+from tests.helpers.configurations import nested_models
 from tests.helpers.tiny import make_run, write_config
 
 NAMES = {"srs", "lrs", "gts", "gt_keep_masks", "log", "out", "truth", "masks", "results", "cond_y"}

@@ -10,10 +10,11 @@ from pydantic_core import PydanticUndefined
 from repaint.config import reference
 from repaint.config.comparison import ComparisonConfig
 from repaint.config.data import DataConfig
-from repaint.config.fields import NO_EFFECT, StrictModel, nested_models
+from repaint.config.fields import NO_EFFECT, StrictModel
 from repaint.config.reference import SECTIONS, describe_type, render
 from repaint.config.run import Config
 from repaint.config.training import TrainConfig
+from tests.helpers.configurations import nested_models
 
 DOCUMENT = Path(__file__).parents[2] / "docs/configuration.md"
 MODELS = list(dict.fromkeys(model for kind in (Config, TrainConfig, ComparisonConfig) for model in nested_models(kind)))

@@ -1,5 +1,8 @@
 """A file in the published format, and what the tests of configurations share."""
 
+from collections.abc import Iterator
+
+from repaint.config.fields import StrictModel, models_in
 from repaint.config.run import Config
 
 # All keys of the published code's files, with and without effect.
@@ -79,3 +82,11 @@ def steps_of(config: Config) -> tuple[str, int, int]:
     """Respacing, jump length and passes of a schedule."""
     params = config.schedule_jump_params
     return config.timestep_respacing, params.jump_length, params.jump_n_sample
+
+
+def nested_models(model: type[StrictModel]) -> Iterator[type[StrictModel]]:
+    """A model and all models that its fields contain, at any depth."""
+    yield model
+    for field in model.model_fields.values():
+        for part in models_in(field.annotation):
+            yield from nested_models(part)

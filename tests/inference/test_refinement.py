@@ -284,4 +284,4 @@ def test_every_part_draws_its_own_noise(tmp_path: Path, monkeypatch: pytest.Monk
     example = inpainter.read(smooth(90, 70), blob())
     inpainter(example, seed=3)
     assert len(example.tiles) > 4
-    assert sorted(seeds) == [picture_seed(3, 0, 0, number) for number in range(len(example.order))]
+    assert sorted(seeds) == [picture_seed(3, 0, 0, number) for number in range(example.order.parts)]
