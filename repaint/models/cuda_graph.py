@@ -14,7 +14,7 @@ class Replay:
     so a run has one shape; when another comes, the old recording is dropped with its memory.
 
     Args:
-        network: (x, timesteps, y or None) -> output, on a CUDA device, without gradients.
+        network: (x, timesteps, y or None) -> output, on a CUDA device.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -23,7 +23,10 @@ class Replay:
         self._recorded: Callable[..., Tensor] | None = None
 
     def __call__(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
-        """The network's output, in newly allocated memory."""
+        """The network's output, in newly allocated memory; without a recording where `x` asks for gradients."""
+        if x.requires_grad and torch.is_grad_enabled():
+            plain: Tensor = self.network(x, timesteps, y)
+            return plain
         shared = timesteps.stride() == (0,)  # the whole batch at one timestep, see `Encoder.embed`
         tensors = (x, timesteps[:1] if shared else timesteps, *(() if y is None else (y,)))
         kind = (shared, *((tensor.shape, tensor.dtype) for tensor in tensors))

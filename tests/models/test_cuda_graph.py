@@ -46,3 +46,15 @@ def test_another_shape_is_recorded_anew_once_it_comes_twice(recordings: list[tup
         t = torch.full((batch,), 7)
         torch.testing.assert_close(replay(x[:batch], t), network(x[:batch], t))
     assert [len(inputs[0]) for inputs in recordings] == [2, 1]
+
+
+def test_gradients_do_not_come_from_a_recording(recordings: list[tuple[Tensor, ...]]) -> None:
+    """An `Inpainter` may switch to a method that needs them after it has recorded a call."""
+    replay, x, t = Replay(unet()), pictures(), torch.full((1,), 3).expand(len(pictures()))
+    with torch.no_grad():
+        for _ in range(2):
+            replay(x, t)
+    replay._recorded = lambda *_tensors: pytest.fail("a recording has no gradients")
+    x.requires_grad_()
+    assert torch.autograd.grad(replay(x, t).sum(), x)[0].abs().sum() > 0
+    assert len(recordings) == 1
