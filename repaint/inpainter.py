@@ -27,7 +27,7 @@ from repaint.errors import ConfigError
 from repaint.inference.adapted_models import ModelAdapter, check_adaptable
 from repaint.inference.batch_loop import BatchLoop
 from repaint.inference.batch_size import largest_batch
-from repaint.inference.checks import check_fit_mode, check_sampling
+from repaint.inference.checks import check_fit_mode, check_mask_channel, check_maskless, check_sampling
 from repaint.inference.inputs import build_labels, read_settings
 from repaint.inference.raising import RaisingObserver
 from repaint.inference.state import FillState
@@ -95,8 +95,7 @@ class Inpainter:
         adapted_models: str | PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
-        if mask_channel not in (None, "alpha"):
-            raise ConfigError(f"inpaint: mask_channel should be 'alpha' or None, not {mask_channel!r}")
+        check_mask_channel(mask_channel, mask_color, mask_polarity)
         for key in sorted({"seed", "model_path"} & settings.keys()):
             raise ConfigError(f"inpaint: {key} is not a setting; give the {key.removesuffix('_path')} by that name")
         self._settings = settings
@@ -253,6 +252,8 @@ class Inpainter:
         """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
         # A picture without a mask is known everywhere only if it is extended.
         all_known = self._mask_channel is None and self._fitting.extend is not None
+        if mask is None and all_known:
+            check_maskless(self._fitting)
         channel: Literal["grey", "alpha"] = "grey" if mask is not None or all_known else "alpha"
         config = self.pipeline.config
         reading = read_settings(config.image_size, self._fitting, channel, config.most_levels)

@@ -212,6 +212,9 @@ def test_mistakes_are_reported_in_one_line(
         ({"fit": "pad", "window_context": 0.5}, "window_context has no meaning without fit: window"),
         ({"paste_known": False}, "paste_known: false .* only fit: crop"),
         ({"inpa_inj_sched_prev": False}, "only fit: crop allows it"),
+        ({"mask_channel": "alpha", "mask_color": "#f0f"}, "mask_channel: alpha and mask_color exclude each other"),
+        ({"mask_channel": "alpha", "mask_polarity": "hole_white"}, "alpha and mask_polarity: hole_white exclude"),
+        ({"mask_color": "#f0f", "mask_polarity": "hole_white"}, "hole_white is about grey mask files, not mask_color"),
         ({"seed": 5}, "seed is not a setting"),
         ({"model_path": "other.pt"}, "model_path is not a setting; give the model by that name"),
     ],
@@ -265,6 +268,9 @@ def test_other_settings_share_the_network_and_give_what_a_model_loaded_with_them
     extended = tiny_inpainter.with_settings(extend=8)
     assert extended(noise_picture())[0].size == (SIZE + 16, SIZE + 16)  # all of it is known without a mask
     assert extended.with_settings(mask_feather=2)._fitting.extend is not None
+    for about_masks in ({"mask_feather": 2}, {"mask_soft": True}):
+        with pytest.raises(repaint.ConfigError, match="is about masks, but there is none beside extend"):
+            extended.with_settings(**about_masks)(noise_picture())
     for wrong, message in (({"extend": 8, "fit": "crop"}, "fit: crop"), ({"steps": 3}, "steps")):
         with pytest.raises(repaint.ConfigError, match=message):
             tiny_inpainter.with_settings(**wrong)

@@ -126,6 +126,8 @@ class FitConfig(StrictModel):
             raise ValueError("mask_soft and mask_feather exclude each other: a soft mask has its own rim")
         if self.mask_soft and self.mask_color is not None:
             raise ValueError("mask_soft is about grey levels, which mask_color has not; mask_feather softens its holes")
+        if self.mask_polarity == "hole_white" and self.mask_color is not None:
+            raise ValueError("mask_polarity: hole_white is about grey mask files, not mask_color; leave one out")
         return self
 
 
@@ -202,7 +204,7 @@ class EvalDataConfig(FitConfig):
             raise ValueError('mask_color is empty; in YAML a colour needs quotes, as # begins a comment: "#00f"')
         if self.mask_channel == "alpha" and self.mask_color is not None:
             raise ValueError("mask_channel: alpha and mask_color exclude each other; leave one out")
-        if self.mask_polarity == "hole_white" and (self.mask is not None or in_picture):
+        if self.mask_polarity == "hole_white" and (self.mask is not None or self.mask_channel == "alpha"):
             raise ValueError("mask_polarity: hole_white is about grey mask files; leave it out")
         if self.mask is not None and self.mask_soft:
             raise ValueError("mask_soft is about grey levels, which masks by rule have not; use mask_feather")

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 import torch
 
+from repaint.config.data import FitConfig
 from repaint.config.refining import REFINE_KEYS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
@@ -128,3 +129,19 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
             for path in inputs.get(PurePosixPath(result).name, ()):
                 if storage.same(path, result):
                     raise ConfigError(f"{path}: a result would replace this input; give the results another folder")
+
+
+def check_mask_channel(channel: object, color: str | None, polarity: str) -> None:
+    """Raise ConfigError if an `Inpainter`'s hole is what is transparent, and something else, too."""
+    if channel not in (None, "alpha"):
+        raise ConfigError(f"inpaint: mask_channel should be 'alpha' or None, not {channel!r}")
+    others = {"mask_color": color is not None, "mask_polarity: hole_white": polarity == "hole_white"}
+    for other in (name for name, given in others.items() if given and channel == "alpha"):
+        raise ConfigError(f"inpaint: mask_channel: alpha and {other} exclude each other; leave one out")
+
+
+def check_maskless(fitting: FitConfig) -> None:
+    """Raise ConfigError for settings about masks where a picture is only extended."""
+    if fitting.mask_color is None and (fitting.mask_soft or fitting.mask_feather):
+        key = "mask_soft" if fitting.mask_soft else "mask_feather"
+        raise ConfigError(f"{key} is about masks, but there is none beside extend; leave it out")
