@@ -100,7 +100,7 @@ def _load_model(args: argparse.Namespace, adapted_models: str) -> Inpainter:
             **settings,
         )
     if inpainter.note is not None:
-        print(f"note: {inpainter.note}", file=sys.stderr)
+        print(f"note: {inpainter.note}")
     return inpainter
 
 
