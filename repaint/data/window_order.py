@@ -3,6 +3,7 @@
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -28,6 +29,15 @@ class FillOrder:
     earlier: Sequence[Sequence[int]]
     parts: int
 
+    @cached_property
+    def later(self) -> list[list[int]]:
+        """For each part and gate the numbers of what waits for it; the same for all fills of a picture."""
+        later: list[list[int]] = [[] for _ in self.earlier]
+        for number, before in enumerate(self.earlier):
+            for other in before:
+                later[other].append(number)
+        return later
+
 
 class Waiting:
     """The parts of a picture that are not filled yet, as filling goes on.
@@ -43,12 +53,8 @@ class Waiting:
     def __init__(self, order: FillOrder) -> None:
         self.ready: list[int] = []
         self.left = set(range(order.parts))
-        self._parts = order.parts
+        self._parts, self._later = order.parts, order.later
         self._open = [len(before) for before in order.earlier]
-        self._later: list[list[int]] = [[] for _ in order.earlier]
-        for number, before in enumerate(order.earlier):
-            for other in before:
-                self._later[other].append(number)
         for number in [number for number, count in enumerate(self._open) if count == 0]:
             self._release(number)
 
