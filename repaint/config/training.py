@@ -30,6 +30,11 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     init_path: PathText | None = None
     """Checkpoint to fine-tune; its weights are loaded at step 0."""
 
+    teacher_path: PathText | None = None
+    """Model of the same architecture to learn from as well: of four overlapping windows of a picture each learns what
+    the model makes of its pixels in the others, so that fills do not depend on where a window lies. Pictures need at
+    least 13/8 of `image_size` on each side; `batch_size` counts windows."""
+
     random_flip: bool = True
     """Mirror half of the pictures, chosen at random, left to right."""
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from repaint.data import images, storage
 from repaint.data.decoding import decode
 from repaint.data.pairing import list_pictures
+from repaint.errors import DataError
 
 CACHE_BYTES = 2 * 2**30  # of decoded pictures, which are kept for the next epochs
 _MOST_THREADS = 8
@@ -25,14 +26,16 @@ class TrainingPictures:
     Args:
         folder: searched recursively.
         size: height and width of the result.
+        enlarge: whether smaller pictures are enlarged.
 
     Raises:
-        DataError: no such folder, no picture in it; on access: an unreadable picture.
+        DataError: no such folder, no picture in it; on access: an unreadable picture, or one that is too small.
     """
 
-    def __init__(self, folder: str, size: int) -> None:
+    def __init__(self, folder: str, size: int, enlarge: bool = True) -> None:
         self.folder = folder
         self.size = size
+        self.enlarge = enlarge
         self.names = list_pictures(folder)
         self._kept: dict[int, Tensor] = {}
         self._most_kept = CACHE_BYTES // (3 * size**2)
@@ -44,7 +47,11 @@ class TrainingPictures:
         kept = self._kept.get(index)
         if kept is not None:
             return kept
-        picture = decode(storage.join(self.folder, self.names[index]))
+        path = storage.join(self.folder, self.names[index])
+        picture = decode(path)
+        if min(picture.size) < self.size and not self.enlarge:
+            shape = f"{picture.width}x{picture.height}"
+            raise DataError(f"{path}: has {shape} pixels; with teacher_path pictures need {self.size} on each side")
         pixels = images.to_tensor(images.crop_to_array(picture, self.size))
         if len(self._kept) < self._most_kept:
             self._kept[index] = pixels

@@ -40,7 +40,20 @@ def training_losses(
     """
     x = diffusion.q_sample(x0, t, noise)
     output = model(x, diffusion.timesteps(t, len(x)), y).float()
-    mse = _mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2, known)
+    return losses_of_output(diffusion, output, x0, x, t, noise, known)
+
+
+def losses_of_output(
+    diffusion: GaussianDiffusion,
+    output: Tensor,
+    x0: Tensor,
+    x: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    known: Tensor | None = None,
+) -> TrainingLoss:
+    """Loss of a network's float32 output [B, 3 or 6, H, W] for the noised pictures x; see `training_losses`."""
+    mse = mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2, known)
     if diffusion.variance_type != "learned_range":
         return TrainingLoss(mse, mse, torch.zeros_like(mse))
     # The variational term trains the variance alone: the mean is left to the simple loss (IDDPM, section 3.1).
@@ -66,7 +79,7 @@ def variational_term(
         step.log_variance,
     )
     decoder = -discretised_log_likelihood(x0, step.mean, 0.5 * step.log_variance)
-    return torch.where(t == 0, _mean_flat(decoder, known), _mean_flat(kl, known)) / math.log(2)
+    return torch.where(t == 0, mean_flat(decoder, known), mean_flat(kl, known)) / math.log(2)
 
 
 def normal_kl(mean1: Tensor, log_variance1: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
@@ -91,8 +104,8 @@ def _normal_cdf(x: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def _mean_flat(x: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean of each picture, over the pixels where `known` is 1; 0 if there is none."""
+def mean_flat(x: Tensor, known: Tensor | None = None) -> Tensor:
+    """Mean of each picture of x [B, C, H, W], over the pixels where `known` [B, 1, H, W] is 1; 0 if there is none."""
     if known is None:
         return x.flatten(1).mean(1)
     weight = known.expand_as(x).flatten(1)

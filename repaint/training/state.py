@@ -132,7 +132,7 @@ def _summary(value: object) -> object:
 def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
     """Settings that must not change on resume. Length, learning rate and logging may."""
     values: dict[str, object] = {"pictures": pictures, "processes": world_size}
-    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
+    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip", "teacher_path")}
     for part in checkpoint_metadata(config).values():
         values |= part
     return values

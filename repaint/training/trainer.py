@@ -28,6 +28,7 @@ from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
 from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.errors import ConfigError, DataError
+from repaint.models.unet import UNet
 from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.network import fill_unet
 from repaint.pipeline.process import build_diffusion
@@ -44,6 +45,7 @@ from repaint.training.state import (
     save_state,
     truncate_log,
 )
+from repaint.training.teacher import WINDOWS, Teacher, region_size
 from repaint.visual.contact_sheets import tile
 from repaint.workers.worker import Worker
 
@@ -67,13 +69,14 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, worker: Worker) -> None:
-        if config.batch_size % worker.world_size:
-            raise ConfigError(f"batch_size {config.batch_size} is not divisible by {worker.world_size} processes")
+        self.pictures_per_step = _pictures_per_step(config, worker.world_size)
         if config.class_cond:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
         self.config = config
         self.worker = worker
-        self.dataset = TrainingPictures(config.data_path, config.image_size)
+        taught = config.teacher_path is not None
+        size = region_size(config.image_size) if taught else config.image_size
+        self.dataset = TrainingPictures(config.data_path, size, enlarge=not taught)
         self.diffusion = build_diffusion(config).to(worker.device)
         torch.manual_seed(config.seed)
         unet_config = build_unet_config(config)
@@ -83,14 +86,9 @@ class Trainer:
         self.network = build_unet(unet_config)
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
-            weights = read_weights_to_train(config.init_path)
-            if weights.note is not None and worker.is_main:
-                print(weights.note.partition(";")[0])  # the rest is about a key of sampling
-            check_process(config, weights)
-            fill_unet(self.network, config, weights)
-        self.network.to(worker.device)
-        if config.channels_last:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._load(self.network, config.init_path)
+        self._place(self.network)
+        self.teacher = None if config.teacher_path is None else self._build_teacher(config.teacher_path)
         self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
         self.step = 0
@@ -98,6 +96,26 @@ class Trainer:
         self.parallel: nn.Module = self.network
         if worker.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
+
+    def _load(self, network: UNet, path: str) -> None:
+        """Put the weights of a file into a network of the configuration."""
+        weights = read_weights_to_train(path)
+        if weights.note is not None and self.worker.is_main:
+            print(weights.note.partition(";")[0])  # the rest is about a key of sampling
+        check_process(self.config, weights)
+        fill_unet(network, self.config, weights)
+
+    def _place(self, network: UNet) -> None:
+        network.to(self.worker.device)
+        if self.config.channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _build_teacher(self, path: str) -> Teacher:
+        network = build_unet(self.network.config)
+        self._load(network, path)
+        self._place(network)
+        model = with_autocast(network.eval(), self.worker.device, self.config.precision == "bf16")
+        return Teacher(model, self.config.image_size)
 
     def last_step(self, stop: int | None) -> int:
         """Last step of a run with the option --stop.
@@ -129,7 +147,7 @@ class Trainer:
     def _run(self, stop: int) -> None:
         rank, world_size = self.worker.rank, self.worker.world_size
         order = StepBatches(
-            len(self.dataset), self.config.batch_size, self.config.seed, self.step, stop, rank, world_size
+            len(self.dataset), self.pictures_per_step, self.config.seed, self.step, stop, rank, world_size
         )
         bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.worker.is_main)
         with _ctrl_c_flag() as interrupted:
@@ -179,9 +197,11 @@ class Trainer:
         if self.config.random_flip:
             (x0,) = flip_half(generator, x0)
         t, noise = draw_times_and_noise(x0, self.diffusion.num_timesteps, generator)
+        model = with_autocast(self.parallel, device, self.config.precision == "bf16")
+        if self.teacher is not None:
+            return self.teacher.losses(self.diffusion, model, x0, t, noise, generator)
         if self.config.channels_last:
             x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
-        model = with_autocast(self.parallel, device, self.config.precision == "bf16")
         return training_losses(self.diffusion, model, x0, t, noise)
 
     def save(self) -> None:
@@ -227,6 +247,15 @@ class Trainer:
     def _log(self, line: dict[str, float]) -> None:
         if self.worker.is_main:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
+
+
+def _pictures_per_step(config: TrainConfig, processes: int) -> int:
+    """Pictures of a step over all processes; ConfigError if they cannot be shared evenly."""
+    windows = 1 if config.teacher_path is None else WINDOWS
+    if config.batch_size % (windows * processes):
+        share = f"{processes} processes" if windows == 1 else f"{windows} windows of a picture x {processes} processes"
+        raise ConfigError(f"batch_size {config.batch_size} is not divisible by {share}")
+    return config.batch_size // windows
 
 
 def _loss_line(loss: TrainingLoss, step: int) -> dict[str, float]:

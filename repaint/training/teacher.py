@@ -1,0 +1,106 @@
+"""Learning from a teacher's predictions of overlapping windows, so that a fill does not depend on where a window lies.
+
+A network knows from its padding where in the window a pixel is, and what it once learned about places (in aligned
+faces, where the hair is) shows as specks in plain areas. So a region larger than the window is noised, the teacher
+predicts several windows of it, and the network learns for each pixel the mean of the windows in which the pixel lies
+elsewhere: knowledge distillation (Hinton et al. 2015) from an ensemble over places. That mean knows nothing of the
+pixel's place in this window, and it is far less noisy than the true target.
+"""
+
+import torch
+from torch import Tensor
+
+from repaint.diffusion.gaussian import GaussianDiffusion, Model
+from repaint.diffusion.losses import TrainingLoss, losses_of_output, mean_flat
+
+WINDOWS = 4  # of a region
+TRUTH_WEIGHT = 0.2  # of the usual loss beside that of the teacher: it trains the variance, and corrects the teacher
+
+
+def region_size(image_size: int) -> int:
+    """Side in pixels of the regions for windows of `image_size`: windows overlap by 60 % of their area on average."""
+    return image_size * 13 // 8
+
+
+class Teacher:
+    """Objective with a trained model that stays as it is.
+
+    Args:
+        model: the trained network, called like the one that learns.
+        image_size: side of the windows in pixels.
+    """
+
+    def __init__(self, model: Model, image_size: int) -> None:
+        self.model = model
+        self.image_size = image_size
+
+    def losses(
+        self,
+        diffusion: GaussianDiffusion,
+        model: Model,
+        regions: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        generator: torch.Generator,
+    ) -> TrainingLoss:
+        """Loss of random windows of each region.
+
+        Args:
+            diffusion: the process.
+            model: the network that learns.
+            regions: clean pictures [P, 3, R, R] in [-1, 1], R = `region_size(image_size)`.
+            t: times int64 [P], shared by the windows of a region.
+            noise: standard normal, like regions.
+            generator: of the windows' places.
+
+        Returns:
+            Terms [P * WINDOWS]; `mse` and `vb` are those of the true target.
+        """
+        corners = draw_corners(len(regions), regions.shape[-1] - self.image_size, generator)
+        x0, noise = (cut_windows(batch, corners, self.image_size) for batch in (regions, noise))
+        t = t.repeat_interleave(WINDOWS)
+        x = diffusion.q_sample(x0, t, noise).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            predictions = self.model(x, diffusion.timesteps(t, len(x)), None)[:, :3].float()
+        expected, shared = mean_of_others(predictions, corners, regions.shape[-1])
+        output = model(x, diffusion.timesteps(t, len(x)), None).float()
+        truth = losses_of_output(diffusion, output, x0, x, t, noise)
+        distance = mean_flat((output[:, :3] - expected) ** 2, shared)
+        return TrainingLoss(distance + TRUTH_WEIGHT * truth.total, truth.mse, truth.vb)
+
+
+def draw_corners(count: int, room: int, generator: torch.Generator) -> Tensor:
+    """Top and left of each window, uniform from 0 to `room`, of `count` regions: int64 [count, WINDOWS, 2]."""
+    return torch.randint(room + 1, (count, WINDOWS, 2), generator=generator, device=generator.device).cpu()
+
+
+def cut_windows(regions: Tensor, corners: Tensor, size: int) -> Tensor:
+    """Windows [P * WINDOWS, C, size, size] of regions [P, C, R, R], region by region."""
+    pairs = zip(regions, corners.tolist(), strict=True)
+    windows = [region[:, top : top + size, left : left + size] for region, places in pairs for top, left in places]
+    return torch.stack(windows)
+
+
+def mean_of_others(predictions: Tensor, corners: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """For each pixel of each window the mean of the predictions of the region's other windows.
+
+    Args:
+        predictions: of windows, [P * WINDOWS, C, size, size], region by region.
+        corners: int64 [P, WINDOWS, 2].
+        side: of the regions in pixels.
+
+    Returns:
+        Means like predictions, 0 where there is no other window; and float {0, 1} [P * WINDOWS, 1, size, size], 1 =
+        pixels that another window has too.
+    """
+    channels, size = predictions.shape[1], predictions.shape[-1]
+    ones = torch.ones_like(predictions[:, :1])
+    windows = torch.cat([predictions, ones], dim=1).reshape(*corners.shape[:2], channels + 1, size, size)
+    sums = windows.new_zeros(len(corners), channels + 1, side, side)
+    for total, parts, places in zip(sums, windows, corners.tolist(), strict=True):
+        for part, (top, left) in zip(parts, places, strict=True):
+            total[:, top : top + size, left : left + size] += part
+    others = cut_windows(sums, corners, size) - windows.flatten(0, 1)
+    total, count = others.split([channels, 1], dim=1)
+    shared = (count > 0.5).to(count.dtype)  # whole numbers, up to rounding
+    return total * shared / count.clamp(min=1), shared

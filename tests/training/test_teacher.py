@@ -1,0 +1,155 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from repaint.diffusion.betas import get_named_beta_schedule
+from repaint.diffusion.gaussian import GaussianDiffusion
+from repaint.training.teacher import (
+    TRUTH_WEIGHT,
+    WINDOWS,
+    Teacher,
+    cut_windows,
+    draw_corners,
+    mean_of_others,
+    region_size,
+)
+from tests.helpers.tiny import SIZE, tiny_unet, write_pictures
+from tests.helpers.training import log, train, weights, write_training
+
+SIDE = region_size(SIZE)
+REGION = (SIDE, SIDE)
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(4)
+
+
+def process() -> GaussianDiffusion:
+    return GaussianDiffusion(get_named_beta_schedule("linear", 100), mean_type="v", variance_type="fixed_small")
+
+
+def code_of_places() -> Tensor:
+    """A speck near the middle of the upper edge: what a network adds wherever a window lies."""
+    code = torch.zeros(1, 3, SIZE, SIZE)
+    code[:, :, 2:4, 7:9] = 1.0
+    return code
+
+
+# Windows
+
+
+def test_windows_reach_every_side_of_a_region() -> None:
+    corners = draw_corners(500, SIDE - SIZE, generator())
+    assert corners.shape == (500, WINDOWS, 2)
+    assert corners.amin() == 0
+    assert corners.amax() == SIDE - SIZE
+
+
+def test_what_windows_agree_on_is_their_mean() -> None:
+    regions = torch.randn(5, 3, *REGION, generator=generator())
+    corners = draw_corners(5, SIDE - SIZE, generator())
+    windows = cut_windows(regions, corners, SIZE)
+    means, shared = mean_of_others(windows, corners, SIDE)
+    assert shared.mean() > 0.5
+    torch.testing.assert_close(means, windows * shared)
+
+
+def test_the_mean_is_that_of_the_other_windows() -> None:
+    predictions = torch.randn(2 * WINDOWS, 2, SIZE, SIZE, generator=generator())
+    corners = draw_corners(2, SIDE - SIZE, generator())
+    means, shared = mean_of_others(predictions, corners, SIDE)
+    for window in range(len(predictions)):
+        region, own = divmod(window, WINDOWS)
+        for row, column in ((0, 0), (3, 12), (SIZE - 1, SIZE - 1), (8, 8)):
+            place = corners[region, own] + torch.tensor([row, column])
+            found = []
+            for other in set(range(WINDOWS)) - {own}:
+                y, x = (place - corners[region, other]).tolist()
+                if 0 <= y < SIZE and 0 <= x < SIZE:
+                    found.append(predictions[region * WINDOWS + other, :, y, x])
+            assert shared[window, 0, row, column] == bool(found)
+            expected = torch.stack(found).mean(0) if found else torch.zeros(2)
+            torch.testing.assert_close(means[window, :, row, column], expected)
+
+
+# Objective
+
+
+def test_a_student_that_agrees_with_a_teacher_without_places_has_the_usual_loss_alone() -> None:
+    def model(x: Tensor, timesteps: Tensor, y: Tensor | None) -> Tensor:
+        return 0.5 * x
+
+    regions = torch.rand(3, 3, *REGION, generator=generator()) * 2 - 1
+    noise = torch.randn(regions.shape, generator=generator())
+    loss = Teacher(model, SIZE).losses(process(), model, regions, torch.tensor([3, 50, 99]), noise, generator())
+    assert loss.total.shape == (3 * WINDOWS,)
+    torch.testing.assert_close(loss.total, TRUTH_WEIGHT * loss.mse)
+
+
+def test_a_speck_that_depends_on_the_place_is_unlearned() -> None:
+    speck = code_of_places()
+    learned = torch.nn.Parameter(speck.clone())
+    teacher = Teacher(lambda x, timesteps, y: speck.expand_as(x), SIZE)
+    regions = torch.zeros(8, 3, *REGION)
+    optimiser = torch.optim.SGD([learned], 20.0)
+    draws = generator()
+    for _ in range(150):
+        t = torch.full((8,), 99)  # noise alone, of which nothing can be predicted: the speck is all there is
+        loss = teacher.losses(
+            process(), lambda x, timesteps, y: learned.expand_as(x), regions, t, torch.zeros_like(regions), draws
+        )
+        optimiser.zero_grad()
+        loss.total.mean().backward()
+        optimiser.step()
+    spread = learned.detach().amax() - learned.detach().median()
+    assert spread < 0.2
+
+
+# Training
+
+
+def test_a_training_with_a_teacher_in_pieces_equals_one_at_once(tmp_path: Path) -> None:
+    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
+    for name in ("once", "pieces"):
+        write_pictures(tmp_path / name / "large", 10, REGION)
+        conf = write_training(
+            tmp_path / name,
+            steps=3,
+            teacher_path=str(tmp_path / "teacher.pt"),
+            init_path=str(tmp_path / "teacher.pt"),
+            data_path=str(tmp_path / name / "large"),
+        )
+        if name == "pieces":
+            assert train(conf, "--stop", "2") == 0
+        assert train(conf) == 0
+    assert [line["loss"] for line in log(tmp_path / "pieces")] == [line["loss"] for line in log(tmp_path / "once")]
+    expected, found = weights(tmp_path / "once"), weights(tmp_path / "pieces")
+    assert [key for key in expected if not torch.equal(expected[key], found[key])] == []
+    assert any(not torch.equal(value, found[key]) for key, value in tiny_unet().state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, f"has {SIZE}x{SIZE} pixels; with teacher_path pictures need {SIDE} on each side"),
+        ({"batch_size": 6}, "batch_size 6 is not divisible by 4 windows of a picture x 1 processes"),
+        ({"teacher_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
+        ({"num_channels": 64}, "teacher.pt"),
+    ],
+)
+def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, message: str) -> None:
+    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
+    assert train(write_training(tmp_path, **({"teacher_path": str(tmp_path / "teacher.pt")} | changes))) == 2
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert err.startswith("error: ")
+    assert message in err
+
+
+def test_another_teacher_is_refused_on_resuming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_training(tmp_path, steps=2)
+    assert train(conf, "--stop", "1") == 0
+    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
+    assert train(write_training(tmp_path, steps=2, teacher_path=str(tmp_path / "teacher.pt"))) == 2
+    assert "started with teacher_path None (now" in capsys.readouterr().err
