@@ -19,8 +19,8 @@ class Choices(NamedTuple):
         soft: whether its grey levels blend fill and picture.
         feather: `mask_feather` of `Inpainter`.
         sides: those beyond which the picture is extended.
-        percent: how far, of its width or height.
-        refine: whether enlarged fills are refined.
+        length: how far, in pixels ("100") or per cent of its width or height ("25%").
+        refine: `refine` of `Inpainter`.
         adapt: whether the model is fine-tuned on the picture first.
     """
 
@@ -34,11 +34,11 @@ class Choices(NamedTuple):
     soft: bool = False
     feather: int = 0
     sides: list[str] = []  # noqa: RUF012 - never changed
-    percent: int = 25
-    refine: bool = False
+    length: str = "25%"
+    refine: str | int = "none"
     adapt: bool = False
 
     @property
     def extend(self) -> dict[str, str] | None:
         """`extend` of `Inpainter`."""
-        return dict.fromkeys(self.sides, f"{self.percent}%") or None
+        return dict.fromkeys(self.sides, self.length) or None

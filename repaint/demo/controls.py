@@ -9,6 +9,7 @@ from gradio.components import Component
 from repaint.config.choices import ADAPT_STEPS, TITLES
 from repaint.config.extending import SIDES
 from repaint.config.presets import PRESETS
+from repaint.config.refining import MOST_LEVELS
 from repaint.demo.choices import SCHEDULES_OWN
 
 MOST_FILLS = 8
@@ -57,11 +58,11 @@ def model_control(models: Mapping[str, Path]) -> gr.Dropdown:
     return gr.Dropdown(list(models), value=next(iter(models)), label="Model", visible=len(models) > 1, render=False)
 
 
-def fill_controls(refine: bool) -> dict[str, Component]:
+def fill_controls(refine: str) -> dict[str, Component]:
     """What decides the fills, rare options in a closed section, by the names of `Choices`.
 
     Args:
-        refine: whether large holes are refined unless the visitor chooses otherwise.
+        refine: of large holes unless the visitor chooses otherwise: "auto" or "none".
     """
     controls: dict[str, Component] = {"schedule": gr.Radio(_schedules(), value="fast", label="Schedule")}
     with gr.Row():
@@ -70,13 +71,19 @@ def fill_controls(refine: bool) -> dict[str, Component]:
     with gr.Accordion("More options", open=False, elem_id="more"):
         with gr.Row():
             controls["sides"] = gr.CheckboxGroup(list(SIDES), value=[], label="Extend the picture to", elem_id="sides")
-            controls["percent"] = gr.Slider(5, 100, value=25, step=5, label="by % of its width or height")
+            controls["length"] = gr.Textbox(
+                "25%", label="by", info="25% of its width or height, or 100 pixels", max_lines=1, elem_id="length"
+            )
         controls["feather"] = gr.Slider(
             0, MOST_FEATHER, value=0, step=1, label="Feather: pixels around the hole that blend fill and picture"
         )
         controls["method"] = gr.Dropdown(_methods(), value=SCHEDULES_OWN, label="Method")
-        controls["refine"] = gr.Checkbox(
-            refine, label="Refine large holes: sharper, for models of photographs", elem_id="refine"
+        controls["refine"] = gr.Dropdown(
+            ["auto", "none", *range(1, MOST_LEVELS + 1)],
+            value=refine,
+            label="Refine large holes",
+            info="Sharper, for models of photographs: in as many levels as they need (auto), or in so many at most",
+            elem_id="refine",
         )
         controls["adapt"] = gr.Checkbox(
             label="Adapt the model to this picture first",

@@ -108,7 +108,7 @@ class FillQueue:
             inpainter = self._adapting
         scheduled = inpainter.with_schedule(chosen.schedule, None if chosen.method == SCHEDULES_OWN else chosen.method)
         return scheduled.with_settings(
-            refine="auto" if chosen.refine else "none",
+            refine=chosen.refine,
             mask_soft=chosen.soft,
             mask_feather=chosen.feather,
             extend=chosen.extend,

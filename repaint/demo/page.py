@@ -60,7 +60,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
                 _offer(examples, models, editor, model)
             with gr.Column():
                 model.render()  # type: ignore[no-untyped-call]
-                controls |= {"model": model} | fill_controls(_refines(models, next(iter(models))))
+                controls |= {"model": model} | fill_controls(_refine_of(models, next(iter(models))))
                 with gr.Row():
                     start = gr.Button("Fill", variant="primary", elem_id="fill")
                     stop = gr.Button("Stop", variant="stop", elem_id="stop")
@@ -70,7 +70,7 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
                 )
         with gr.Column(visible=False) as results:
             gallery, compare, take, files = result_views()
-        model.change(partial(_refines, models), model, controls["refine"], show_progress="hidden")
+        model.change(partial(_refine_of, models), model, controls["refine"], show_progress="hidden")
         editor.upload(_with_brush, [editor], [editor], show_progress="hidden")
         start.click(queue.submit, None, [job_id, status], queue=False, show_progress="hidden").then(
             queue.fill,
@@ -128,9 +128,9 @@ def serve(page: gr.Blocks, port: int | None) -> None:
     page.block_thread()
 
 
-def _refines(models: Mapping[str, Path], name: str) -> bool:
-    """Whether large holes are refined by default with a model: it takes one that has seen crops of every scale."""
-    return is_photo_model(str(models[name]))
+def _refine_of(models: Mapping[str, Path], name: str) -> str:
+    """Default of `refine` with a model: it takes one that has seen crops of every scale."""
+    return "auto" if is_photo_model(str(models[name])) else "none"
 
 
 def _with_brush(value: Mapping[str, Any]) -> gr.ImageEditor:

@@ -101,6 +101,6 @@ def mean_of_others(predictions: Tensor, corners: Tensor, side: int) -> tuple[Ten
         for part, (top, left) in zip(parts, places, strict=True):
             total[:, top : top + size, left : left + size] += part
     others = cut_windows(sums, corners, size) - windows.flatten(0, 1)
-    total, count = others.split([channels, 1], dim=1)
+    total, count = others[:, :channels], others[:, channels:]
     shared = (count > 0.5).to(count.dtype)  # whole numbers, up to rounding
     return total * shared / count.clamp(min=1), shared

@@ -69,7 +69,7 @@ def test_an_extension_needs_no_hole() -> None:
     with pytest.raises(DataError, match="nothing is painted yet"):
         read_editor(painted_value(painted=False), choose())
     assert (read_editor(painted_value(painted=False), choose(sides=["left"]))[1] == 255).all()
-    assert choose(sides=["left", "top"], percent=30).extend == {"left": "30%", "top": "30%"}
+    assert choose(sides=["left", "top"], length="30%").extend == {"left": "30%", "top": "30%"}
     assert choose().extend is None
 
 

@@ -114,6 +114,10 @@ def test_closing_the_page_stops_the_job(queue: "FillQueue") -> None:
         ({"painted": False}, "nothing is painted yet"),
         ({"soft": True, "feather": 3}, "mask_soft and mask_feather exclude each other"),
         ({"feather": 50}, "mask_feather: 50 leaves nothing known"),
+        (
+            {"sides": ["left"], "length": "far"},
+            "extend.left: a number of pixels from 1 to 65,536, or per cent",
+        ),
         ({"model": "classes", "adapt": True}, "adapt: a class-conditional model"),
     ],
 )
@@ -149,14 +153,15 @@ def test_choices_reach_the_fill(queue: "FillQueue") -> None:
     assert ((fill_ != picture).any(axis=2) <= PAINTED).all()
     (_, feathered), _ = finish(fill(queue, None, feather=5))
     assert ((feathered != picture).any(axis=2) & ~PAINTED).any()
-    (before, extended), _ = finish(fill(queue, None, painted=False, sides=["left"], percent=50))
-    assert before.shape == extended.shape == (SIDE, SIDE + SIDE // 2, 3)
-    for each in (before, extended):
-        assert (each[:, SIDE // 2 :] == picture).all()
-    assert extended[:, : SIDE // 2].any()
-    refined, enlarged = (statuses(fill(queue, None, scale=4, refine=refine))[-1] for refine in (True, False))
-    calls_of = [int(status.split()[1]) for status in (refined, enlarged)]
-    assert calls_of[0] > calls_of[1]
+    for length in ("50%", str(SIDE // 2)):
+        (before, extended), _ = finish(fill(queue, None, painted=False, sides=["left"], length=length))
+        assert before.shape == extended.shape == (SIDE, SIDE + SIDE // 2, 3)
+        for each in (before, extended):
+            assert (each[:, SIDE // 2 :] == picture).all()
+        assert extended[:, : SIDE // 2].any()
+    done = [statuses(fill(queue, None, scale=8, refine=refine))[-1] for refine in ("auto", 1, "none")]
+    in_levels, in_one, enlarged = (int(status.split()[1]) for status in done)
+    assert in_levels > in_one > enlarged
 
 
 def test_the_adapted_model_stays_for_the_next_job(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,6 +208,7 @@ def test_paint_fill_download(browser: Browser, address: str, outside: list[str],
         page.locator("#mask-file input[type=file]").set_input_files(write_mask(tmp_path))
         page.locator("#mask-file img").wait_for()
         page.locator("#sides").get_by_label("right").check()
+        page.locator("#length input, #length textarea").fill("16")
         set_fills(page, 1)
         page.locator("#fill").click()
         page.wait_for_function("document.querySelectorAll('#gallery img').length === 0")
@@ -223,6 +224,7 @@ def check_keyboard(page: Page) -> None:
         page.locator(f"{section} button").first.press("Enter")
         page.locator(f"{section} input[type=checkbox]").last.wait_for()
     assert page.get_by_label("Method").first.input_value() == "the schedule's own"
+    assert page.get_by_label("Refine large holes").first.input_value() == "none"  # of a model of whole faces
     handle = page.locator("#compare [data-testid=slider]")
     middle = handle.get_attribute("style")
     handle.press("ArrowRight")
@@ -235,8 +237,8 @@ def check_keyboard(page: Page) -> None:
     page.locator("#take").press("Enter")
     page.locator("#back").wait_for()
     page.evaluate("document.activeElement.blur()")
-    names = "picture back mask mask-file hole-white soft fill stop more sides adapt gallery compare take files"
-    missing = {f"#{name}" for name in names.split()}
+    names = "picture back mask mask-file hole-white soft fill stop more sides length refine adapt"
+    missing = {f"#{name}" for name in [*names.split(), "gallery", "compare", "take", "files"]}
     for _ in range(100):
         page.keyboard.press("Tab")
         found = page.evaluate(
