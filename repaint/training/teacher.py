@@ -28,11 +28,15 @@ class Teacher:
     Args:
         model: the trained network, called like the one that learns.
         image_size: side of the windows in pixels.
+        memory_format: of what both networks are called with.
     """
 
-    def __init__(self, model: Model, image_size: int) -> None:
+    def __init__(
+        self, model: Model, image_size: int, memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
         self.model = model
         self.image_size = image_size
+        self.memory_format = memory_format
 
     def losses(
         self,
@@ -59,7 +63,7 @@ class Teacher:
         corners = draw_corners(len(regions), regions.shape[-1] - self.image_size, generator)
         x0, noise = (cut_windows(batch, corners, self.image_size) for batch in (regions, noise))
         t = t.repeat_interleave(WINDOWS)
-        x = diffusion.q_sample(x0, t, noise).contiguous(memory_format=torch.channels_last)
+        x = diffusion.q_sample(x0, t, noise).contiguous(memory_format=self.memory_format)
         with torch.no_grad():
             predictions = self.model(x, diffusion.timesteps(t, len(x)), None)[:, :3].float()
         expected, shared = mean_of_others(predictions, corners, regions.shape[-1])

@@ -74,6 +74,7 @@ class Trainer:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
         self.config = config
         self.worker = worker
+        self.memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         taught = config.teacher_path is not None
         size = region_size(config.image_size) if taught else config.image_size
         self.dataset = TrainingPictures(config.data_path, size, enlarge=not taught)
@@ -107,15 +108,14 @@ class Trainer:
 
     def _place(self, network: UNet) -> None:
         network.to(self.worker.device)
-        if self.config.channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def _build_teacher(self, path: str) -> Teacher:
         network = build_unet(self.network.config)
         self._load(network, path)
         self._place(network)
         model = with_autocast(network.eval(), self.worker.device, self.config.precision == "bf16")
-        return Teacher(model, self.config.image_size)
+        return Teacher(model, self.config.image_size, self.memory_format)
 
     def last_step(self, stop: int | None) -> int:
         """Last step of a run with the option --stop.
@@ -200,8 +200,7 @@ class Trainer:
         model = with_autocast(self.parallel, device, self.config.precision == "bf16")
         if self.teacher is not None:
             return self.teacher.losses(self.diffusion, model, x0, t, noise, generator)
-        if self.config.channels_last:
-            x0, noise = (x.contiguous(memory_format=torch.channels_last) for x in (x0, noise))
+        x0, noise = (x.contiguous(memory_format=self.memory_format) for x in (x0, noise))
         return training_losses(self.diffusion, model, x0, t, noise)
 
     def save(self) -> None:
