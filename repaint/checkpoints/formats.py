@@ -79,11 +79,11 @@ def holds_architecture(config: SamplingConfig) -> bool:
     return config.model == "auto" or has_own_network(config)
 
 
-def read_weights_to_train(path: str) -> Weights:
-    """Read the weights that a training starts from; ConfigError if they belong to another library's network."""
+def read_weights_to_train(path: str, key: str) -> Weights:
+    """Read the weights that `key` of a training names; ConfigError if they belong to another library's network."""
     name = pick_format(path)
     if FORMATS[name].HAS_OWN_NETWORK:
-        raise ConfigError(f"init_path {path}: a model of {name}; it can be run, but not trained further")
+        raise ConfigError(f"{key} {path}: a model of {name}; it can be run, but nothing is trained with it")
     return read_weights(path)
 
 

@@ -31,9 +31,10 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     """Checkpoint to fine-tune; its weights are loaded at step 0."""
 
     teacher_path: PathText | None = None
-    """Model of the same architecture to learn from as well: of four overlapping windows of a picture each learns what
-    the model makes of its pixels in the others, so that fills do not depend on where a window lies. Pictures need at
-    least 13/8 of `image_size` on each side; `batch_size` counts windows."""
+    """Model of the same architecture to learn from as well: the network learns for each of four overlapping windows of
+    a picture what the teacher predicts in the others, so that fills do not depend on where a window lies. Pictures are
+    scaled to 13/8 of `image_size`, of which a window shows 8/13, and must not be smaller. `batch_size` counts windows
+    and must be divisible by four times the number of processes."""
 
     random_flip: bool = True
     """Mirror half of the pictures, chosen at random, left to right."""

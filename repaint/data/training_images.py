@@ -1,4 +1,4 @@
-"""Training dataset: a folder of pictures, center-cropped to the network's size."""
+"""Training dataset: a folder of pictures, center-cropped to one size."""
 
 import os
 from collections import deque
@@ -61,7 +61,7 @@ class TrainingPictures:
         """Batches uint8 [B, 3, size, size] of the pictures with these indices; threads load the next ones meanwhile.
 
         Raises:
-            DataError: an unreadable picture, when its batch is due.
+            DataError: an unreadable picture, or one that is too small, when its batch is due.
         """
         count = min(_MOST_THREADS, os.cpu_count() or 1)
         threads = ThreadPoolExecutor(count, "pictures")

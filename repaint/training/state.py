@@ -41,28 +41,41 @@ class TrainingState:
     optimiser: dict[str, Any]
 
 
-def save_state(config: TrainConfig, state: TrainingState, pictures: int, world_size: int) -> None:
+@dataclass(frozen=True)
+class Surroundings:
+    """What a training depends on beside its configuration.
+
+    Attributes:
+        pictures: number of training images.
+        processes: number of processes.
+        teacher: digest of the teacher's weights file, or None.
+    """
+
+    pictures: int
+    processes: int
+    teacher: str | None
+
+
+def save_state(config: TrainConfig, state: TrainingState, surroundings: Surroundings) -> None:
     """Write the resume state to `state.pt` in the output folder.
 
     Args:
         config: of the training run.
         state: what to save.
-        pictures: number of training images.
-        world_size: number of processes.
+        surroundings: of the training run.
     """
-    content = vars(state) | {"identity": _identity(config, pictures, world_size)}
+    content = vars(state) | {"identity": _identity(config, surroundings)}
     buffer = io.BytesIO()
     torch.save(content, buffer)
     storage.write_bytes(storage.join(config.out, STATE_FILE), buffer.getvalue())
 
 
-def load_state(config: TrainConfig, pictures: int, world_size: int, device: torch.device) -> TrainingState | None:
+def load_state(config: TrainConfig, surroundings: Surroundings, device: torch.device) -> TrainingState | None:
     """Load the resume state from the output folder; None if there is none.
 
     Args:
         config: of the training run.
-        pictures: number of training images.
-        world_size: number of processes.
+        surroundings: of the training run.
         device: where to load the tensors.
 
     Raises:
@@ -78,7 +91,7 @@ def load_state(config: TrainConfig, pictures: int, world_size: int, device: torc
         state = TrainingState(**content)
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None
-    expected = _identity(config, pictures, world_size)
+    expected = _identity(config, surroundings)
     changed = [
         f"{key} {_summary(identity.get(key))} (now {_summary(expected.get(key))})"
         for key in expected | identity
@@ -129,10 +142,9 @@ def _summary(value: object) -> object:
     return describe_betas(value) if isinstance(value, list) else value
 
 
-def _identity(config: TrainConfig, pictures: int, world_size: int) -> dict[str, object]:
-    """Settings that must not change on resume. Length, learning rate and logging may."""
-    values: dict[str, object] = {"pictures": pictures, "processes": world_size}
-    values |= {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip", "teacher_path")}
+def _identity(config: TrainConfig, surroundings: Surroundings) -> dict[str, object]:
+    """What must not change on resume. Length, learning rate and logging may."""
+    values = vars(surroundings) | {key: getattr(config, key) for key in ("seed", "batch_size", "random_flip")}
     for part in checkpoint_metadata(config).values():
         values |= part
     return values

@@ -27,14 +27,20 @@ class Teacher:
 
     Args:
         model: the trained network, called like the one that learns.
+        digest: of its weights file.
         image_size: side of the windows in pixels.
         memory_format: of what both networks are called with.
     """
 
     def __init__(
-        self, model: Model, image_size: int, memory_format: torch.memory_format = torch.contiguous_format
+        self,
+        model: Model,
+        digest: str,
+        image_size: int,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.model = model
+        self.digest = digest
         self.image_size = image_size
         self.memory_format = memory_format
 

@@ -1,7 +1,7 @@
 """Training and fine-tuning on a folder of pictures: IDDPM's objective, AdamW, EMA, DDP, exact resume.
 
-All randomness of a step (pictures, flips, timesteps, noise, dropout) is a function of (seed, step, rank), so that a
-resumed run equals the uninterrupted one to the bit on the same machine without storing any generator's state.
+All randomness of a step (pictures, flips, windows, times, noise, dropout) is a function of (seed, step, rank), so that
+a resumed run equals the uninterrupted one to the bit on the same machine without storing any generator's state.
 """
 
 import json
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from repaint.checkpoints.architecture import attention_note, build_unet, build_unet_config
 from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
+from repaint.checkpoints.weights import Weights
 from repaint.config.training import TrainConfig
 from repaint.data import images, storage
 from repaint.data.encoding import encode_png
@@ -39,6 +40,7 @@ from repaint.training.optimisation import draw_times_and_noise, flip_half, updat
 from repaint.training.state import (
     LOG_FILE,
     STATE_FILE,
+    Surroundings,
     TrainingState,
     export_model,
     load_state,
@@ -87,9 +89,13 @@ class Trainer:
         self.network = build_unet(unet_config)
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
-            self._load(self.network, config.init_path)
+            weights = self._load(self.network, config.init_path, "init_path")
+            if weights.note is not None and worker.is_main:
+                print(weights.note.partition(";")[0])  # the rest is about a key of sampling
         self._place(self.network)
         self.teacher = None if config.teacher_path is None else self._build_teacher(config.teacher_path)
+        digest = None if self.teacher is None else self.teacher.digest
+        self.surroundings = Surroundings(len(self.dataset), worker.world_size, digest)
         self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
         self.step = 0
@@ -98,13 +104,12 @@ class Trainer:
         if worker.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
 
-    def _load(self, network: UNet, path: str) -> None:
-        """Put the weights of a file into a network of the configuration."""
-        weights = read_weights_to_train(path)
-        if weights.note is not None and self.worker.is_main:
-            print(weights.note.partition(";")[0])  # the rest is about a key of sampling
+    def _load(self, network: UNet, path: str, key: str) -> Weights:
+        """Put the weights of the file that `key` names into a network of the configuration."""
+        weights = read_weights_to_train(path, key)
         check_process(self.config, weights)
         fill_unet(network, self.config, weights)
+        return weights
 
     def _place(self, network: UNet) -> None:
         network.to(self.worker.device)
@@ -112,10 +117,10 @@ class Trainer:
 
     def _build_teacher(self, path: str) -> Teacher:
         network = build_unet(self.network.config)
-        self._load(network, path)
+        weights = self._load(network, path, "teacher_path")
         self._place(network)
         model = with_autocast(network.eval(), self.worker.device, self.config.precision == "bf16")
-        return Teacher(model, self.config.image_size, self.memory_format)
+        return Teacher(model, weights.digest, self.config.image_size, self.memory_format)
 
     def last_step(self, stop: int | None) -> int:
         """Last step of a run with the option --stop.
@@ -135,7 +140,7 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
-            DataError: an unreadable picture, all steps before it are saved; or another training is at work there.
+            DataError: an unreadable or small picture, all steps before it are saved; or another training is at work.
             ConfigError: the loss is not finite, or `stop` is negative.
         """
         stop = self.last_step(stop)
@@ -208,11 +213,11 @@ class Trainer:
         if not self.worker.is_main:
             return
         state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
-        save_state(self.config, state, len(self.dataset), self.worker.world_size)
+        save_state(self.config, state, self.surroundings)
         export_model(self.config, self.ema, self.step, len(self.dataset))
 
     def _resume(self) -> None:
-        state = load_state(self.config, len(self.dataset), self.worker.world_size, self.worker.device)
+        state = load_state(self.config, self.surroundings, self.worker.device)
         if state is None:
             return
         self.network.load_state_dict(state.network)

@@ -1,11 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.config.loading import load_config
+from repaint.config.training import TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion
+from repaint.errors import ConfigError
+from repaint.training import teacher
 from repaint.training.teacher import (
     TRUTH_WEIGHT,
     WINDOWS,
@@ -15,6 +21,8 @@ from repaint.training.teacher import (
     mean_of_others,
     region_size,
 )
+from repaint.training.trainer import Trainer
+from repaint.workers.worker import single_worker
 from tests.helpers.tiny import SIZE, tiny_unet, write_pictures
 from tests.helpers.training import log, train, weights, write_training
 
@@ -83,31 +91,39 @@ def test_a_student_that_agrees_with_a_teacher_without_places_has_the_usual_loss_
 
     regions = torch.rand(3, 3, *REGION, generator=generator()) * 2 - 1
     noise = torch.randn(regions.shape, generator=generator())
-    loss = Teacher(model, SIZE).losses(process(), model, regions, torch.tensor([3, 50, 99]), noise, generator())
+    loss = Teacher(model, "", SIZE).losses(process(), model, regions, torch.tensor([3, 50, 99]), noise, generator())
     assert loss.total.shape == (3 * WINDOWS,)
     torch.testing.assert_close(loss.total, TRUTH_WEIGHT * loss.mse)
 
 
-def test_a_speck_that_depends_on_the_place_is_unlearned() -> None:
+def test_a_speck_that_depends_on_the_place_is_unlearned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "TRUTH_WEIGHT", 0.0)
     speck = code_of_places()
     learned = torch.nn.Parameter(speck.clone())
-    teacher = Teacher(lambda x, timesteps, y: speck.expand_as(x), SIZE)
-    regions = torch.zeros(8, 3, *REGION)
+    objective = Teacher(lambda x, timesteps, y: speck.expand_as(x), "", SIZE)
+    regions = torch.zeros(8, 3, *REGION)  # and no noise: the speck is all there is
     optimiser = torch.optim.SGD([learned], 20.0)
     draws = generator()
     for _ in range(150):
-        t = torch.full((8,), 99)  # noise alone, of which nothing can be predicted: the speck is all there is
-        loss = teacher.losses(
+        t = torch.full((8,), 99)
+        loss = objective.losses(
             process(), lambda x, timesteps, y: learned.expand_as(x), regions, t, torch.zeros_like(regions), draws
         )
         optimiser.zero_grad()
         loss.total.mean().backward()
         optimiser.step()
     spread = learned.detach().amax() - learned.detach().median()
-    assert spread < 0.2
+    assert spread < 0.3
 
 
 # Training
+
+
+def write_teacher(folder: Path) -> Path:
+    """Weights with the process that they were trained with."""
+    path = folder / "teacher.safetensors"
+    path.write_bytes(encode_checkpoint(tiny_unet().state_dict(), {"process": {"noise_schedule": "linear"}}))
+    return path
 
 
 def test_a_training_with_a_teacher_in_pieces_equals_one_at_once(tmp_path: Path) -> None:
@@ -136,20 +152,33 @@ def test_a_training_with_a_teacher_in_pieces_equals_one_at_once(tmp_path: Path) 
         ({}, f"has {SIZE}x{SIZE} pixels; with teacher_path pictures need {SIDE} on each side"),
         ({"batch_size": 6}, "batch_size 6 is not divisible by 4 windows of a picture x 1 processes"),
         ({"teacher_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
-        ({"num_channels": 64}, "teacher.pt"),
+        ({"teacher_path": "."}, "teacher_path .: a model of diffusers; it can be run, but nothing is trained with it"),
+        ({"num_channels": 64}, "num_channels is 32, not 64"),
+        ({"noise_schedule": "cosine"}, "noise_schedule cosine (the file: linear)"),
     ],
 )
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, message: str) -> None:
-    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
-    assert train(write_training(tmp_path, **({"teacher_path": str(tmp_path / "teacher.pt")} | changes))) == 2
+    path = write_teacher(tmp_path)
+    assert train(write_training(tmp_path, **({"teacher_path": str(path)} | changes))) == 2
     err = capsys.readouterr().err.splitlines()[-1]
     assert err.startswith("error: ")
     assert message in err
 
 
-def test_another_teacher_is_refused_on_resuming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    conf = write_training(tmp_path, steps=2)
-    assert train(conf, "--stop", "1") == 0
-    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
-    assert train(write_training(tmp_path, steps=2, teacher_path=str(tmp_path / "teacher.pt"))) == 2
-    assert "started with teacher_path None (now" in capsys.readouterr().err
+def test_the_teacher_may_move_but_not_change_on_resuming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(tmp_path / "large", 10, REGION)
+    options = {"data_path": str(tmp_path / "large"), "steps": 3}
+    path = write_teacher(tmp_path)
+    assert train(write_training(tmp_path, teacher_path=str(path), **options), "--stop", "1") == 0
+    moved = path.rename(tmp_path / "moved.safetensors")
+    assert train(write_training(tmp_path, teacher_path=str(moved), **options), "--stop", "2") == 0
+    changed = {key: value + 1 for key, value in tiny_unet().state_dict().items()}
+    moved.write_bytes(encode_checkpoint(changed, {}))
+    assert train(write_training(tmp_path, teacher_path=str(moved), **options)) == 2
+    assert "started with teacher " in capsys.readouterr().err
+
+
+def test_processes_share_windows(tmp_path: Path) -> None:
+    config = load_config(TrainConfig, write_training(tmp_path, teacher_path=str(write_teacher(tmp_path))))
+    with pytest.raises(ConfigError, match="batch_size 4 is not divisible by 4 windows of a picture x 3 processes"):
+        Trainer(config, replace(single_worker(torch.device("cpu")), world_size=3))

@@ -75,8 +75,14 @@ def test_variants_run(tmp_path: Path, changes: dict) -> None:
     assert log(tmp_path)[0]["loss"] > 0
 
 
-def test_two_processes_share_each_batch(tmp_path: Path) -> None:
-    conf = write_training(tmp_path, steps=2, save_interval=2, sample_interval=2)
+@pytest.mark.parametrize("taught", [False, True])
+def test_two_processes_share_each_batch(tmp_path: Path, taught: bool) -> None:
+    changes: dict = {}
+    if taught:
+        torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
+        write_pictures(tmp_path / "large", 10, (26, 26))
+        changes = {"teacher_path": str(tmp_path / "teacher.pt"), "data_path": str(tmp_path / "large"), "batch_size": 8}
+    conf = write_training(tmp_path, steps=2, save_interval=2, sample_interval=2, **changes)
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
     done = processes.run(*launcher, "scripts/train.py", "--conf_path", conf, "--device", "cpu")
     assert done.returncode == 0, done.stderr
@@ -178,4 +184,4 @@ def test_learning_rate(tmp_path: Path) -> None:
 def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(write_training(tmp_path, init_path=str(tmp_path))) == 2
     err = capsys.readouterr().err
-    assert err == f"error: init_path {tmp_path}: a model of diffusers; it can be run, but not trained further\n"
+    assert err == f"error: init_path {tmp_path}: a model of diffusers; it can be run, but nothing is trained with it\n"

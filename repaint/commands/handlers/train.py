@@ -15,8 +15,9 @@ def handle(args: argparse.Namespace) -> int:
     with process_group(worker):
         trainer = Trainer(config, worker)
         if worker.is_main:
+            size = trainer.dataset.size
             print(
-                f"training on {len(trainer.dataset)} pictures of {config.image_size}x{config.image_size}, "
+                f"training on {len(trainer.dataset)} pictures of {size}x{size}, "
                 f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
                 f"{worker.world_size} x {worker.device}; results in {config.out}"
             )
