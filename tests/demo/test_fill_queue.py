@@ -16,6 +16,7 @@ from PIL import Image
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands import demo
 from repaint.config.presets import PRESETS, Preset
+from repaint.data.bundled import locate_model
 from repaint.demo.choices import Choices
 from repaint.errors import RepaintError
 from repaint.inference import adapted_models
@@ -162,6 +163,15 @@ def test_choices_reach_the_fill(queue: "FillQueue") -> None:
     done = [statuses(fill(queue, None, scale=8, refine=refine))[-1] for refine in ("auto", 1, "none")]
     in_levels, in_one, enlarged = (int(status.split()[1]) for status in done)
     assert in_levels > in_one > enlarged
+
+
+@pytest.mark.parametrize(("model", "refine"), [("photos64", "auto"), ("faces64", "none")])
+def test_models_of_photographs_refine_at_first(model: str, refine: str) -> None:
+    from repaint.demo.page import make_page
+
+    page = make_page({"bundled": Path(locate_model(model))}, [], "cpu")
+    (control,) = (block for block in page.blocks.values() if getattr(block, "elem_id", None) == "refine")
+    assert control.value == refine
 
 
 def test_the_adapted_model_stays_for_the_next_job(queue: "FillQueue", monkeypatch: pytest.MonkeyPatch) -> None:
