@@ -30,6 +30,10 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     init_path: PathText | None = None
     """Checkpoint to fine-tune; its weights are loaded at step 0."""
 
+    init_skip: list[str] = []
+    """Layers of `init_path` that are not taken but begin at random, by the beginnings of their names, such as
+    `middle_block`: what a level has learned is lost with it."""
+
     teacher_path: PathText | None = None
     """Model of the same architecture to learn from as well: the network learns for each of four overlapping windows of
     a picture what the teacher predicts in the others, so that fills do not depend on where a window lies. Pictures are

@@ -9,7 +9,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -89,7 +89,9 @@ class Trainer:
         self.network = build_unet(unet_config)
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
+            skipped = _skipped(self.network, config.init_skip)
             weights = self._load(self.network, config.init_path, "init_path")
+            self.network.load_state_dict(skipped, strict=False)
             if weights.note is not None and worker.is_main:
                 print(weights.note.partition(";")[0])  # the rest is about a key of sampling
         self._place(self.network)
@@ -251,6 +253,20 @@ class Trainer:
     def _log(self, line: dict[str, float]) -> None:
         if self.worker.is_main:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
+
+
+def _skipped(network: UNet, beginnings: Sequence[str]) -> dict[str, Tensor]:
+    """Copies of the weights whose names begin so, in whole words; ConfigError for a beginning that none has."""
+    state = network.state_dict()
+    skipped: dict[str, Tensor] = {}
+    for beginning in beginnings:
+        found = {key: value.clone() for key, value in state.items() if f"{key}.".startswith(f"{beginning}.")}
+        if not found:
+            raise ConfigError(
+                f"init_skip: the network has no layer {beginning!r}; names are such as {next(iter(state))}"
+            )
+        skipped |= found
+    return skipped
 
 
 def _pictures_per_step(config: TrainConfig, processes: int) -> int:
