@@ -1,6 +1,8 @@
 """A training run."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from repaint.config.fields import (
     NonNegative,
@@ -30,9 +32,9 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     init_path: PathText | None = None
     """Checkpoint to fine-tune; its weights are loaded at step 0."""
 
-    init_skip: list[str] = []
-    """Layers of `init_path` that are not taken but begin at random, by the beginnings of their names, such as
-    `middle_block`: what a level has learned is lost with it."""
+    init_skip: list[str] = Field(default_factory=list)
+    """Layers of `init_path` that are left out and begin at random, such as `[middle_block, output_blocks.0]`, so that
+    what they have learned is lost. Only with `init_path`."""
 
     teacher_path: PathText | None = None
     """Model of the same architecture to learn from as well: the network learns for each of four overlapping windows of
@@ -93,3 +95,9 @@ class TrainConfig(NetworkConfig, ProcessConfig):
 
     seed: Seed = 0
     """Seed of the order of the pictures, flips, times and noise: steps repeat exactly after an interruption."""
+
+    @model_validator(mode="after")
+    def _something_to_skip(self) -> Self:
+        if self.init_skip and self.init_path is None:
+            raise ValueError("init_skip has no meaning without init_path; leave it out")
+        return self

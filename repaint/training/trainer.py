@@ -9,7 +9,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -18,10 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from repaint.checkpoints.architecture import attention_note, build_unet, build_unet_config
-from repaint.checkpoints.contradictions import check_process
-from repaint.checkpoints.formats import read_weights_to_train
-from repaint.checkpoints.weights import Weights
+from repaint.checkpoints.architecture import build_unet
 from repaint.config.training import TrainConfig
 from repaint.data import images, storage
 from repaint.data.encoding import encode_png
@@ -29,13 +26,12 @@ from repaint.data.training_images import TrainingPictures
 from repaint.diffusion.losses import TrainingLoss, training_losses
 from repaint.diffusion.reverse_steps import DDPMStep
 from repaint.errors import ConfigError, DataError
-from repaint.models.unet import UNet
 from repaint.noise import PictureNoise, picture_seed
-from repaint.pipeline.network import fill_unet
 from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
 from repaint.training.data_order import StepBatches, step_generator, step_seed
+from repaint.training.networks import build_network, build_teacher, memory_format, place_network, start_from
 from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
 from repaint.training.state import (
     LOG_FILE,
@@ -47,7 +43,7 @@ from repaint.training.state import (
     save_state,
     truncate_log,
 )
-from repaint.training.teacher import WINDOWS, Teacher, region_size
+from repaint.training.teacher import WINDOWS, region_size
 from repaint.visual.contact_sheets import tile
 from repaint.workers.worker import Worker
 
@@ -76,26 +72,18 @@ class Trainer:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
         self.config = config
         self.worker = worker
-        self.memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         taught = config.teacher_path is not None
         size = region_size(config.image_size) if taught else config.image_size
         self.dataset = TrainingPictures(config.data_path, size, enlarge=not taught)
         self.diffusion = build_diffusion(config).to(worker.device)
-        torch.manual_seed(config.seed)
-        unet_config = build_unet_config(config)
-        misfit = attention_note("attention_resolutions", unet_config)
-        if misfit is not None:
-            raise ConfigError(misfit)
-        self.network = build_unet(unet_config)
         self.sample_diffusion = build_diffusion(config, str(config.sample_steps)).to(worker.device)
+        self.network = build_network(config)
         if config.init_path is not None and not storage.exists(storage.join(config.out, STATE_FILE)):
-            skipped = _skipped(self.network, config.init_skip)
-            weights = self._load(self.network, config.init_path, "init_path")
-            self.network.load_state_dict(skipped, strict=False)
-            if weights.note is not None and worker.is_main:
-                print(weights.note.partition(";")[0])  # the rest is about a key of sampling
-        self._place(self.network)
-        self.teacher = None if config.teacher_path is None else self._build_teacher(config.teacher_path)
+            note = start_from(self.network, config, config.init_path)
+            if note is not None and worker.is_main:
+                print(note)
+        place_network(self.network, config, worker.device)
+        self.teacher = build_teacher(config, config.teacher_path, worker.device) if config.teacher_path else None
         digest = None if self.teacher is None else self.teacher.digest
         self.surroundings = Surroundings(len(self.dataset), worker.world_size, digest)
         self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
@@ -105,24 +93,6 @@ class Trainer:
         self.parallel: nn.Module = self.network
         if worker.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
-
-    def _load(self, network: UNet, path: str, key: str) -> Weights:
-        """Put the weights of the file that `key` names into a network of the configuration."""
-        weights = read_weights_to_train(path, key)
-        check_process(self.config, weights)
-        fill_unet(network, self.config, weights)
-        return weights
-
-    def _place(self, network: UNet) -> None:
-        network.to(self.worker.device)
-        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
-
-    def _build_teacher(self, path: str) -> Teacher:
-        network = build_unet(self.network.config)
-        weights = self._load(network, path, "teacher_path")
-        self._place(network)
-        model = with_autocast(network.eval(), self.worker.device, self.config.precision == "bf16")
-        return Teacher(model, weights.digest, self.config.image_size, self.memory_format)
 
     def last_step(self, stop: int | None) -> int:
         """Last step of a run with the option --stop.
@@ -207,7 +177,7 @@ class Trainer:
         model = with_autocast(self.parallel, device, self.config.precision == "bf16")
         if self.teacher is not None:
             return self.teacher.losses(self.diffusion, model, x0, t, noise, generator)
-        x0, noise = (x.contiguous(memory_format=self.memory_format) for x in (x0, noise))
+        x0, noise = (x.contiguous(memory_format=memory_format(self.config)) for x in (x0, noise))
         return training_losses(self.diffusion, model, x0, t, noise)
 
     def save(self) -> None:
@@ -253,20 +223,6 @@ class Trainer:
     def _log(self, line: dict[str, float]) -> None:
         if self.worker.is_main:
             storage.append_line(storage.join(self.config.out, LOG_FILE), json.dumps(line))
-
-
-def _skipped(network: UNet, beginnings: Sequence[str]) -> dict[str, Tensor]:
-    """Copies of the weights whose names begin so, in whole words; ConfigError for a beginning that none has."""
-    state = network.state_dict()
-    skipped: dict[str, Tensor] = {}
-    for beginning in beginnings:
-        found = {key: value.clone() for key, value in state.items() if f"{key}.".startswith(f"{beginning}.")}
-        if not found:
-            raise ConfigError(
-                f"init_skip: the network has no layer {beginning!r}; names are such as {next(iter(state))}"
-            )
-        skipped |= found
-    return skipped
 
 
 def _pictures_per_step(config: TrainConfig, processes: int) -> int:

@@ -67,6 +67,19 @@ def test_fine_tuning_starts_from_a_checkpoint(tmp_path: Path) -> None:
     assert all(torch.equal(value, trainer.ema[key]) for key, value in trainer.network.state_dict().items())
 
 
+def test_layers_left_out_of_a_checkpoint_begin_at_random(tmp_path: Path) -> None:
+    torch.save(tiny_unet().state_dict(), tmp_path / "start.pt")
+    skip = ["input_blocks.1", "middle_block"]
+    options = {"init_path": str(tmp_path / "start.pt"), "init_skip": skip}
+    network = Trainer(load_config(TrainConfig, write_training(tmp_path, **options)), CPU).network.state_dict()
+    fresh = Trainer(load_config(TrainConfig, write_training(tmp_path)), CPU).network.state_dict()
+    start = tiny_unet().state_dict()
+    for key, value in network.items():
+        left_out = key.startswith(("input_blocks.1.", "middle_block."))
+        assert torch.equal(value, (fresh if left_out else start)[key]), key
+    assert any(key.startswith("input_blocks.1.") for key in network)
+
+
 @pytest.mark.parametrize(
     "changes", [{"precision": "bf16"}, {"learn_sigma": False}, {"predict_xstart": True}, {"predict_v": True}]
 )
@@ -151,6 +164,7 @@ def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: py
         ({"class_cond": True}, "training without labels is all that is offered"),
         ({"init_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
         ({"init_path": "celeba256_250000.pt"}, "`bash download.sh celeba` fetches what is published"),
+        ({"init_skip": ["middle_block"]}, "init_skip has no meaning without init_path"),
         ({"lr": "fast"}, "lr: input should be a valid number"),
         ({"momentum": 1}, "unknown key 'momentum'"),
         ({"lr": 1e30}, "the loss is nan"),
@@ -179,6 +193,14 @@ def test_learning_rate(tmp_path: Path) -> None:
     assert max(rates) == pytest.approx(0.98, abs=0.02)
     assert rates[-1] < 0.001
     assert rates[50] == pytest.approx(0.5, abs=0.01)
+
+
+def test_layers_to_leave_out_must_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(tiny_unet().state_dict(), tmp_path / "start.pt")
+    assert train(write_training(tmp_path, init_path=str(tmp_path / "start.pt"), init_skip=["middle_blok"])) == 2
+    assert (
+        "init_skip: the network has no layer 'middle_blok'; they begin with input_blocks, " in capsys.readouterr().err
+    )
 
 
 def test_folders_are_not_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
