@@ -39,7 +39,7 @@ ALLOWED = {
     "visual": "data sampler schedule",
     "pipeline": "checkpoints config data diffusion models noise sampler schedule",
     "inference": "checkpoints config data noise pipeline sampler schedule training visual workers",
-    "training": "checkpoints config data diffusion noise pipeline sampler schedule visual workers",
+    "training": "checkpoints config data diffusion models noise pipeline sampler schedule visual workers",
     "theory": "data diffusion",
     "evaluation": "checkpoints config data inference models pipeline visual",
     "benchmarking": "checkpoints config data diffusion inference models noise pipeline sampler training workers",

@@ -71,7 +71,7 @@ def _load(network: UNet, config: TrainConfig, path: str, key: str) -> Weights:
 
 
 def _weights_of(network: UNet, layers: Sequence[str]) -> dict[str, Tensor]:
-    """Copies of the weights of layers, such as `middle_block` or `input_blocks.8`; ConfigError if one does not exist."""
+    """Copies of the weights of layers, such as `middle_block` or `input_blocks.8`; ConfigError if one is missing."""
     state = network.state_dict()
     copies: dict[str, Tensor] = {}
     for layer in layers:
