@@ -12,17 +12,14 @@ SIZE = 64
 
 @pytest.mark.parametrize("level", [255, 0])
 def test_a_scratch_over_a_plain_area_vanishes(level: int) -> None:
-    """Trained on crops of which hardly one was plain, the model painted twigs into two of three scratches over white.
-
-    It still does so now and then.
-    """
+    """Trained on crops without plain ones, the model painted twigs into two of three scratches over clipped white."""
     plain = np.full((SIZE, SIZE, 3), level, np.uint8)
     mask = Image.new("L", (SIZE, SIZE), 255)
     ImageDraw.Draw(mask).line([(4, 30), (30, 28), (60, 34)], fill=0, width=10)
     inpainter = repaint.Inpainter(locate_model("photos64"), schedule="preview", device="cpu")
-    fills = inpainter(plain, mask, seed=5, num_samples=4)
-    twigs = [(np.abs(np.asarray(fill).astype(int) - level).max(axis=2) > 30).mean() > 0.005 for fill in fills]
-    assert sum(twigs) <= 1
+    for fill in inpainter(plain, mask, seed=5, num_samples=4):
+        changes = np.abs(np.asarray(fill).astype(int) - level).max(axis=2)
+        assert (changes > 30).mean() < 0.005
 
 
 def test_no_place_of_a_window_stands_out_in_a_plain_area() -> None:

@@ -127,14 +127,14 @@ def write_teacher(folder: Path) -> Path:
 
 
 def test_a_training_with_a_teacher_in_pieces_equals_one_at_once(tmp_path: Path) -> None:
-    torch.save(tiny_unet().state_dict(), tmp_path / "teacher.pt")
+    path = str(write_teacher(tmp_path))
     for name in ("once", "pieces"):
         write_pictures(tmp_path / name / "large", 10, REGION)
         conf = write_training(
             tmp_path / name,
             steps=3,
-            teacher_path=str(tmp_path / "teacher.pt"),
-            init_path=str(tmp_path / "teacher.pt"),
+            teacher_path=path,
+            init_path=path,
             data_path=str(tmp_path / name / "large"),
         )
         if name == "pieces":
