@@ -28,6 +28,8 @@ TONED = 0.4  # share of crops with another exposure, white balance and saturatio
 STOPS = 1.2  # exposure is changed by up to so many powers of two, which clips skies to white and shadows to black
 BALANCE = 0.2  # standard deviation of the powers of two between the channels
 SATURATION = 0.3  # standard deviation of the natural logarithm of the saturation
+RECOLOURED = 0.25  # share of crops in the colours of other things: few photographs have a magenta or a pure yellow wall
+VIVIDNESS = 0.6  # scale of the natural logarithm by which those are more saturated
 PER_FOLDER = 1000
 
 
@@ -51,6 +53,7 @@ class Job:
         for index in indices:
             crop = cut(picture, self.size, random.Random(f"{self.seed} {index} window"))  # noqa: S311 - no secret
             crop = change_tone(crop, random.Random(f"{self.seed} {index} tone"))  # noqa: S311
+            crop = change_colours(crop, random.Random(f"{self.seed} {index} colours"))  # noqa: S311
             target = self.target(index)
             part = target.with_suffix(f".{os.getpid()}.part")
             try:
@@ -112,10 +115,21 @@ def change_tone(crop: Image.Image, rng: random.Random) -> Image.Image:
         return crop
     exposure = rng.uniform(-STOPS, STOPS)
     gains = [2 ** (exposure + rng.gauss(0, BALANCE)) for _ in crop.getbands()]
-    pixels = np.asarray(crop, np.float32) * np.asarray(gains, np.float32)
+    return saturate(np.asarray(crop, np.float32) * np.asarray(gains, np.float32), math.exp(rng.gauss(0, SATURATION)))
+
+
+def change_colours(crop: Image.Image, rng: random.Random) -> Image.Image:
+    """A crop whose channels have changed places and whose colours are stronger, or as it is."""
+    if rng.random() >= RECOLOURED:
+        return crop
+    channels = rng.sample(range(3), 3)
+    return saturate(np.asarray(crop, np.float32)[..., channels], math.exp(abs(rng.gauss(0, VIVIDNESS))))
+
+
+def saturate(pixels: np.ndarray, factor: float) -> Image.Image:
+    """The picture whose colours are so many times as far from grey."""
     grey = pixels.mean(axis=2, keepdims=True)
-    pixels = grey + (pixels - grey) * math.exp(rng.gauss(0, SATURATION))
-    return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(np.rint(grey + (pixels - grey) * factor), 0, 255).astype(np.uint8))
 
 
 def usable(folder: Path, size: int) -> list[Source]:

@@ -9,6 +9,7 @@ import sys
 import zipfile
 import zlib
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,30 @@ def test_some_crops_have_another_tone() -> None:
     assert np.ptp(changed.astype(int), axis=1).max() > 100  # colourful
     again = cut_crops.change_tone(crop, random.Random(7))
     assert again.tobytes() == cut_crops.change_tone(crop, random.Random(7)).tobytes()
+
+
+def test_some_crops_have_the_colours_of_other_things() -> None:
+    orange = (200, 140, 60)
+    crop = Image.new("RGB", (4, 4), orange)
+    crops = [cut_crops.change_colours(crop, random.Random(seed)) for seed in range(400)]
+    changed = np.array([each.getpixel((0, 0)) for each in crops if each.getpixel((0, 0)) != orange], int)
+    assert 0.18 < len(changed) / 400 < 0.32
+    assert {tuple(order) for order in changed.argsort(axis=1)} == set(permutations(range(3)))  # every hue
+    spread = np.ptp(changed, axis=1)
+    assert spread.min() >= 140  # none is paler than it was
+    assert ((changed == 0).any(axis=1) & (changed == 255).any(axis=1)).sum() >= 4  # pure colours
+    again = cut_crops.change_colours(crop, random.Random(4))
+    assert again.tobytes() == cut_crops.change_colours(crop, random.Random(4)).tobytes()
+
+
+def test_crops_of_a_run_have_other_colours(photos: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 60), (200, 140, 60)).save(photos / "0.png")
+    listed = [replace(source, weight=float(source.file == "0.png")) for source in cut_crops.read_list()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut_crops, "read_list", lambda: listed)
+        assert cut(photos, tmp_path / "out", "--count=60", "--size=16") == 0
+    crops = [np.asarray(Image.open(path))[0, 0].astype(int) for path in (tmp_path / "out").rglob("*.png")]
+    assert 4 <= sum(red < max(green, blue) - 20 for red, green, blue in crops) <= 20  # no exposure turns orange blue
 
 
 @pytest.mark.parametrize("option", ["--size=0", "--count=0", "--seed=-1", "--workers=x", "--x"])
