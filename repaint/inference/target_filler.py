@@ -1,8 +1,8 @@
 """One worker's share of a run: claims pictures, fills them in batches, writes the results, counts the failures."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,23 +81,31 @@ class TargetFiller(BatchObserver):
 
     def _loops(self) -> Iterator[BatchLoop]:
         """Loops over what goes through one network: over all states, or with `adapt` over those of each picture."""
-        states = self._open_states()
+        targets = self._job.targets
         if self._adapter is None:
-            yield BatchLoop(self._job.pipeline, states, self._batch_size, self)
+            claimed = chain.from_iterable(self._claim([[target] for target in targets]))
+            yield BatchLoop(self._job.pipeline, self._open_states(claimed), self._batch_size, self)
             return
-        for pair, group in groupby(states, key=lambda state: state.example.pair):
-            fills = list(group)
-            # Of all fills of the picture, done or not: an interruption must not change the batch size.
-            example = fills[0].example
-            parts = self._job.config.num_samples_per_image * widest_round(example.order, example.is_refined)
-            try:
-                pipeline = self._adapt(self._adapter, fills[0])
-                yield BatchLoop(pipeline, fills, max(1, min(self._batch_size, parts)), self)
-            except WriteError:
-                raise  # a full disk ends the run
-            except DataError as error:
-                for state in fills:
-                    self._count_failure(pair, str(error), state.count_left(self._job.pipeline.count_calls))
+        # A picture is claimed whole, when its turn has come: no other worker adapts the model to it, too.
+        pictures = [list(fills) for _, fills in groupby(targets, key=lambda target: target.pair)]
+        for left in self._claim(pictures):
+            states = list(self._open_states(left))
+            if states:
+                yield from self._loop_of_picture(self._adapter, states)
+
+    def _loop_of_picture(self, adapter: ModelAdapter, states: Sequence[FillState]) -> Iterator[BatchLoop]:
+        """The loop over the fills of a picture by the model adapted to it; none if that cannot be made."""
+        # Of all fills of the picture, done or not: an interruption must not change the batch size.
+        example = states[0].example
+        parts = self._job.config.num_samples_per_image * widest_round(example.order, example.is_refined)
+        try:
+            pipeline = self._adapt(adapter, states[0])
+            yield BatchLoop(pipeline, states, max(1, min(self._batch_size, parts)), self)
+        except WriteError:
+            raise  # a full disk ends the run
+        except DataError as error:
+            for state in states:
+                self._count_failure(example.pair, str(error), state.count_left(self._job.pipeline.count_calls))
 
     def _adapt(self, adapter: ModelAdapter, state: FillState) -> Pipeline:
         assert self._job.config.adapt is not None
@@ -106,12 +114,14 @@ class TargetFiller(BatchObserver):
         with tqdm(total=self._job.config.adapt.steps, unit="step", desc=name, leave=False, disable=not shown) as bar:
             return adapter(state.example, bar.update)
 
-    def _open_states(self) -> Iterator[FillState]:
-        """Claim targets, and give the states of the readable ones; each picture is read once for all its samples."""
-        targets = self._job.targets
-        claimed = (targets[number] for number in self._worker.claim(len(targets)))
-        left = (target for target in claimed if target.name not in self._finished)
-        for pair, group in groupby(left, key=lambda target: target.pair):
+    def _claim(self, shares: Sequence[Sequence[Target]]) -> Iterator[list[Target]]:
+        """Claim shares of the targets, and give what of each is left to do."""
+        for number in self._worker.claim(len(shares)):
+            yield [target for target in shares[number] if target.name not in self._finished]
+
+    def _open_states(self, targets: Iterable[Target]) -> Iterator[FillState]:
+        """The states of the readable targets; each picture is read once for all its samples."""
+        for pair, group in groupby(targets, key=lambda target: target.pair):
             yield from self._open_pair(pair, group)
 
     def _open_pair(self, pair: Pair, targets: Iterator[Target]) -> Iterator[FillState]:

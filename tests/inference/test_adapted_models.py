@@ -1,5 +1,6 @@
 """Runs whose model is adapted to each picture: adapted models are kept, found again, and decide the fill."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import repaint
 from repaint.errors import WriteError
 from repaint.inference import adapted_models
 from repaint.inference.adapted_models import ADAPTED_MODELS
+from repaint.workers.worker import Worker
 from tests.helpers.command import manifest, run, user_error
 from tests.helpers.tiny import FLAGS, make_run, read_pixels
 
@@ -48,6 +50,31 @@ def test_fills_differ_and_a_second_run_finds_the_models(tmp_path: Path, training
     assert len(trainings) == 2
     for path, pixels in zip(results, first, strict=True):
         np.testing.assert_array_equal(read_pixels(path), pixels)
+
+
+def test_a_picture_is_claimed_whole_and_when_its_turn_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another process would wait for nothing, or adapt the model to the same picture."""
+    adapt, claim = adapted_models.adapt, Worker.claim
+    counts: list[int] = []
+    claimed: list[int] = []
+    trained: list[list[int]] = []
+
+    def recorded(worker: Worker, count: int) -> Iterator[int]:
+        counts.append(count)
+        for number in claim(worker, count):
+            claimed.append(number)
+            yield number
+
+    def checked(*arguments: Any) -> Any:
+        trained.append(list(claimed))
+        return adapt(*arguments)
+
+    monkeypatch.setattr(Worker, "claim", recorded)
+    monkeypatch.setattr(adapted_models, "adapt", checked)
+    assert run(make_run(tmp_path, 2, adapt=ADAPT, num_samples_per_image=3)) == 0
+    assert trained == [[0], [0, 1]]
+    assert counts == [2]
+    assert len(manifest(tmp_path)) == 6
 
 
 def test_another_number_format_trains_another_model(tmp_path: Path, trainings: list[int]) -> None:
