@@ -17,7 +17,7 @@ from repaint.config.sampling import SamplingConfig
 
 # Deciding keys that no longer exist, at the only value that is left: folders of earlier versions can still be resumed.
 _FORMER_KEYS = {"merge_forward": False}
-_LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1, "method": DEFAULT_METHOD}
+_LATER_KEYS = {"model_entry": None, "inpa_inj_time_shift": 1, "method": DEFAULT_METHOD, "correct_mean": False}
 _LATER_KEYS |= dict.fromkeys((*PARAMETERS, "adapt"))
 _LATER_DATA_KEYS = {"extend": None, "mask_soft": False, "mask_feather": 0}
 

@@ -35,6 +35,11 @@ class ProcessConfig(StrictModel):
     rescale_timesteps: bool = False
     """The network receives timesteps scaled to the range from 0 to 1000."""
 
+    correct_mean: bool = False
+    """The mean colour that the network estimates is corrected by that of the noisy picture, in training and in
+    sampling, which mends saturated colours. For networks whose narrowest maps have one channel for each of the 32
+    groups of the normalisation, which then removes the mean."""
+
     @field_validator("predict_v")
     @classmethod
     def _one_prediction(cls, value: bool, info: ValidationInfo) -> bool:

@@ -22,6 +22,8 @@ MeanType = Literal["epsilon", "xstart", "v"]
 VarianceType = Literal["learned_range", "fixed_small", "fixed_large"]
 Time = int | Tensor
 
+MEAN_ERROR = 0.2  # standard deviation of a network's error about a picture's mean colour, before it is corrected
+
 
 @dataclass(frozen=True)
 class ReverseDistribution:
@@ -51,6 +53,7 @@ class GaussianDiffusion(nn.Module):
         bound_variance: keep a learned variance between the posterior's and the forward step's, which IDDPM's equation
             15 interpolates. The published code does not. In few steps the two lie far apart, and a network's output of
             a little more than 1 would be a burst of noise: coloured dots in the picture.
+        correct_mean: correct the mean colour of the estimate of x0, see `predict`.
     """
 
     betas: Tensor
@@ -67,6 +70,7 @@ class GaussianDiffusion(nn.Module):
         rescale_timesteps: bool = False,
         time_shift: int = 1,
         bound_variance: bool = False,
+        correct_mean: bool = False,
     ) -> None:
         super().__init__()
         timesteps = list(range(len(betas))) if timesteps is None else timesteps
@@ -75,6 +79,7 @@ class GaussianDiffusion(nn.Module):
         self.clip_denoised = clip_denoised
         self.time_shift = time_shift
         self.bound_variance = bound_variance
+        self.correct_mean = correct_mean
         self.num_timesteps = len(timesteps)
         for name, table in _tables(respace_betas(betas, timesteps)).items():
             self.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
@@ -141,6 +146,34 @@ class GaussianDiffusion(nn.Module):
             return self.predict_xstart(x, t, prediction)
         return self.at("sqrt_alphas_cumprod", t) * x - self.at("sqrt_one_minus_alphas_cumprod", t) * prediction
 
+    def predict(self, model: Model, x: Tensor, t: Time, y: Tensor | None = None) -> Tensor:
+        """The network's float32 output [B, 3 or 6, H, W] at x_t = x: one call.
+
+        With `correct_mean` its first three channels are changed by a constant each. Over all pixels the noise averages
+        out, so that x shows the mean colour of x0 well, but for the highest noise. A network whose normalisation has
+        groups of one channel removes just that and guesses it: saturated colours turn into others. What is known is
+        combined as in a Kalman filter: the network's mean is that of x0 up to `MEAN_ERROR`, and the mean of x is
+        sqrt(abar_t) times that of x0, up to the standard deviation of the mean noise.
+        """
+        output = model(x, self.timesteps(t, len(x)), y).float()
+        return self._correct_mean(output, x, t) if self.correct_mean else output
+
+    def _correct_mean(self, output: Tensor, x: Tensor, t: Time) -> Tensor:
+        prediction = output[:, :3]
+        guessed, seen = (each.mean((2, 3), keepdim=True) for each in (self.xstart_from_prediction(prediction, x, t), x))
+        signal, noise = self.at("sqrt_alphas_cumprod", t), self.at("sqrt_one_minus_alphas_cumprod", t)
+        gain = signal * MEAN_ERROR**2 / ((signal * MEAN_ERROR) ** 2 + noise**2 / x[0, 0].numel())
+        change = gain * (seen - signal * guessed)
+        return torch.cat([prediction + change / self._slope(t), output[:, 3:]], dim=1)
+
+    def _slope(self, t: Time) -> Tensor | int:
+        """By how much `xstart_from_prediction` grows with the prediction."""
+        if self.mean_type == "xstart":
+            return 1
+        return -self.at(
+            "sqrt_recipm1_alphas_cumprod" if self.mean_type == "epsilon" else "sqrt_one_minus_alphas_cumprod", t
+        )
+
     def reverse_distribution(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseDistribution:
         """Distribution of x_{t-1} from a network output [B, 3 or 6, H, W] at x_t = x."""
         pred_xstart = self.xstart_from_prediction(output[:, :3], x, t)
@@ -176,7 +209,7 @@ class GaussianDiffusion(nn.Module):
             t: respaced time, 0..num_timesteps-1.
             y: class labels int64 [B], or None.
         """
-        return self.reverse_distribution(model(x, self.timesteps(t, len(x)), y).float(), x, t, self.clip_denoised)
+        return self.reverse_distribution(self.predict(model, x, t, y), x, t, self.clip_denoised)
 
 
 def _tables(betas: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

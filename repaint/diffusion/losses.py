@@ -39,8 +39,7 @@ def training_losses(
         known: float {0, 1} [B, 1, H, W], 1 = pixels that count; None counts all.
     """
     x = diffusion.q_sample(x0, t, noise)
-    output = model(x, diffusion.timesteps(t, len(x)), y).float()
-    return losses_of_output(diffusion, output, x0, x, t, noise, known)
+    return losses_of_output(diffusion, diffusion.predict(model, x, t, y), x0, x, t, noise, known)
 
 
 def losses_of_output(
@@ -52,7 +51,7 @@ def losses_of_output(
     noise: Tensor,
     known: Tensor | None = None,
 ) -> TrainingLoss:
-    """Loss of a network's float32 output [B, 3 or 6, H, W] for the noised pictures x; see `training_losses`."""
+    """Loss of an output of `GaussianDiffusion.predict` for the noised pictures x; see `training_losses`."""
     mse = mean_flat((diffusion.target(x0, t, noise) - output[:, :3]) ** 2, known)
     if diffusion.variance_type != "learned_range":
         return TrainingLoss(mse, mse, torch.zeros_like(mse))

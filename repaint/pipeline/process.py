@@ -45,6 +45,7 @@ def build_diffusion(
         rescale_timesteps=config.rescale_timesteps,
         time_shift=config.inpa_inj_time_shift if isinstance(config, SamplingConfig) else 1,
         bound_variance=bound_variance,
+        correct_mean=config.correct_mean,
     )
 
 

@@ -23,6 +23,8 @@ STATE_FILE = "state.pt"
 MODEL_FILE = "model.safetensors"
 LOG_FILE = "log.jsonl"
 
+_LATER_KEYS = {"correct_mean": False}  # of the identity, which states of earlier versions do not have
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -87,7 +89,7 @@ def load_state(config: TrainConfig, surroundings: Surroundings, device: torch.de
         return None
     try:
         content = torch.load(io.BytesIO(storage.read_bytes(path)), device, weights_only=True)
-        identity = content.pop("identity")
+        identity = _LATER_KEYS | content.pop("identity")
         state = TrainingState(**content)
     except Exception as error:  # noqa: BLE001 - a damaged file can fail in any way
         raise CheckpointError(f"{path}: damaged ({error}); remove it to start anew") from None

@@ -70,11 +70,10 @@ class Teacher:
         x0, noise = (cut_windows(batch, corners, self.image_size) for batch in (regions, noise))
         t = t.repeat_interleave(WINDOWS)
         x = diffusion.q_sample(x0, t, noise).contiguous(memory_format=self.memory_format)
-        timesteps = diffusion.timesteps(t, len(x))
         with torch.no_grad():
-            predictions = self.model(x, timesteps, None)[:, :3].float()
+            predictions = diffusion.predict(self.model, x, t)[:, :3]
         expected, shared = mean_of_others(predictions, corners, regions.shape[-1])
-        output = model(x, timesteps, None).float()
+        output = diffusion.predict(model, x, t)
         truth = losses_of_output(diffusion, output, x0, x, t, noise)
         distance = mean_flat((output[:, :3] - expected) ** 2, shared)
         return TrainingLoss(distance + TRUTH_WEIGHT * truth.total, truth.mse, truth.vb)

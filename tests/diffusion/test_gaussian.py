@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.gaussian import GaussianDiffusion, MeanType
+from repaint.diffusion.gaussian import MEAN_ERROR, GaussianDiffusion, MeanType
 from tests.helpers.process import (
     ABAR,
     BETA,
@@ -197,6 +197,53 @@ def test_clipping_bounds_the_estimate_and_moves_the_mean(t: int) -> None:
 def test_half_precision_outputs_are_widened() -> None:
     step = process().p_mean_variance(always(with_variance(randn(2)).half()), randn(1), 7)
     assert {step.mean.dtype, step.log_variance.dtype, step.pred_xstart.dtype} == {torch.float32}
+
+
+# Mean colour
+
+LARGE = (2, 3, 32, 32)
+mean_types = pytest.mark.parametrize("mean_type", ["epsilon", "xstart", "v"])
+
+
+def mean_colour(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.mean((2, 3), keepdim=True)
+
+
+@mean_types
+@some_times
+def test_the_mean_colour_is_that_of_the_posterior_and_nothing_else_changes(mean_type: MeanType, t: int) -> None:
+    """Of a picture whose mean colour is normal around the network's, seen through noise of so many pixels."""
+    output, x = with_variance(randn(3, LARGE)), randn(4, LARGE)
+    given, corrected = (process(mean_type=mean_type, correct_mean=each) for each in (False, True))
+    before = given.p_mean_variance(always(output), x, t)
+    after = corrected.p_mean_variance(always(output), x, t)
+    law = given.xstart_from_prediction(output[:, :3], x, t).double()
+    precision = [1 / MEAN_ERROR**2, ABAR[t] * 32 * 32 / (1 - ABAR[t])]  # of the network's, and of what is seen
+    seen = mean_colour(x).double() / np.sqrt(ABAR[t])
+    wanted = (precision[0] * mean_colour(law) + precision[1] * seen) / sum(precision)
+    found = corrected.xstart_from_prediction(corrected.predict(always(output), x, t)[:, :3], x, t)
+    torch.testing.assert_close(mean_colour(found).double(), wanted, rtol=1e-4, atol=2e-4)
+    torch.testing.assert_close(found - mean_colour(found), (law - mean_colour(law)).float(), rtol=1e-4, atol=2e-4)
+    torch.testing.assert_close(after.pred_xstart, found.clamp(-1, 1))
+    torch.testing.assert_close(after.log_variance, before.log_variance)
+
+
+@mean_types
+def test_the_picture_in_the_noise_has_the_colour_that_the_network_does_not_know(mean_type: MeanType) -> None:
+    colour = torch.tensor([0.8, 0.9, -0.8]).view(1, 3, 1, 1).expand(2, 3, 64, 64)
+    diffusion = process(mean_type=mean_type, correct_mean=True)
+    x = diffusion.q_sample(colour, 15, randn(1, colour.shape))
+    grey = diffusion.target(torch.zeros_like(x), 15, x / diffusion.at("sqrt_one_minus_alphas_cumprod", 15))
+    estimate = diffusion.p_mean_variance(always(with_variance(grey)), x, 15).pred_xstart
+    torch.testing.assert_close(mean_colour(estimate), mean_colour(colour), rtol=0, atol=0.06)
+
+
+def test_a_tensor_of_times_corrects_each_picture_at_its_own() -> None:
+    diffusion, output, x = process(correct_mean=True), with_variance(randn(3)), randn(4)
+    both = diffusion.predict(always(output), x, torch.tensor([3, 40]))
+    for i, t in enumerate((3, 40)):
+        alone = diffusion.predict(always(output[i : i + 1]), x[i : i + 1], t)
+        torch.testing.assert_close(both[i : i + 1], alone)
 
 
 # Reverse step: variance

@@ -89,6 +89,17 @@ def test_perfect_network_has_no_loss_beyond_the_pixels_own(mean_type: Any) -> No
     torch.testing.assert_close(loss.vb[1:], torch.zeros(3), rtol=0, atol=1e-4)
 
 
+def test_a_corrected_mean_is_no_loss() -> None:
+    """It is what sampling sees; the network need not learn it."""
+    given, corrected = (
+        process(mean_type="v", variance_type="fixed_small", correct_mean=each) for each in (False, True)
+    )
+    x0, noise, t = randn(1, (3, 3, 64, 64)).clamp(-1, 1), randn(2, (3, 3, 64, 64)), torch.tensor([1, 10, 20])
+    wrong = given.target(x0, t, noise) + torch.tensor([0.3, -0.2, 0.1]).view(1, 3, 1, 1)
+    assert training_losses(given, always(wrong), x0, t, noise).mse.numpy() == pytest.approx(0.14 / 3, rel=1e-3)
+    assert training_losses(corrected, always(wrong), x0, t, noise).mse.max() < 1e-3
+
+
 @pytest.mark.parametrize(("mean_type", "target"), [("epsilon", NOISE), ("xstart", X0)])
 @pytest.mark.parametrize("variance_type", ["fixed_small", "fixed_large"])
 def test_fixed_variance_leaves_the_simple_loss(mean_type: Any, target: Tensor, variance_type: Any) -> None:

@@ -64,6 +64,11 @@ def test_variances_and_prediction_types(tmp_path: Path) -> None:
     assert types(learn_sigma=False, sigma_small=True) == ("epsilon", "fixed_small")
 
 
+def test_the_mean_colour_is_corrected_where_the_configuration_asks_for_it(tmp_path: Path) -> None:
+    assert not build_diffusion(load(tmp_path)).correct_mean
+    assert build_diffusion(load(tmp_path, correct_mean=True)).correct_mean
+
+
 def test_betas_in_place_of_a_named_schedule(tmp_path: Path) -> None:
     betas = [0.1, 0.3, 0.2]
     diffusion = build_diffusion(load(tmp_path, betas=betas))

@@ -35,6 +35,19 @@ def test_resuming_another_training_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert "damaged" in capsys.readouterr().err
 
 
+def test_states_of_earlier_versions_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_training(tmp_path)
+    assert train(conf, "--stop", "2") == 0
+    path = tmp_path / "run/state.pt"
+    state = torch.load(path)
+    del state["identity"]["correct_mean"]
+    torch.save(state, path)
+    assert train(conf, "--set", "correct_mean=true") == 2
+    assert "started with correct_mean False (now True)" in capsys.readouterr().err
+    assert train(conf) == 0
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_log_line_cut_off_by_a_crash_is_dropped(tmp_path: Path) -> None:
     conf = write_training(tmp_path)
     assert train(conf, "--stop", "2") == 0

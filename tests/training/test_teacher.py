@@ -34,8 +34,9 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(4)
 
 
-def process() -> GaussianDiffusion:
-    return GaussianDiffusion(get_named_beta_schedule("linear", 100), mean_type="v", variance_type="fixed_small")
+def process(correct_mean: bool = False) -> GaussianDiffusion:
+    betas = get_named_beta_schedule("linear", 100)
+    return GaussianDiffusion(betas, mean_type="v", variance_type="fixed_small", correct_mean=correct_mean)
 
 
 def code_of_places() -> Tensor:
@@ -94,6 +95,20 @@ def test_a_student_that_agrees_with_a_teacher_without_places_has_the_usual_loss_
     loss = Teacher(model, "", SIZE).losses(process(), model, regions, torch.tensor([3, 50, 99]), noise, generator())
     assert loss.total.shape == (3 * WINDOWS,)
     torch.testing.assert_close(loss.total, TRUTH_WEIGHT * loss.mse)
+
+
+def test_the_mean_colour_of_a_teacher_is_corrected_like_the_students(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "TRUTH_WEIGHT", 0.0)
+    regions = torch.rand(2, 3, *REGION, generator=generator()) * 2 - 1
+    noise = torch.randn(regions.shape, generator=generator())
+    student, pale = (lambda x, timesteps, y: 0.5 * x, lambda x, timesteps, y: 0.5 * x + 0.3)
+    t = torch.tensor([1, 5])
+    distances = [
+        Teacher(pale, "", SIZE).losses(process(each), student, regions, t, noise, generator()).total.mean()
+        for each in (False, True)
+    ]
+    assert distances[0] == pytest.approx(0.09, rel=1e-4)
+    assert distances[1] < 0.01
 
 
 def test_a_speck_that_depends_on_the_place_is_unlearned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,14 @@ def test_layers_left_out_of_a_checkpoint_begin_at_random(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "changes", [{"precision": "bf16"}, {"learn_sigma": False}, {"predict_xstart": True}, {"predict_v": True}]
+    "changes",
+    [
+        {"precision": "bf16"},
+        {"learn_sigma": False},
+        {"predict_xstart": True},
+        {"predict_v": True},
+        {"correct_mean": True},
+    ],
 )
 def test_variants_run(tmp_path: Path, changes: dict) -> None:
     assert train(write_training(tmp_path, steps=1, **changes)) == 0
