@@ -47,9 +47,13 @@ def differences(rows: Sequence[Row], against: str) -> list[Summary]:
 
 
 def _means(rows: Sequence[Row]) -> Values:
-    """Mean over the fills of each picture."""
+    """Mean over the fills of each picture, of the metrics that all of them have: cost and seams can lack for some."""
     return {
-        picture: {key: float(np.mean([row.values[key] for row in fills])) for key in fills[0].values}
+        picture: {
+            key: float(np.mean([row.values[key] for row in fills]))
+            for key in fills[0].values
+            if all(key in row.values for row in fills)
+        }
         for picture, fills in by_picture(rows).items()
     }
 
