@@ -1,11 +1,11 @@
 """Differences of methods to one of them, picture by picture, with paired bootstrap intervals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from repaint.errors import ConfigError
+from repaint.errors import ConfigError, suggest
 from repaint.evaluation.bootstrapping import Estimate, estimate
 from repaint.evaluation.comparison import Row, Summary, by_picture
 from repaint.evaluation.metrics import METRICS
@@ -25,13 +25,12 @@ def differences(rows: Sequence[Row], against: str) -> list[Summary]:
         difference by picture, and infinite values (PSNR of equal pictures) are left out.
 
     Raises:
-        ConfigError: no method has this name.
+        ConfigError: see `check_against`.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.method, row.mask), []).append(row)
-    if all(method != against for method, _ in groups):
-        raise ConfigError(f"--against {against}: no method of this name was measured")
+    check_against(against, groups)
     means = {key: _means(group) for key, group in groups.items()}
     found = []
     for (method, mask), group in groups.items():
@@ -44,6 +43,24 @@ def differences(rows: Sequence[Row], against: str) -> list[Summary]:
             Summary(method, mask, len(means[method, mask].keys() & base.keys()), len(group), share, metrics, [])
         )
     return found
+
+
+def check_against(against: str, places: Collection[tuple[str, str]]) -> None:
+    """Check that there are differences to a method; it needs no measurement.
+
+    Args:
+        against: method to subtract.
+        places: method and mask of all that is measured.
+
+    Raises:
+        ConfigError: no method has this name, or no other one is measured under its masks.
+    """
+    masks = {mask for method, mask in places if method == against}
+    if not masks:
+        near = suggest(against, {method for method, _ in places})
+        raise ConfigError(f"--against {against}: no method of this name is measured{near}")
+    if all(method == against or mask not in masks for method, mask in places):
+        raise ConfigError(f"--against {against}: no other method is measured under its masks; leave --against out")
 
 
 def _means(rows: Sequence[Row]) -> Values:

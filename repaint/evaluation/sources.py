@@ -124,6 +124,30 @@ def find_sources(entries: Sequence[ComparedConfig], overrides: Sequence[str], al
     return list(sources.values())
 
 
+def find_places(entries: Sequence[ComparedConfig], overrides: Sequence[str]) -> list[tuple[str, str]]:
+    """Method and mask of each entry, its row and column in the tables; the results need not be there yet.
+
+    Raises:
+        ConfigError: a configuration is wrong.
+    """
+    return [_place(entry, None if entry.conf_path is None else _load(entry, overrides)) for entry in entries]
+
+
+def _place(entry: ComparedConfig, config: Config | None) -> tuple[str, str]:
+    if config is None:
+        mask = PurePosixPath(storage.name_of(str(entry.masks))).stem
+        return entry.method or storage.name_of(_result_folders(entry)[0]), entry.mask or mask
+    return entry.method or entry.baseline or _describe_method(config), entry.mask or _describe_mask(config)
+
+
+def _load(entry: ComparedConfig, overrides: Sequence[str]) -> Config:
+    return load_config(Config, str(entry.conf_path), [*overrides, *entry.set])
+
+
+def _result_folders(entry: ComparedConfig) -> list[str]:
+    return [entry.results] if isinstance(entry.results, str) else list(entry.results or ())
+
+
 def _check_found(source: Source, allow_missing: bool) -> None:
     if not source.missing:
         return
@@ -136,15 +160,14 @@ def _check_found(source: Source, allow_missing: bool) -> None:
 
 
 def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
-    path = str(entry.conf_path)
-    config = load_config(Config, path, [*overrides, *entry.set])
+    path, config = str(entry.conf_path), _load(entry, overrides)
     if config.eval_data.extend is not None:
         raise ConfigError(f"{path}: extend adds what no true picture shows, so its fills cannot be measured")
     pairs, _ = build_pairs(config)
-    mask = entry.mask or _describe_mask(config)
+    method, mask = _place(entry, config)
     if entry.baseline is not None:
         cases = [(pair, [ClassicalFill(BASELINES[entry.baseline])]) for pair in pairs]
-        return Source(entry.method or entry.baseline, mask, path, build_reading(config), cases, [])
+        return Source(method, mask, path, build_reading(config), cases, [])
     folders = build_folders(config)
     finished = set(storage.list_files(folders.inpainted)) if storage.exists(folders.inpainted) else set()
     fills = _Found({pair: [] for pair in pairs})
@@ -152,7 +175,6 @@ def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Sour
     for pair in pairs:
         for name in result_names(config, pair):
             fills.add(pair, storage.join(folders.inpainted, name), name in finished, costs.get(name, {}))
-    method = entry.method or _describe_method(config)
     return Source(method, mask, path, build_reading(config), fills.cases, fills.missing)
 
 
@@ -175,7 +197,7 @@ def _describe_mask(config: Config) -> str:
 
 def _from_folders(entry: ComparedConfig) -> Source:
     truth, masks = str(entry.truth), str(entry.masks)
-    folders = [entry.results] if isinstance(entry.results, str) else list(entry.results or ())
+    folders = _result_folders(entry)
     reading = ReadSettings(0, fit="resize", rule=MaskRule(entry.mask_polarity == "hole_white"))  # in full resolution
     pairs, _ = pair_pictures(truth, masks)
     fills = _Found({pair: [] for pair in pairs})
@@ -186,7 +208,7 @@ def _from_folders(entry: ComparedConfig) -> Source:
             for name in _names_of(pair, names) or [pair.name]:
                 cost = {"nfe": entry.calls, "seconds": entry.seconds, **costs.get(name, {})}
                 fills.add(pair, storage.join(folder, name), stem_of(name) in names, cost)
-    method, mask = entry.method or storage.name_of(folders[0]), entry.mask or PurePosixPath(storage.name_of(masks)).stem
+    method, mask = _place(entry, None)
     return Source(method, mask, folders[0], reading, fills.cases, fills.missing)
 
 

@@ -166,7 +166,7 @@ def test_schedules_and_masks_in_one_table(call: Call, tmp_path: Path) -> None:
     code, _, errors = call("--comparison", tmp_path / "all.yml", "--only", "T=3")
     assert (code, errors) == (2, "error: --only T=3: no method and no mask of the comparison is called so\n")
     code, _, errors = call("--comparison", tmp_path / "all.yml", "--only", "T=4", "--against", "T=2")
-    assert (code, errors) == (2, "error: --against T=2: no method of this name was measured\n")
+    assert (code, errors) == (2, "error: --against T=2: no method of this name is measured; did you mean 'T=4'?\n")
 
 
 def check_differences(folder: Path) -> None:

@@ -30,3 +30,8 @@ def test_a_metric_that_not_every_fill_has_does_not_count_for_its_picture() -> No
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ConfigError, match="--against c: no method of this name"):
         differences([row("a", "1", psnr=20.0), row("b", "1", psnr=21.0)], "c")
+
+
+def test_a_method_beside_no_other_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--against a: no other method is measured under its masks"):
+        differences([row("a", "1", psnr=20.0), row("b", "1", mask="box", psnr=21.0)], "a")

@@ -10,13 +10,13 @@ import torch
 from repaint.config.comparison import ComparedConfig, ComparisonConfig
 from repaint.config.loading import load_config, make_config
 from repaint.config.run import Config
-from repaint.data.storage import join, write_bytes
+from repaint.data.storage import check_writable, join, write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import Evaluator, summarize
-from repaint.evaluation.differences import differences
+from repaint.evaluation.differences import check_against, differences
 from repaint.evaluation.figures import cost_panels, share_panels
 from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
-from repaint.evaluation.sources import find_sources
+from repaint.evaluation.sources import find_places, find_sources
 from repaint.inference import runner
 from repaint.visual.comparison_figure import plot_costs, plot_shares
 from repaint.workers.devices import pick_device
@@ -26,11 +26,16 @@ from repaint.workers.worker import single_worker
 def handle(args: argparse.Namespace) -> int:
     """Measure; returns the exit code."""
     device, entries = pick_device(args.device), _entries(args)
+    if args.against is not None:
+        check_against(args.against, find_places(entries, args.set))
     evaluator = Evaluator(args.extra, args.weights, device, args.reference)
     if args.run:
+        check_writable(args.out)  # before hours of computing
         _run(entries, args.set, device)
+    sources = find_sources(entries, args.set, args.allow_missing)
+    check_writable(args.out)
     rows, summaries = [], []
-    for source in find_sources(entries, args.set, args.allow_missing):
+    for source in sources:
         measured, of_set = evaluator.evaluate(source)
         rows += measured
         summaries.append(summarize(measured, of_set))
