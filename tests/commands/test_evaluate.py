@@ -411,7 +411,10 @@ def test_a_run_that_leaves_pictures_out_is_no_result(call: Call, tmp_path: Path)
     (tmp_path / "gt/01.png").write_bytes(b"nothing")
     code, _, errors = call("--conf_path", conf, "--run")
     assert code == 2
-    assert errors.endswith("not all pictures could be filled; mend what was skipped and run the same command again\n")
+    assert errors.endswith("run the same command again, or leave pictures out with --allow_missing\n")
+    code, output, errors = call("--conf_path", conf, "--run", "--allow_missing")
+    assert code == 0, errors
+    assert "2 pictures, 2 fills, 1 results missing" in output
 
 
 PAPERS_MASKS = ("wide", "narrow", "super-resolution 2x", "alternating lines", "half", "expand")

@@ -7,6 +7,7 @@ import pytest
 from repaint.commands.evaluate import main
 from repaint.commands.handlers import evaluate as handler
 from repaint.evaluation.comparison import Evaluator
+from repaint.inference.target_filler import TargetFiller
 from tests.helpers.tiny import make_run, write_masks, write_pictures
 
 
@@ -58,3 +59,16 @@ def test_results_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFi
     assert call(*arguments, "--out", file) == 2
     assert capsys.readouterr().err == f"error: {file}: results cannot be written there (File exists)\n"
     assert file.read_text() == "mine"
+
+
+def test_an_interrupted_run_ends_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_filler: TargetFiller) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TargetFiller, "run", interrupt)
+    for options in ([], ["--allow_missing"]):
+        assert call("--conf_path", make_run(tmp_path), "--run", "--out", tmp_path / "eval", *options) == 130
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith("interrupted: the pictures finished so far are kept")

@@ -31,7 +31,9 @@ def handle(args: argparse.Namespace) -> int:
     evaluator = Evaluator(args.extra, args.weights, device, args.reference)
     if args.run:
         check_writable(args.out)  # before hours of computing
-        _run(entries, args.set, device)
+        code = _run(entries, args.set, device, args.allow_missing)
+        if code != runner.EXIT_OK:
+            return code
     sources = find_sources(entries, args.set, args.allow_missing)
     check_writable(args.out)
     rows, summaries = [], []
@@ -59,13 +61,19 @@ def handle(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: torch.device) -> None:
+def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: torch.device, allow_missing: bool) -> int:
+    """Run, or finish, the configurations; returns the exit code that ends the command if it is not 0."""
     for entry in entries:
-        if entry.conf_path is not None and entry.baseline is None:
-            config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
-            if runner.run(config, single_worker(device)) != runner.EXIT_OK:
-                reason = "not all pictures could be filled; mend what was skipped and run the same command again"
-                raise ConfigError(f"{entry.conf_path}: {reason}")
+        if entry.conf_path is None or entry.baseline is not None:
+            continue
+        config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
+        code = runner.run(config, single_worker(device))
+        if code == runner.EXIT_INTERRUPTED:  # which the run has reported
+            return code
+        if code != runner.EXIT_OK and not allow_missing:
+            way_out = "mend what was skipped and run the same command again, or leave pictures out with --allow_missing"
+            raise ConfigError(f"{entry.conf_path}: not all pictures could be filled; {way_out}")
+    return runner.EXIT_OK
 
 
 def _entries(args: argparse.Namespace) -> list[ComparedConfig]:
