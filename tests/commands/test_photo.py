@@ -1,5 +1,6 @@
 """Pictures named on the command line: no YAML, results beside them, nothing replaced by accident."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from PIL import Image
 
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
-from repaint.data import decoding, examples, in_memory
+from repaint.data import decoding, examples, in_memory, local_files
 from repaint.data.bundled import locate_model
+from repaint.inpainter import Inpainter
 from repaint.pipeline import precision_choice
 from tests.helpers.tiny import read_pixels, tiny_unet
 
@@ -124,6 +126,37 @@ def test_a_bad_picture_costs_only_itself(photos: Photos, capsys: pytest.CaptureF
     assert Path("filled/good.png").exists()
 
 
+def test_results_that_cannot_be_written_are_noticed_before_the_work(
+    photos: Photos, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inpainter, "__call__", lambda *_, **__: pytest.fail("a picture was filled"))
+    photos.picture("other.png")
+    Path("file").write_bytes(b"mine")
+    for out, place in (("file", "file"), ("file/folder", "file/folder"), ("file/best.png", "file")):
+        pictures = ["photo.png"] if out.endswith(".png") else ["photo.png", "other.png"]
+        assert photos.fill(*pictures, "--mask", "mask.png", "--out", out) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {place}: results cannot be written there (")
+    assert Path("file").read_bytes() == b"mine"
+
+
+def test_a_full_disk_ends_the_run(
+    photos: Photos, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def write(path: Path, _content: bytes) -> None:
+        tried.append(path.name)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(local_files, "write", write)
+    photos.picture("other.png")
+    assert photos.fill("photo.png", "other.png", "--mask", "mask.png", "--out", "filled") == 2
+    error = f"error: {Path('filled/photo.png')}: cannot be written (No space left on device)\n"
+    assert capsys.readouterr().err == error
+    assert tried == ["photo.png"]
+
+
 def test_holes_by_colour_and_by_transparency(photos: Photos) -> None:
     pixels = photos.picture("painted.png")
     pixels[8:14, 10:20] = (255, 0, 255)
@@ -142,6 +175,7 @@ def test_dry_run_counts_and_writes_nothing(photos: Photos, capsys: pytest.Captur
     before = sorted(Path().iterdir())
     assert photos.fill("photo.png", "--mask", "mask.png", "--dry_run") == 0
     assert "photo.png -> photo_filled.png: 3 network calls" in capsys.readouterr().out
+    assert photos.fill("photo.png", "--mask", "mask.png", "--dry_run", "--out", "new/folder") == 0
     assert sorted(Path().iterdir()) == before
 
 

@@ -21,7 +21,7 @@ from repaint.data.bundled import is_photo_model, locate_model
 from repaint.data.encoding import SAVE_OPTIONS, encode_picture
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
-from repaint.errors import ConfigError, DataError
+from repaint.errors import ConfigError, DataError, WriteError
 from repaint.inference.adapted_models import ADAPTED_MODELS, describe_adaptation
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
@@ -59,10 +59,14 @@ def fill(args: argparse.Namespace) -> int:
         print(inpainter.precision.describe())
     if args.dry_run:
         return _dry_run(jobs, inpainter)
+    for folder in dict.fromkeys(storage.parent(path) for job in jobs for path in job.results):
+        storage.check_writable(folder)
     failed = 0
     for number, job in enumerate(jobs):
         try:
             _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}")
+        except WriteError:
+            raise  # a full disk ends the run
         except DataError as error:
             if len(jobs) == 1:
                 raise
