@@ -101,8 +101,9 @@ def markdown_tables(summaries: Sequence[Summary]) -> str:
     parts = [_counts(summaries)]
     for table in _tables(summaries):
         better = f" ({table.metric.better} is better)" if table.metric.better else ""
-        lines = [[text.replace("|", "\\|") for text in line] for line in table.cells(_with_interval, "**{}**")]
-        parts.append(f"### {table.metric.title}{better}\n\n{markdown_table(['', *table.masks], lines)}")
+        lines = [["", *table.masks], *table.cells(_with_interval, "**{}**")]
+        header, *rows = [[text.replace("|", "\\|") for text in line] for line in lines]
+        parts.append(f"### {table.metric.title}{better}\n\n{markdown_table(header, rows)}")
     return "\n".join(parts)
 
 
