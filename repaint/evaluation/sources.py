@@ -1,6 +1,6 @@
 """Pictures, masks and fills to evaluate, from the configuration of a run or from folders of any method."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 from pathlib import PurePosixPath
@@ -204,20 +204,39 @@ def _from_folders(entry: ComparedConfig) -> Source:
     for folder in folders:
         names = {stem_of(name): name for name in list_pictures(folder)}
         costs = _read_costs([storage.join(place, MANIFEST) for place in (storage.parent(folder), folder)])
-        for pair in pairs:
-            for name in _names_of(pair, names) or [pair.name]:
+        for pair, found in _names_of(pairs, names, folder).items():
+            for name in found or [pair.name]:
                 cost = {"nfe": entry.calls, "seconds": entry.seconds, **costs.get(name, {})}
                 fills.add(pair, storage.join(folder, name), stem_of(name) in names, cost)
     method, mask = _place(entry, None)
     return Source(method, mask, folders[0], reading, fills.cases, fills.missing)
 
 
-def _names_of(pair: Pair, names: Mapping[str, str]) -> list[str]:
-    """Names of the fills of a picture: `photo`, or `photo_0`, `photo_1` ... among the names by their stems."""
-    stem = stem_of(pair.name)
-    if stem in names:
-        return [names[stem]]
-    return [names[key] for key in takewhile(names.__contains__, (f"{stem}_{sample}" for sample in count()))]
+def _names_of(pairs: Sequence[Pair], names: Mapping[str, str], folder: str) -> dict[Pair, list[str]]:
+    """Names of the fills of each picture: `photo`, or `photo_0`, `photo_1` ... among the names by their stems.
+
+    A picture may itself be called `photo_0`: where that is a fill of `photo`, its own fills are `photo_0_0` ...
+
+    Raises:
+        DataError: the only file that can be a picture's fill is another picture's, too.
+    """
+    found: dict[Pair, list[str]] = {}
+    takers: dict[str, str] = {}  # stems of pictures by the stems of their numbered fills
+    for pair in sorted(pairs, key=lambda pair: len(pair.name)):  # a numbered fill's name is longer than its picture's
+        stem = stem_of(pair.name)
+        keys = [stem] if stem in names and stem not in takers else _numbered(stem, names)
+        if stem in takers and not keys:
+            raise DataError(
+                f"{storage.join(folder, names[stem])}: the fill of {stem}, or one of several of {takers[stem]}? "
+                f"call the fills of these pictures {takers[stem]}_0, {stem}_0 ..., or rename one picture"
+            )
+        takers |= {key: stem for key in keys if key != stem}
+        found[pair] = [names[key] for key in keys]
+    return {pair: found[pair] for pair in pairs}
+
+
+def _numbered(stem: str, names: Container[str]) -> list[str]:
+    return list(takewhile(names.__contains__, (f"{stem}_{sample}" for sample in count())))
 
 
 @dataclass
