@@ -31,6 +31,7 @@ SATURATION = 0.3  # standard deviation of the natural logarithm of the saturatio
 RECOLOURED = 0.25  # share of crops in the colours of other things: few photographs have a magenta or a pure yellow wall
 VIVIDNESS = 0.6  # scale of the natural logarithm by which those are more saturated
 PER_FOLDER = 1000
+SEED_FILE = "seed.txt"  # in the folder of a set, whose crops do not show which set they are of
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,28 @@ def cut_all(job: Job, tasks: Sequence[tuple[Source, list[int]]], workers: int) -
         yield from pool.map(job.cut_picture, tasks)
 
 
+def check_seed(job: Job) -> None:
+    """Refuse the folder of a set of another seed; those of earlier versions do not tell theirs."""
+    file = job.out / SEED_FILE
+    seed = file.read_text(errors="replace").strip() if file.exists() else str(job.seed)
+    if seed != str(job.seed):
+        raise PhotosError(f"{job.out} has crops of --seed {seed}, not {job.seed}; choose another folder")
+
+
+def write_seed(job: Job) -> None:
+    """Let a new set tell its seed."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    part = job.out / f"{SEED_FILE}.{os.getpid()}.part"
+    try:
+        part.write_text(f"{job.seed}\n")
+        part.replace(job.out / SEED_FILE)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def run(job: Job, count: int, workers: int) -> None:
     """Cut what is missing of the set."""
+    check_seed(job)
     missing = [index for index in range(count) if not job.target(index).exists()]
     if len(missing) < count:
         present = next(index for index in range(count) if job.target(index).exists())
@@ -181,6 +202,8 @@ def run(job: Job, count: int, workers: int) -> None:
     if not missing:
         return
     tasks = share_out(usable(job.sources, job.size), missing, job.seed)
+    if len(missing) == count:  # crops that are there may be of another seed if there is no such file
+        write_seed(job)
     for folder in {job.target(index).parent for index in missing}:
         folder.mkdir(parents=True, exist_ok=True)
     with tqdm(initial=count - len(missing), total=count, unit="crop") as progress:

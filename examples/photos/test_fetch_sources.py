@@ -1,5 +1,5 @@
 """Tests of fetching, on made-up packages: no network."""
-# ruff: noqa: D103 - the names of tests say what they test; imports need sys.path
+# ruff: noqa: D103 - the names of tests say what they test
 
 import sys
 import zipfile

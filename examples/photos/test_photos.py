@@ -124,7 +124,7 @@ def test_damaged_containers_are_refused(data: bytes) -> None:
 def test_crops_are_the_same_whatever_the_number_of_workers(photos: Path, tmp_path: Path) -> None:
     assert cut(photos, tmp_path / "one") == cut(photos, tmp_path / "two", "--workers=2") == 0
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert set(contents(tmp_path / "one")) == {f"000/{index:06d}.png" for index in range(12)}
+    assert set(contents(tmp_path / "one")) == {"seed.txt", *(f"000/{index:06d}.png" for index in range(12))}
     assert Image.open(tmp_path / "one/000/000003.png").size == (32, 32)
     assert cut(photos, tmp_path / "other", "--seed=1") == 0
     assert contents(tmp_path / "one") != contents(tmp_path / "other")
@@ -145,6 +145,29 @@ def test_another_size_in_the_same_folder_is_refused(
     capsys.readouterr()
     assert cut(photos, tmp_path / "out", "--size=64") == 2
     assert_one_line(capsys, "has crops of 32 pixels, not 64")
+
+
+def test_another_seed_in_the_same_folder_is_refused(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert cut(photos, out, "--count=3", "--seed=1") == 0
+    before = contents(out)
+    for options in ([], ["--count=3"]):  # a set to be completed, and a complete one
+        capsys.readouterr()
+        assert cut(photos, out, *options) == 2
+        assert_one_line(capsys, "has crops of --seed 1, not 0; choose another folder")
+    assert contents(out) == before
+    assert cut(photos, out, "--seed=1") == 0
+    assert len(contents(out)) == 13
+
+
+def test_a_set_that_does_not_tell_its_seed_is_completed(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cut(photos, out, "--count=3") == 0
+    (out / "seed.txt").unlink()
+    assert cut(photos, out) == 0
+    assert len(contents(out)) == 12  # whose the first ones are is not known
 
 
 def test_missing_pictures_give_one_line(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
