@@ -33,3 +33,15 @@ def test_no_place_of_a_window_stands_out_in_a_plain_area() -> None:
     around = (fills[:, :-2, 1:-1] + fills[:, 2:, 1:-1] + fills[:, 1:-1, :-2] + fills[:, 1:-1, 2:]) / 4
     peaks = np.abs(fills[:, 1:-1, 1:-1] - around).max(axis=3).mean(axis=0)[:22]  # grey levels, of the hole
     assert peaks.max() < 5 * np.median(peaks)
+
+
+@pytest.mark.parametrize("colour", [(225, 240, 30), (240, 30, 225), (230, 40, 40), (30, 60, 230)])
+def test_saturated_colours_stay_what_they_are(colour: tuple[int, int, int]) -> None:
+    """The model filled yellow with orange and red with brown: its narrow maps lose the mean colour; see correct_mean."""
+    pixels = np.clip(np.full((SIZE, SIZE, 3), colour) + np.random.default_rng(0).normal(0, 4, (SIZE, SIZE, 1)), 0, 255)
+    mask = np.full((SIZE, SIZE), 255, np.uint8)
+    mask[20:44, 20:44] = 0
+    inpainter = repaint.Inpainter(locate_model("photos64"), schedule="preview", device="cpu")
+    for fill in inpainter(pixels.astype(np.uint8), mask, seed=3, num_samples=2):
+        filled = np.asarray(fill)[20:44, 20:44].reshape(-1, 3).mean(axis=0)
+        np.testing.assert_allclose(filled, colour, rtol=0, atol=8)
