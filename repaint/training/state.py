@@ -72,6 +72,13 @@ def save_state(config: TrainConfig, state: TrainingState, surroundings: Surround
     storage.write_bytes(storage.join(config.out, STATE_FILE), buffer.getvalue())
 
 
+def all_finite(state: TrainingState) -> bool:
+    """Whether a state has no infinity and no NaN, so that a training can go on from it."""
+    moments = (value for entry in state.optimiser["state"].values() for value in entry.values())
+    tensors = (*state.network.values(), *state.ema.values(), *moments)
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+
 def load_state(config: TrainConfig, surroundings: Surroundings, device: torch.device) -> TrainingState | None:
     """Load the resume state from the output folder; None if there is none.
 

@@ -38,6 +38,7 @@ from repaint.training.state import (
     STATE_FILE,
     Surroundings,
     TrainingState,
+    all_finite,
     export_model,
     load_state,
     save_state,
@@ -113,7 +114,7 @@ class Trainer:
         Raises:
             KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
             DataError: an unreadable or small picture, all steps before it are saved; or another training is at work.
-            ConfigError: the loss is not finite, or `stop` is negative.
+            ConfigError: the loss or what would be saved is not finite, or `stop` is negative.
         """
         stop = self.last_step(stop)
         if self.worker.is_main:
@@ -181,12 +182,23 @@ class Trainer:
         return training_losses(self.diffusion, model, x0, t, noise)
 
     def save(self) -> None:
-        """Save the resume state and export the model (main process only)."""
+        """Save the resume state and export the model (main process only).
+
+        Raises:
+            ConfigError: in all processes, as they have the same weights: these are not finite; the files stay.
+        """
+        state = self._finite_state()
         if not self.worker.is_main:
             return
-        state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
         save_state(self.config, state, self.surroundings)
         export_model(self.config, self.ema, self.step, len(self.dataset))
+
+    def _finite_state(self) -> TrainingState:
+        """What a resumed run goes on from; ConfigError if that is lost, which the loss shows only a step later."""
+        state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
+        if not all_finite(state):
+            raise _diverged(self.step, "the weights or the optimiser's state are not finite")
+        return state
 
     def _resume(self) -> None:
         state = load_state(self.config, self.surroundings, self.worker.device)
@@ -200,10 +212,14 @@ class Trainer:
             truncate_log(self.config, self.step)
 
     def save_samples(self) -> None:
-        """Write a contact sheet of unconditional samples of the averaged weights to `samples/STEP.png`."""
+        """Write a contact sheet of unconditional samples of the averaged weights to `samples/STEP.png`.
+
+        Raises:
+            ConfigError: the weights are not finite.
+        """
         config = self.config
         network = build_unet(self.network.config).to(self.worker.device)
-        network.load_state_dict(self.ema)
+        network.load_state_dict(self._finite_state().ema)
         shape = (3, config.image_size, config.image_size)
         seeds = [picture_seed(config.seed, i) for i in range(config.sample_count)]
         empty = torch.zeros(config.sample_count, *shape, device=self.worker.device)
@@ -238,9 +254,14 @@ def _loss_line(loss: TrainingLoss, step: int) -> dict[str, float]:
     """Mean loss terms of a finished step for the log; ConfigError if the loss is not finite."""
     total = loss.total.mean().item()
     if not math.isfinite(total):
-        advice = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
-        raise ConfigError(f"step {step}: the loss is {total}; {advice}")
+        raise _diverged(step, f"the loss is {total}")
     return {"step": step, "loss": total, "mse": loss.mse.mean().item(), "vb": loss.vb.mean().item()}
+
+
+def _diverged(step: int, what: str) -> ConfigError:
+    """The error of a training that has no finite numbers left."""
+    advice = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
+    return ConfigError(f"step {step}: {what}; {advice}")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main as fill_command
 from repaint.config.loading import load_config
 from repaint.config.training import TrainConfig
+from repaint.errors import ConfigError, DataError
+from repaint.training import trainer as trainer_module
 from repaint.training.data_order import StepBatches
 from repaint.training.trainer import Trainer, learning_rate
 from repaint.workers.worker import single_worker
@@ -136,6 +138,53 @@ def test_a_bad_picture_ends_the_run_with_its_steps_saved(tmp_path: Path, capsys:
     assert train(conf) == 2
     assert f"{bad}: not a readable picture" in capsys.readouterr().err
     assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 1
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """The files that a training replaces when it saves."""
+    return {name: (folder / "run" / name).read_bytes() for name in ("state.pt", "model.safetensors")}
+
+
+@pytest.mark.parametrize("ending", ["stop", "save", "Ctrl-C", "bad picture", "sample"])
+def test_a_diverged_training_keeps_what_was_saved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    intervals = {"log_interval": 100, "save_interval": 100, "sample_interval": 100}
+    intervals |= {f"{ending}_interval": 2} if ending in ("save", "sample") else {}
+    conf = write_training(tmp_path, weight_decay=1e10, **intervals)
+    # The weights are infinite after step 2, whose loss is finite.
+    monkeypatch.setattr(trainer_module, "learning_rate", lambda config, step: 1e30 if step else 1e-13)
+    assert train(conf, "--stop", "1") == 0
+    before = results(tmp_path)
+    real = Trainer._loss
+
+    def broken_off(trainer: Trainer, batch: torch.Tensor) -> object:
+        if trainer.step == 1 and ending == "Ctrl-C":
+            signal.raise_signal(signal.SIGINT)
+        if trainer.step == 2 and ending == "bad picture":
+            raise DataError("a bad picture")
+        return real(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "_loss", broken_off)
+    stop = ["--stop", "2"] if ending == "stop" else []
+    assert train(conf, *stop) == 2
+    advice = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert err == f"error: step 2: the weights or the optimiser's state are not finite; {advice}"
+    assert results(tmp_path) == before
+    assert not (tmp_path / "run/samples").exists()
+    assert all(bool(value.isfinite().all()) for value in weights(tmp_path).values())
+
+
+def test_gradients_too_large_for_adamw_are_not_saved(tmp_path: Path) -> None:
+    trainer = Trainer(load_config(TrainConfig, write_training(tmp_path)), CPU)
+    for parameter in trainer.network.parameters():
+        parameter.grad = torch.full_like(parameter, 1e25)  # its square is infinite, a step along it is not
+    trainer.optimiser.step()
+    assert all(bool(value.isfinite().all()) for value in trainer.network.state_dict().values())
+    with pytest.raises(ConfigError, match="the optimiser's state are not finite"):
+        trainer.save()
+    assert not (tmp_path / "run").exists()
 
 
 def test_dropout_is_the_same_after_resuming(tmp_path: Path) -> None:
