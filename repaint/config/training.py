@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from repaint.config.fields import (
+    LearningRate,
     NonNegative,
     NonNegativeReal,
     PathText,
@@ -51,7 +52,7 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     batch_size: Width = 32
     """Pictures per optimiser step over all processes; it must be divisible by their number."""
 
-    lr: PositiveReal = 1e-4
+    lr: LearningRate = 1e-4
     """Peak learning rate of AdamW."""
 
     lr_decay: Literal["constant", "cosine"] = "constant"
