@@ -9,7 +9,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -48,6 +48,8 @@ from repaint.training.teacher import WINDOWS, region_size
 from repaint.visual.contact_sheets import tile
 from repaint.workers.worker import Worker
 
+_LOCKED = "results locked"  # message of the main worker
+
 
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Learning rate schedule: linear warm-up, then constant or cosine decay to 0 at `config.steps`."""
@@ -58,6 +60,8 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 class Trainer:
     """Training loop with the network, its moving average, the optimiser and the number of finished steps.
+
+    What an earlier run left in the results folder is read by `run`, which keeps other runs out of the folder meanwhile.
 
     Args:
         config: of the training run.
@@ -90,7 +94,6 @@ class Trainer:
         self.ema = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
         self.step = 0
-        self._resume()
         self.parallel: nn.Module = self.network
         if worker.world_size > 1:
             self.parallel = DistributedDataParallel(self.network)
@@ -108,10 +111,15 @@ class Trainer:
             raise ConfigError(f"--stop {stop}: a step is at least 0")
         return self.config.steps if stop is None else min(stop, self.config.steps)
 
-    def run(self, stop: int | None = None) -> None:
-        """Train up to step `stop` (default: all), saving as configured and at the end.
+    def run(self, stop: int | None = None, on_start: Callable[[int, int], object] = lambda first, last: None) -> None:
+        """Resume, and train up to a step, saving as configured and at the end.
+
+        Args:
+            stop: the step; None trains to the end.
+            on_start: called with the first and the last step before any is done.
 
         Raises:
+            RepaintError: the saved state is damaged or another training's.
             KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
             DataError: an unreadable or small picture, all steps before it are saved; or another training is at work.
             ConfigError: the loss or what would be saved is not finite, or `stop` is negative.
@@ -119,8 +127,21 @@ class Trainer:
         stop = self.last_step(stop)
         if self.worker.is_main:
             storage.check_writable(self.config.out)
-        with storage.lock(self.config.out) if self.worker.is_main else nullcontext():
+        with self._locked_folder():
+            if self.step == 0:  # otherwise this trainer has got further than that
+                self._resume()
+            on_start(self.step, stop)
             self._run(stop)
+
+    @contextmanager
+    def _locked_folder(self) -> Iterator[None]:
+        """Keep other runs out; all processes wait for the main one's lock, as until then the state may change."""
+        with storage.lock(self.config.out) if self.worker.is_main else nullcontext():
+            if self.worker.is_main:
+                self.worker.publish(_LOCKED, "")
+            else:
+                self.worker.wait_for(_LOCKED)
+            yield
 
     def _run(self, stop: int) -> None:
         rank, world_size = self.worker.rank, self.worker.world_size

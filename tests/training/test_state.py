@@ -1,3 +1,4 @@
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from repaint.checkpoints.safe_files import read_checkpoint
 from repaint.commands.fill import main as fill_command
+from repaint.data import local_files, storage
 from tests.helpers.tiny import write_config, write_masks
 from tests.helpers.training import log, train, write_training
 
@@ -54,6 +56,41 @@ def test_a_log_line_cut_off_by_a_crash_is_dropped(tmp_path: Path) -> None:
     with (tmp_path / "run/log.jsonl").open("a") as file:
         file.write('{"step": 3, "lo')
     assert train(conf) == 0
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_refused_training_leaves_the_log_of_the_one_at_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_files, "_LOCK_SECONDS", 0.2)
+    conf = write_training(tmp_path)
+    assert train(conf, "--stop", "3") == 0
+    with (tmp_path / "run/log.jsonl").open("a") as file:
+        file.write('{"step": 4, "loss": 1.0}\n')  # the one at work has not saved this step yet
+    with storage.lock(str(tmp_path / "run")):
+        assert train(conf) == 2
+    assert "another run is writing its results there" in capsys.readouterr().err
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_a_training_that_waited_goes_on_from_the_last_state_of_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = write_training(tmp_path)
+    state = tmp_path / "run/state.pt"
+    assert train(conf, "--stop", "2") == 0
+    early = state.read_bytes()
+    assert train(conf, "--stop", "5") == 0
+    late = state.read_bytes()
+    state.write_bytes(early)
+
+    def wait_until_it_has_saved(_folder: str) -> AbstractContextManager[None]:
+        state.write_bytes(late)
+        return nullcontext()
+
+    monkeypatch.setattr(storage, "lock", wait_until_it_has_saved)
+    assert train(conf) == 0
+    assert "steps 5 to 6" in capsys.readouterr().out
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 

@@ -14,12 +14,13 @@ def handle(args: argparse.Namespace) -> int:
     worker = join_workers(args.device)
     with process_group(worker):
         trainer = Trainer(config, worker)
-        if worker.is_main:
+
+        def announce(first: int, last: int) -> None:
             size = trainer.dataset.size
             print(
-                f"training on {len(trainer.dataset)} pictures of {size}x{size}, "
-                f"steps {trainer.step} to {trainer.last_step(args.stop)}, "
+                f"training on {len(trainer.dataset)} pictures of {size}x{size}, steps {first} to {last}, "
                 f"{worker.world_size} x {worker.device}; results in {config.out}"
             )
-        trainer.run(args.stop)
+
+        trainer.run(args.stop, announce if worker.is_main else lambda first, last: None)
     return 0
