@@ -148,6 +148,7 @@ class Trainer:
         order = StepBatches(
             len(self.dataset), self.pictures_per_step, self.config.seed, self.step, stop, rank, world_size
         )
+        first = self.step
         bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.worker.is_main)
         with _ctrl_c_flag() as interrupted:
             try:
@@ -157,7 +158,8 @@ class Trainer:
                     if interrupted.is_set():
                         raise KeyboardInterrupt
             except (KeyboardInterrupt, DataError):
-                self.save()
+                if self.step > first:  # a state without steps would tie the training to the pictures as they are now
+                    self.save()
                 raise
             finally:
                 bar.close()

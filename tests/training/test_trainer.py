@@ -140,6 +140,17 @@ def test_a_bad_picture_ends_the_run_with_its_steps_saved(tmp_path: Path, capsys:
     assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 1
 
 
+def test_a_bad_picture_at_the_start_may_be_removed(tmp_path: Path) -> None:
+    conf = write_training(tmp_path)
+    bad = tmp_path / f"data/{next(iter(StepBatches(10, 4, 0, 0, 1)))[0]:02d}.png"
+    bad.write_bytes(b"damaged")
+    assert train(conf) == 2
+    assert not (tmp_path / "run/state.pt").exists()
+    assert not (tmp_path / "run/model.safetensors").exists()
+    bad.unlink()
+    assert train(conf) == 0
+
+
 def results(folder: Path) -> dict[str, bytes]:
     """The files that a training replaces when it saves."""
     return {name: (folder / "run" / name).read_bytes() for name in ("state.pt", "model.safetensors")}
