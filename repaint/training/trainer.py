@@ -6,8 +6,6 @@ a resumed run equals the uninterrupted one to the bit on the same machine withou
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -30,6 +28,7 @@ from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
+from repaint.training.ctrl_c import ctrl_c_flag
 from repaint.training.data_order import StepBatches, step_generator, step_seed
 from repaint.training.networks import build_network, build_teacher, memory_format, place_network, start_from
 from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
@@ -150,7 +149,7 @@ class Trainer:
         )
         first = self.step
         bar = tqdm(total=stop, initial=self.step, unit="step", disable=not self.worker.is_main)
-        with _ctrl_c_flag() as interrupted:
+        with ctrl_c_flag() as interrupted:
             try:
                 for batch in self.dataset.batches(order):
                     self._train_step(batch, bar)
@@ -285,20 +284,3 @@ def _diverged(step: int, what: str) -> ConfigError:
     """The error of a training that has no finite numbers left."""
     advice = "lower lr, or set grad_clip or precision: fp32; the last saved state is kept"
     return ConfigError(f"step {step}: {what}; {advice}")
-
-
-@contextmanager
-def _ctrl_c_flag() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into a flag that is checked between steps; a second Ctrl-C interrupts at once."""
-    flag = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def set_flag(_signal: int, _frame: object) -> None:
-        flag.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, set_flag)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
