@@ -70,7 +70,10 @@ def contains(folder: str, path: str) -> bool:
     """Whether `path` is `folder` or lies inside it, judged by the names (local symbolic links are followed)."""
     if is_remote(folder) or is_remote(path):
         return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+    try:
+        return Path(path).resolve().is_relative_to(Path(folder).resolve())
+    except (ValueError, RuntimeError):  # a zero byte, or a loop of links: there is no such place
+        return False
 
 
 def same(path: str, other: str) -> bool:

@@ -22,6 +22,7 @@ from repaint.errors import CheckpointError, ConfigError
 STATE_FILE = "state.pt"
 MODEL_FILE = "model.safetensors"
 LOG_FILE = "log.jsonl"
+SAMPLES_FOLDER = "samples"
 
 _LATER_KEYS = {"correct_mean": False}  # of the identity, which states of earlier versions do not have
 

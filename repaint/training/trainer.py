@@ -28,12 +28,14 @@ from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
+from repaint.training.checks import check_out
 from repaint.training.ctrl_c import ctrl_c_flag
 from repaint.training.data_order import StepBatches, step_generator, step_seed
 from repaint.training.networks import build_network, build_teacher, memory_format, place_network, start_from
 from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
 from repaint.training.state import (
     LOG_FILE,
+    SAMPLES_FOLDER,
     STATE_FILE,
     Surroundings,
     TrainingState,
@@ -74,6 +76,7 @@ class Trainer:
         self.pictures_per_step = _pictures_per_step(config, worker.world_size)
         if config.class_cond:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
+        check_out(config)
         self.config = config
         self.worker = worker
         taught = config.teacher_path is not None
@@ -255,7 +258,7 @@ class Trainer:
             inject=False,
         )
         sheet = tile([images.to_uint8(x) for x in samples], columns=math.ceil(config.sample_count**0.5))
-        path = storage.join(config.out, f"samples/{self.step:07d}.png")
+        path = storage.join(config.out, f"{SAMPLES_FOLDER}/{self.step:07d}.png")
         storage.write_bytes(path, encode_png(sheet))
 
     def _log(self, line: dict[str, float]) -> None:

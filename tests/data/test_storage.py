@@ -249,3 +249,9 @@ def test_remove(tmp_path: Path) -> None:
     assert not path.exists()
     with pytest.raises(DataError, match="cannot be deleted"):
         storage.remove(str(path))
+
+
+def test_a_folder_does_not_contain_impossible_places(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place in ("loop/file", "zero\0byte"):
+        assert not storage.contains(str(tmp_path), str(tmp_path / place))
