@@ -28,7 +28,7 @@ from repaint.noise import PictureNoise, picture_seed
 from repaint.pipeline.process import build_diffusion
 from repaint.sampler import p_sample_loop
 from repaint.schedule import get_schedule_jump
-from repaint.training.checks import check_out
+from repaint.training.checks import check_paths
 from repaint.training.ctrl_c import ctrl_c_flag
 from repaint.training.data_order import StepBatches, step_generator, step_seed
 from repaint.training.networks import build_network, build_teacher, memory_format, place_network, start_from
@@ -76,7 +76,7 @@ class Trainer:
         self.pictures_per_step = _pictures_per_step(config, worker.world_size)
         if config.class_cond:
             raise ConfigError("class_cond: training without labels is all that is offered; set it to false")
-        check_out(config)
+        check_paths(config)
         self.config = config
         self.worker = worker
         taught = config.teacher_path is not None
@@ -234,6 +234,8 @@ class Trainer:
         self.optimiser.load_state_dict(state.optimiser)
         self.step = state.step
         if self.worker.is_main:
+            if self.config.init_path is not None:
+                print(f"init_path {self.config.init_path}: not used, as the run goes on from its own step {self.step}")
             truncate_log(self.config, self.step)
 
     def save_samples(self) -> None:
