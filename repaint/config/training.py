@@ -102,3 +102,11 @@ class TrainConfig(NetworkConfig, ProcessConfig):
         if self.init_skip and self.init_path is None:
             raise ValueError("init_skip has no meaning without init_path; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _few_sample_steps(self) -> Self:
+        if self.sample_steps > self.diffusion_steps:
+            raise ValueError(
+                f"sample_steps {self.sample_steps} is more than the {self.diffusion_steps} diffusion_steps; lower it"
+            )
+        return self

@@ -237,7 +237,8 @@ def test_fine_tuning_under_another_process_is_refused(tmp_path: Path, capsys: py
         ({"lr": 1e38}, "lr: input should be less than or equal to 1, not 1e+38"),
         ({"lr": 1.0, "weight_decay": 1e30}, "the loss is nan"),
         ({"image_size": 17}, "image_size 17 is not divisible by 2"),
-        ({"diffusion_steps": 30, "sample_steps": 50}, "cannot take 50 of the 30 steps"),
+        ({"diffusion_steps": 30, "sample_steps": 31}, "sample_steps 31 is more than the 30 diffusion_steps; lower it"),
+        ({"betas": [0.1, 0.2]}, "sample_steps 3 is more than the 2 diffusion_steps; lower it"),
     ],
 )
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict, message: str) -> None:
