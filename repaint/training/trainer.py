@@ -173,7 +173,7 @@ class Trainer:
         self.parallel.train()
         torch.manual_seed(step_seed(config.seed, self.step, 2 + self.worker.rank))  # of dropout
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(config, self.step)
+            group["lr"], group["weight_decay"] = learning_rate(config, self.step), config.weight_decay
         loss = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.total.mean().backward()  # type: ignore[no-untyped-call]

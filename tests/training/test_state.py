@@ -50,6 +50,14 @@ def test_states_of_earlier_versions_can_be_resumed(tmp_path: Path, capsys: pytes
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_resumed_training_takes_the_weight_decay_of_its_configuration(tmp_path: Path) -> None:
+    conf = write_training(tmp_path)
+    assert train(conf, "--stop", "1") == 0
+    assert train(conf, "--stop", "2", "--set", "weight_decay=0.25") == 0
+    (group,) = torch.load(tmp_path / "run/state.pt", weights_only=True)["optimiser"]["param_groups"]
+    assert group["weight_decay"] == 0.25
+
+
 def test_a_log_line_cut_off_by_a_crash_is_dropped(tmp_path: Path) -> None:
     conf = write_training(tmp_path)
     assert train(conf, "--stop", "2") == 0
