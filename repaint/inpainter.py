@@ -136,7 +136,9 @@ class Inpainter:
         tree = given | own | {"schedule": schedule}
         other = copy(self)
         other._batch_sizes = {}  # methods with gradients need more memory
-        other.pipeline = reschedule(self.pipeline, make_config(SamplingConfig, tree, "inpaint"))
+        config = make_config(SamplingConfig, tree, "inpaint")
+        check_sampling(config)
+        other.pipeline = reschedule(self.pipeline, config)
         return other
 
     def with_settings(self, **settings: Any) -> "Inpainter":
@@ -155,9 +157,9 @@ class Inpainter:
         other.pipeline = replace(self.pipeline, config=config)
         if "adapt" in changes:
             other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
-        fitting = without_replaced(_given(self._fitting), settings)
-        other._fitting = make_config(FitConfig, fitting | settings, "inpaint")
+        other._fitting = make_config(FitConfig, without_replaced(_given(self._fitting), settings) | settings, "inpaint")
         check_fit_mode(other.pipeline.config, other._fitting.fit)
+        check_mask_channel(self._mask_channel, other._fitting.mask_color, other._fitting.mask_polarity)
         return other
 
     def __call__(

@@ -276,6 +276,13 @@ def test_other_settings_share_the_network_and_give_what_a_model_loaded_with_them
             tiny_inpainter.with_settings(**wrong)
 
 
+def test_other_settings_about_masks_must_fit_what_was_chosen(model: Path) -> None:
+    transparent = repaint.Inpainter(model, mask_channel="alpha", **SETTINGS)
+    for other in ({"mask_color": "#f0f"}, {"mask_polarity": "hole_white"}):
+        with pytest.raises(repaint.ConfigError, match="exclude each other"):
+            transparent.with_settings(**other)
+
+
 def test_auto_precision_is_chosen_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision_choice, "measure_rates", lambda _shape: {"fp32": 500.0, "bf16": 900.0})
     auto = repaint.Inpainter(model, precision="auto", **SETTINGS)

@@ -37,7 +37,7 @@ def test_no_place_of_a_window_stands_out_in_a_plain_area() -> None:
 
 @pytest.mark.parametrize("colour", [(225, 240, 30), (240, 30, 225), (230, 40, 40), (30, 60, 230)])
 def test_saturated_colours_stay_what_they_are(colour: tuple[int, int, int]) -> None:
-    """The model filled yellow with orange and red with brown: its narrow maps lose the mean colour; see correct_mean."""
+    """Yellow was filled with orange and red with brown: narrow maps lose the mean colour, see `correct_mean`."""
     pixels = np.clip(np.full((SIZE, SIZE, 3), colour) + np.random.default_rng(0).normal(0, 4, (SIZE, SIZE, 1)), 0, 255)
     mask = np.full((SIZE, SIZE), 255, np.uint8)
     mask[20:44, 20:44] = 0

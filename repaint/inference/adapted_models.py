@@ -16,7 +16,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.examples import Example
 from repaint.data.masks import Mask, by_channel, wholly_known
-from repaint.errors import ConfigError
+from repaint.errors import CheckpointError, ConfigError
 from repaint.pipeline.methods import CALLS_WITH_GRADIENT
 from repaint.pipeline.network import load_network
 from repaint.pipeline.pipeline import Pipeline
@@ -91,8 +91,11 @@ class ModelAdapter:
     def _find_or_make(self, digest: str, example: Example, on_step: OnStep) -> Weights:
         """Adapted weights, float16: what is kept and what is used at once are the same to the bit."""
         path = None if self._folder is None else storage.join(self._folder, f"{digest}.safetensors")
-        if path is not None and storage.exists(path):
-            return read_weights(path)
+        if self._folder is not None and path is not None:
+            kept = _read_kept(path)
+            if kept is not None:
+                return kept
+            storage.check_writable(self._folder)  # before the training
         config = self._pipeline.config
         assert config.adapt is not None
         origin = read_model(config)
@@ -114,6 +117,16 @@ class ModelAdapter:
         pixels, known = _inner(example)
         digest.update((pixels * by_channel(known)).tobytes())
         return digest.hexdigest()[:_DIGITS]
+
+
+def _read_kept(path: str) -> Weights | None:
+    """Adapted weights that a file keeps; None if there is none, or it is damaged and has to be made again."""
+    if not storage.exists(path):
+        return None
+    try:
+        return read_weights(path)
+    except CheckpointError:
+        return None
 
 
 def _inner(example: Example) -> tuple[NDArray[np.uint8], Mask]:

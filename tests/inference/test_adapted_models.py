@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import repaint
-from repaint.errors import WriteError
+from repaint.errors import DataError, WriteError
 from repaint.inference import adapted_models
 from repaint.inference.adapted_models import ADAPTED_MODELS
 from repaint.workers.worker import Worker
@@ -75,6 +75,27 @@ def test_a_picture_is_claimed_whole_and_when_its_turn_has_come(tmp_path: Path, m
     assert trained == [[0], [0, 1]]
     assert counts == [2]
     assert len(manifest(tmp_path)) == 6
+
+
+def test_a_damaged_model_is_made_again(tmp_path: Path, trainings: list[int]) -> None:
+    conf = make_run(tmp_path, 1, adapt=ADAPT)
+    assert run(conf) == 0
+    (kept,) = (tmp_path / "out" / ADAPTED_MODELS).iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert run(conf, "--overwrite") == 0
+    assert len(trainings) == 2
+    assert kept.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_keep_models_is_found_before_the_training(tmp_path: Path, trainings: list[int]) -> None:
+    make_run(tmp_path, 1)
+    (tmp_path / "file").touch()
+    settings: dict[str, Any] = {**FLAGS, "adapt": ADAPT, "adapted_models": tmp_path / "file/models"}
+    inpainter = repaint.Inpainter(tmp_path / "model.safetensors", schedule=None, device="cpu", **settings)
+    with pytest.raises(DataError, match="cannot be written"):
+        inpainter(str(tmp_path / "gt/00.png"), str(tmp_path / "masks/00.png"))
+    assert not trainings
 
 
 def test_another_number_format_trains_another_model(tmp_path: Path, trainings: list[int]) -> None:
