@@ -16,7 +16,7 @@ from repaint.config.data import FitConfig
 from repaint.config.fields import StrictModel
 from repaint.config.loading import make_config, without_replaced
 from repaint.config.methods import METHOD_KEYS
-from repaint.config.refining import REFINE_KEYS
+from repaint.config.refining import REFINE_KEYS, refining_replaced
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.examples import Example, make_example
@@ -131,7 +131,7 @@ class Inpainter:
         """
         own = {key: value for key, value in self._settings.items() if key in METHOD_KEYS}
         own = own if method is None else {"method": method}
-        others = {*SCHEDULE_KEYS, *METHOD_KEYS}  # a preset fills them in
+        others = {*SCHEDULE_KEYS, *METHOD_KEYS, *refining_replaced(own | {"schedule": schedule})}  # left to the preset
         given = {key: value for key, value in _given(self.pipeline.config).items() if key not in others}
         tree = given | own | {"schedule": schedule}
         other = copy(self)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from repaint.config.fields import PositiveReal, PositiveShare, StrictModel
+from repaint.config.presets import PRESETS
 
 MOST_LEVELS = 16  # a factor of 65,536
 
@@ -62,4 +63,7 @@ REFINE_KEYS = tuple(RefineConfig.model_fields)
 def refining_replaced(over: Mapping[str, Any]) -> set[str]:
     """Keys of a configuration that lose their meaning when these are merged over it."""
     replaced = set(REFINE_KEYS[1:]) if over.get("refine") == "none" else set()
-    return replaced | ({"refine_step_size"} if over.get("method", "langevin") != "langevin" else set())
+    schedule = over.get("schedule")
+    preset = PRESETS.get(schedule) if isinstance(schedule, str) else None
+    method = over.get("method", "langevin" if preset is None else preset.method)
+    return replaced | ({"refine_step_size"} if method != "langevin" else set())
