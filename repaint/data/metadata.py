@@ -94,6 +94,9 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
     loaded = Image.Exif()
     loaded.load(exif)
     copied = _copy_exif(loaded, tuple(loaded))
+    for tag, value in ((ExifTags.Base.ImageWidth, width), (ExifTags.Base.ImageLength, height)):
+        if tag in copied:
+            copied[tag] = value
     entries = {**loaded.get_ifd(ExifTags.IFD.Exif)}
     for tag, value in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
         if tag in entries:

@@ -88,6 +88,7 @@ def test_exif_data_have_the_new_size(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Camera"
     exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = 8, 12
     exif[ExifTags.IFD.Exif] = {
         ExifTags.Base.ExifImageWidth: 8, ExifTags.Base.ExifImageHeight: 12, ExifTags.Base.ISOSpeedRatings: 100,
     }  # fmt: skip
@@ -101,6 +102,7 @@ def test_exif_data_have_the_new_size(tmp_path: Path) -> None:
         with Image.open(io.BytesIO(encode(example.photo, file_format))) as written:
             found = written.getexif()
         assert found[ExifTags.Base.Make] == "Camera"
+        assert (found[ExifTags.Base.ImageWidth], found[ExifTags.Base.ImageLength]) == (17, 8)
         entries = found.get_ifd(ExifTags.IFD.Exif)
         assert (entries[ExifTags.Base.ExifImageWidth], entries[ExifTags.Base.ExifImageHeight]) == (17, 8)
         assert entries[ExifTags.Base.ISOSpeedRatings] == 100
