@@ -256,9 +256,9 @@ class Inpainter:
         all_known = self._mask_channel is None and self._fitting.extend is not None
         if mask is None and all_known:
             check_maskless(self._fitting)
-        channel: Literal["grey", "alpha"] = "grey" if mask is not None or all_known else "alpha"
+        grey = mask is not None or all_known or self._fitting.mask_color is not None
         config = self.pipeline.config
-        reading = read_settings(config.image_size, self._fitting, channel, config.most_levels)
+        reading = read_settings(config.image_size, self._fitting, "grey" if grey else "alpha", config.most_levels)
         pair = Pair(0, "image", name_of(image, "image"), None if mask is None else name_of(mask, "mask"))
         return make_example(
             pair, open_picture(image, "image"), None if mask is None else open_picture(mask, "mask"), reading

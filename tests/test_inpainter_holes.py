@@ -88,6 +88,15 @@ def test_soft_masks(folder: Path) -> None:
     np.testing.assert_array_equal(np.asarray(cut)[levels >= 128], picture[levels >= 128])
 
 
+def test_a_painted_hole_leaves_transparency_as_it_is(folder: Path) -> None:
+    picture = np.dstack([noise_picture(64, 64) // 2, np.zeros((64, 64), np.uint8)])  # too dark for the key's colour
+    picture[16:48, 16:48, 3] = 255
+    picture[14:19, 24:40, :3] = 255, 0, 255  # half of the stroke lies in the transparent part
+    (fill,) = inpainter(folder, mask_color="#f0f")(Image.fromarray(picture), None)
+    np.testing.assert_array_equal(np.asarray(fill)[..., 3], picture[..., 3])
+    assert not (np.asarray(fill)[14:19, 24:40, :3] == (255, 0, 255)).all(axis=2).any()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
