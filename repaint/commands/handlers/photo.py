@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,7 +18,8 @@ from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import is_photo_model, locate_model
-from repaint.data.encoding import SAVE_OPTIONS, encode_picture
+from repaint.data.encoding import LARGEST_SIDE, SAVE_OPTIONS, encode_picture
+from repaint.data.examples import Example
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError, WriteError
@@ -61,10 +62,18 @@ def fill(args: argparse.Namespace) -> int:
         return _dry_run(jobs, inpainter)
     for folder in dict.fromkeys(storage.parent(path) for job in jobs for path in job.results):
         storage.check_writable(folder)
+    return _for_each(
+        jobs,
+        lambda number, job: _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}"),
+    )
+
+
+def _for_each(jobs: Sequence[_Job], work: Callable[[int, _Job], None]) -> int:
+    """Do the work for each picture by its number; the exit code: 3 if some of several had to be skipped."""
     failed = 0
     for number, job in enumerate(jobs):
         try:
-            _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}")
+            work(number, job)
         except WriteError:
             raise  # a full disk ends the run
         except DataError as error:
@@ -117,17 +126,37 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:
-    for job in jobs:
-        calls = inpainter.count_calls(job.pair.picture, job.pair.mask, len(job.results))
+    def count(_: int, job: _Job) -> None:
+        calls = inpainter.count_calls(_read(job, inpainter), num_samples=len(job.results))
         print(f"{job.pair.picture} -> {', '.join(job.results)}: {calls:,} network calls")
+
+    code = _for_each(jobs, count)
     if (note := describe_adaptation(inpainter.pipeline.config)) is not None:
         print(note)
-    return EXIT_OK
+    return code
+
+
+def _read(job: _Job, inpainter: Inpainter) -> Example:
+    """The picture with its mask; DataError, too, if it is larger than the files of its fills can hold."""
+    example = inpainter.read(job.pair.picture, job.pair.mask)
+    height, width = example.pixels.shape[:2]
+    file_format = _format_of(job.results[0])  # that of all
+    largest = LARGEST_SIDE.get(file_format)
+    if largest is not None and max(width, height) > largest:
+        raise DataError(
+            f"{job.pair.picture}: {width}x{height} is more than a {file_format} file can hold ({largest} pixels a "
+            f"side); give --out a name that ends in .png"
+        )
+    return example
+
+
+def _format_of(path: str) -> str:
+    return PurePosixPath(path).suffix[1:].lower()
 
 
 def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
     picture = job.pair.picture
-    example = inpainter.read(picture, job.pair.mask)
+    example = _read(job, inpainter)
     calls = inpainter.count_calls(example, num_samples=len(job.results))
     adaptation = inpainter.pipeline.config.adapt
     if adaptation is not None:
@@ -141,7 +170,7 @@ def _fill_one(job: _Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
     for path, filled in zip(job.results, fills, strict=True):
-        storage.write_bytes(path, encode_picture(filled, PurePosixPath(path).suffix[1:].lower()))
+        storage.write_bytes(path, encode_picture(filled, _format_of(path)))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
 
 

@@ -1,0 +1,54 @@
+"""Pictures on the command line that cannot be filled, in a dry run as in the real one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_photo import Photos
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Photos:
+    monkeypatch.chdir(tmp_path)
+    return Photos(tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--dry_run"], []])
+@pytest.mark.parametrize(
+    ("size", "out", "limit"),
+    [((16_500, 20), "wide.webp", "a webp file can hold (16383"), ((65_501, 16), "w.JPG", "a jpg file can hold (65500")],
+)
+def test_a_picture_too_wide_for_the_format_of_its_fills(
+    photos: Photos,
+    options: list[str],
+    size: tuple[int, int],
+    out: str,
+    limit: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photos.picture("wide.png", size)
+    photos.mask("m.png", size)
+    assert photos.fill("wide.png", "--mask", "m.png", "--out", out, *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"wide.png: {size[0]}x{size[1]} is more than {limit} pixels a side); give --out a name that ends in" in line
+    assert not Path(out).exists()
+
+
+def test_what_is_added_counts_for_the_format(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
+    photos.picture("wide.png", (16_380, 8))
+    assert photos.fill("wide.png", "--extend", "right=4", "--out", "wide.webp", "--dry_run") == 2
+    assert "16384x8 is more than" in capsys.readouterr().err
+    assert photos.fill("wide.png", "--extend", "right=3", "--out", "wide.webp", "--dry_run") == 0
+
+
+@pytest.mark.parametrize("options", [["--dry_run"], []])
+def test_unreadable_pictures_among_several_are_skipped(
+    photos: Photos, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("broken.png").write_bytes(b"no picture")
+    assert photos.fill("broken.png", "photo.png", "--mask", "mask.png", *options) == 3
+    printed = capsys.readouterr()
+    assert printed.err.startswith("skipped: broken.png: ")
+    assert "photo.png -> photo_filled.png" in printed.out
