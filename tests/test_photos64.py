@@ -42,6 +42,6 @@ def test_saturated_colours_stay_what_they_are(colour: tuple[int, int, int]) -> N
     mask = np.full((SIZE, SIZE), 255, np.uint8)
     mask[20:44, 20:44] = 0
     inpainter = repaint.Inpainter(locate_model("photos64"), schedule="preview", device="cpu")
-    for fill in inpainter(pixels.astype(np.uint8), mask, seed=3, num_samples=2):
+    for fill in inpainter(pixels.astype(np.uint8), mask, seed=3):
         filled = np.asarray(fill)[20:44, 20:44].reshape(-1, 3).mean(axis=0)
         np.testing.assert_allclose(filled, colour, rtol=0, atol=8)
