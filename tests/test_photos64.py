@@ -32,7 +32,7 @@ def test_no_place_of_a_window_stands_out_in_a_plain_area() -> None:
     fills = np.stack([np.asarray(fill) for fill in inpainter(pixels, mask, seed=3, num_samples=4)]).astype(float)
     around = (fills[:, :-2, 1:-1] + fills[:, 2:, 1:-1] + fills[:, 1:-1, :-2] + fills[:, 1:-1, 2:]) / 4
     peaks = np.abs(fills[:, 1:-1, 1:-1] - around).max(axis=3).mean(axis=0)[:22]  # grey levels, of the hole
-    assert peaks.max() < 15  # it was 31
+    assert peaks.max() < 11.875  # five times the median of the weights that were rid of specks; it was 31
 
 
 @pytest.mark.parametrize("colour", [(225, 240, 30), (240, 30, 225), (230, 40, 40), (30, 60, 230)])

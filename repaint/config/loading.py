@@ -203,7 +203,7 @@ def without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[
         replaced |= set() if jumps(over) else set(RESAMPLING_KEYS)
     elif resampling and not jumps(under):
         replaced |= set(METHOD_KEYS)
-    replaced |= refining_replaced({key: under[key] for key in ("method",) if key in under} | dict(over))
+    replaced |= refining_replaced({"method": under.get("method"), **over})
     return _without_context({key: value for key, value in under.items() if key not in replaced}, over)
 
 

@@ -65,5 +65,5 @@ def refining_replaced(over: Mapping[str, Any]) -> set[str]:
     replaced = set(REFINE_KEYS[1:]) if over.get("refine") == "none" else set()
     schedule = over.get("schedule")
     preset = PRESETS.get(schedule) if isinstance(schedule, str) else None
-    method = over.get("method", "langevin" if preset is None else preset.method)
+    method = over.get("method") or ("langevin" if preset is None else preset.method)
     return replaced | ({"refine_step_size"} if method != "langevin" else set())

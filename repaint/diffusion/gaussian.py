@@ -164,15 +164,9 @@ class GaussianDiffusion(nn.Module):
         signal, noise = self.at("sqrt_alphas_cumprod", t), self.at("sqrt_one_minus_alphas_cumprod", t)
         gain = signal * MEAN_ERROR**2 / ((signal * MEAN_ERROR) ** 2 + noise**2 / x[0, 0].numel())
         change = gain * (seen - signal * guessed)
-        return torch.cat([prediction + change / self._slope(t), output[:, 3:]], dim=1)
-
-    def _slope(self, t: Time) -> Tensor | int:
-        """By how much `xstart_from_prediction` grows with the prediction."""
-        if self.mean_type == "xstart":
-            return 1
-        return -self.at(
-            "sqrt_recipm1_alphas_cumprod" if self.mean_type == "epsilon" else "sqrt_one_minus_alphas_cumprod", t
-        )
+        # The estimate is linear in the prediction: this one changes it by so much, at the same x.
+        constant = self.target(change, t, self.predict_eps(torch.zeros_like(change), t, change))
+        return torch.cat([prediction + constant, output[:, 3:]], dim=1)
 
     def reverse_distribution(self, output: Tensor, x: Tensor, t: Time, clip: bool) -> ReverseDistribution:
         """Distribution of x_{t-1} from a network output [B, 3 or 6, H, W] at x_t = x."""

@@ -130,7 +130,7 @@ def find_places(entries: Sequence[ComparedConfig], overrides: Sequence[str]) -> 
     Raises:
         ConfigError: a configuration is wrong.
     """
-    return [_place(entry, None if entry.conf_path is None else _load(entry, overrides)) for entry in entries]
+    return [_place(entry, None if entry.conf_path is None else load_entry(entry, overrides)) for entry in entries]
 
 
 def _place(entry: ComparedConfig, config: Config | None) -> tuple[str, str]:
@@ -140,7 +140,8 @@ def _place(entry: ComparedConfig, config: Config | None) -> tuple[str, str]:
     return entry.method or entry.baseline or _describe_method(config), entry.mask or _describe_mask(config)
 
 
-def _load(entry: ComparedConfig, overrides: Sequence[str]) -> Config:
+def load_entry(entry: ComparedConfig, overrides: Sequence[str]) -> Config:
+    """The configuration that an entry names, with its changes; ConfigError if it is wrong."""
     return load_config(Config, str(entry.conf_path), [*overrides, *entry.set])
 
 
@@ -160,7 +161,7 @@ def _check_found(source: Source, allow_missing: bool) -> None:
 
 
 def _from_configuration(entry: ComparedConfig, overrides: Sequence[str]) -> Source:
-    path, config = str(entry.conf_path), _load(entry, overrides)
+    path, config = str(entry.conf_path), load_entry(entry, overrides)
     if config.eval_data.extend is not None:
         raise ConfigError(f"{path}: extend adds what no true picture shows, so its fills cannot be measured")
     pairs, _ = build_pairs(config)

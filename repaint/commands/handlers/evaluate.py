@@ -9,14 +9,13 @@ import torch
 
 from repaint.config.comparison import ComparedConfig, ComparisonConfig
 from repaint.config.loading import load_config, make_config
-from repaint.config.run import Config
 from repaint.data.storage import check_writable, join, write_bytes
 from repaint.errors import ConfigError
 from repaint.evaluation.comparison import Evaluator, summarize
 from repaint.evaluation.differences import check_against, differences
 from repaint.evaluation.figures import cost_panels, share_panels
 from repaint.evaluation.report import csv_table, latex_table, markdown_tables, summary_json
-from repaint.evaluation.sources import find_places, find_sources
+from repaint.evaluation.sources import find_places, find_sources, load_entry
 from repaint.inference import runner
 from repaint.visual.comparison_figure import plot_costs, plot_shares
 from repaint.workers.devices import pick_device
@@ -66,8 +65,7 @@ def _run(entries: Sequence[ComparedConfig], overrides: Sequence[str], device: to
     for entry in entries:
         if entry.conf_path is None or entry.baseline is not None:
             continue
-        config = load_config(Config, entry.conf_path, [*overrides, *entry.set])
-        code = runner.run(config, single_worker(device))
+        code = runner.run(load_entry(entry, overrides), single_worker(device))
         if code == runner.EXIT_INTERRUPTED:  # which the run has reported
             return code
         if code != runner.EXIT_OK and not allow_missing:

@@ -16,11 +16,13 @@ def handle(args: argparse.Namespace) -> int:
         trainer = Trainer(config, worker)
 
         def announce(first: int, last: int) -> None:
+            if not worker.is_main:
+                return
             size = trainer.dataset.size
             print(
                 f"training on {len(trainer.dataset)} pictures of {size}x{size}, steps {first} to {last}, "
                 f"{worker.world_size} x {worker.device}; results in {config.out}"
             )
 
-        trainer.run(args.stop, announce if worker.is_main else lambda first, last: None)
+        trainer.run(args.stop, announce)
     return 0
