@@ -18,7 +18,7 @@ from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
 from repaint.data.refinement import Tile, order_tiles, plan_tiles
 from repaint.data.window_order import FillOrder, find_earlier
-from repaint.data.window_pixels import cut_out
+from repaint.data.window_pixels import shows_known
 from repaint.data.windows import Window
 from repaint.errors import DataError
 
@@ -218,7 +218,7 @@ def _plan_windows(example: Example, reading: ReadSettings) -> tuple[Window, ...]
     if reading.fit == "window":
         return tuple(_windows_around(example, reading))
     cover = (windows.padded if reading.fit == "pad" else windows.whole)(*known.shape)
-    if known.any() and not cut_out(example.pixels, known, cover, reading.size)[1].any():
+    if known.any() and not shows_known(known, cover, reading.size):
         cause = "the picture is extended so far" if example.margins else "the mask is so fine"
         raise DataError(
             f"{pair.mask or pair.picture}: {cause} that with fit: {reading.fit} nothing known is left at "

@@ -21,8 +21,9 @@ WHOLLY = 1 - 1e-4  # share of known pixels from which on a resized pixel is know
 def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pixels, Mask]:
     """Cut out a window at the network's size.
 
-    Where the window is downsampled, a pixel is known only if all the pixels it averages are, so that nothing of the
-    hole's content leaks into the known part.
+    Where the window is resized, a pixel is known only if all that it averages is. If no pixel is, because what is known
+    is thinner than that, those count that average the most. Only known pixels are averaged: nothing of the hole's
+    content leaks into the known part.
 
     Args:
         pixels: the picture, uint8 [H, W, 3].
@@ -43,16 +44,28 @@ def cut_out_at(pixels: Pixels, known: Mask, window: Window, shape: tuple[int, in
     if inside.shape[:2] == shape:
         return part, inside
     share = _resize(inside.astype(np.float32), *shape)
-    full = share > WHOLLY
+    counts = _most_known(share)
     colours = np.stack([_resize(part[..., c].astype(np.float32), *shape) for c in range(3)], axis=-1)
-    colours /= np.where(full, share, np.inf)[..., None]
-    return _to_bytes(colours), full
+    colours /= np.where(counts, share, np.inf)[..., None]
+    return _to_bytes(colours), counts
 
 
 def known_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
     """The mask of `cut_out_at`, bool of `shape`; `known` is bool [H, W]."""
     inside: Mask = _cut(known, window)
-    return inside if inside.shape == shape else _resize(inside.astype(np.float32), *shape) > WHOLLY
+    return inside if inside.shape == shape else _most_known(_resize(inside.astype(np.float32), *shape))
+
+
+def _most_known(share: Floats) -> Mask:
+    """Which pixels count as known, given the share that is: the whole ones, or else those near the largest share."""
+    whole = share > WHOLLY
+    return whole if whole.any() or not share.any() else share > share.max() / 2
+
+
+def shows_known(known: Mask, window: Window, size: int) -> bool:
+    """Whether a window at the network's size has a pixel of which all is known; `known` is bool [H, W]."""
+    share = _resize(_cut(known, window).astype(np.float32), size, size)
+    return bool((share > WHOLLY).any())
 
 
 def hole_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:

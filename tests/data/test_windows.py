@@ -83,8 +83,7 @@ def test_windows_stay_inside_while_the_hole_fits() -> None:
 def test_every_window_has_something_to_fill_and_something_to_go_by(known: np.ndarray, size: int) -> None:
     rest = known.copy()
     for window in around_holes(known, size) if known.any() else []:
-        (top, bottom), (left, right) = window.rows, window.columns
-        assert rest[max(top, 0) : bottom, max(left, 0) : right].any()
+        assert cut_out(np.zeros((*known.shape, 3), np.uint8), rest, window, size)[1].any()
         top, bottom, left, right = window.fill
         assert not rest[top:bottom, left:right].all()
         rest[top:bottom, left:right] = True
@@ -150,6 +149,17 @@ def test_the_holes_content_never_leaks(content: int) -> None:
         assert 0.3 < seen_known.mean() < 0.9
         result = paste(pixels, known, window, np.where(seen_known[..., None], seen, 100).astype(np.uint8))
         assert (result == 100).all()
+
+
+@pytest.mark.parametrize(("side", "frame"), [(400, 5), (400, 1), (40, 1), (20, 2)])
+def test_surroundings_thinner_than_a_pixel_of_the_network_are_seen(side: int, frame: int) -> None:
+    known = holes(side, side, [(frame, side - frame, frame, side - frame)])
+    pixels = np.where(known[..., None], (200, 90, 30), 255).astype(np.uint8)
+    (window,) = around_holes(known, 64)
+    seen, seen_known = cut_out(pixels, known, window, 64)
+    assert seen_known[0].any()
+    assert not seen_known[32, 32]
+    np.testing.assert_allclose(seen[seen_known], np.broadcast_to((200, 90, 30), (seen_known.sum(), 3)), atol=1)
 
 
 def test_outside_of_the_picture_is_unknown() -> None:
