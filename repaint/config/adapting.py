@@ -1,7 +1,7 @@
 """Keys of the adaptation of a model to each picture."""
 
 from repaint.config.choices import ADAPT_STEPS
-from repaint.config.fields import Positive, PositiveReal, ShareBelowOne, StrictModel, Width
+from repaint.config.fields import LearningRate, Positive, ShareBelowOne, StrictModel, Width
 
 
 class AdaptConfig(StrictModel):
@@ -13,7 +13,7 @@ class AdaptConfig(StrictModel):
     batch_size: Width = 16
     """Crops per step."""
 
-    lr: PositiveReal = 1e-4
+    lr: LearningRate = 1e-4
     """Learning rate of AdamW."""
 
     ema_rate: ShareBelowOne = 0.98

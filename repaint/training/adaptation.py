@@ -58,7 +58,7 @@ def adapt(
 
     Raises:
         CheckpointError: the weights have another architecture.
-        DataError: the loss is not finite.
+        DataError: the loss or the adapted weights are not finite.
     """
     with torch.random.fork_rng(range(torch.cuda.device_count())):  # the random state of the process stays as it is
         network = build_unet(build_unet_config(config))
@@ -82,6 +82,8 @@ def adapt(
             optimiser.step()
             update_average(average, network, settings.ema_rate, step)
             on_step()
+        if not all(bool(value.isfinite().all()) for value in average.values()):
+            raise DataError("adapt: the adapted weights are not finite; lower adapt.lr")
         return {key: value.cpu() for key, value in average.items()}
 
 

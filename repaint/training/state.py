@@ -120,10 +120,19 @@ def export_model(config: TrainConfig, ema: Mapping[str, Tensor], step: int, pict
         ema: moving average of the weights.
         step: number of finished steps.
         pictures: number of training images.
+
+    Raises:
+        ConfigError: a weight is too large for `export_precision`.
     """
     dtype = torch.float16 if config.export_precision == "fp16" else torch.float32
     metadata = checkpoint_metadata(config) | {"training": {"step": step, "pictures": pictures}}
-    content = encode_checkpoint({key: value.to(dtype) for key, value in ema.items()}, metadata)
+    weights = {key: value.to(dtype) for key, value in ema.items()}
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise ConfigError(
+            f"export_precision: {config.export_precision} cannot hold the weights of step {step}, which are saved; "
+            f"go on with export_precision: fp32"
+        )
+    content = encode_checkpoint(weights, metadata)
     storage.write_bytes(storage.join(config.out, MODEL_FILE), content)
 
 

@@ -122,7 +122,7 @@ class Trainer:
 
         Raises:
             RepaintError: the saved state is damaged or another training's.
-            KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved.
+            KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved, at a second one at once.
             DataError: an unreadable or small picture, all steps before it are saved; or another training is at work.
             ConfigError: the loss or what would be saved is not finite, or `stop` is negative.
         """
@@ -158,14 +158,16 @@ class Trainer:
                     self._train_step(batch, bar)
                     bar.update()
                     if interrupted.is_set():
-                        raise KeyboardInterrupt
-            except (KeyboardInterrupt, DataError):
+                        break
+            except DataError:
                 if self.step > first:  # a state without steps would tie the training to the pictures as they are now
                     self.save()
                 raise
             finally:
                 bar.close()
-        self.save()
+            self.save()
+        if interrupted.is_set():
+            raise KeyboardInterrupt
 
     def _train_step(self, batch: Tensor, bar: "tqdm[Any]") -> None:
         config = self.config

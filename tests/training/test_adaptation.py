@@ -8,7 +8,8 @@ from repaint.checkpoints.weights import Weights
 from repaint.config.adapting import AdaptConfig
 from repaint.config.loading import make_config
 from repaint.config.sampling import SamplingConfig
-from repaint.errors import DataError
+from repaint.errors import ConfigError, DataError
+from repaint.training import adaptation
 from repaint.training.adaptation import adapt
 from repaint.training.picture_crops import MOST_HOLE, PictureCrops
 from tests.helpers.tiny import FLAGS, SIZE, tiny_unet
@@ -38,7 +39,7 @@ def weights() -> Weights:
 
 
 def run(pixels: np.ndarray, **settings: float) -> dict[str, torch.Tensor]:
-    chosen = make_config(AdaptConfig, {"steps": 3, "batch_size": 2, "lr": 1e-3} | settings, "test")
+    chosen = AdaptConfig(steps=3, batch_size=2, lr=1e-3).model_copy(update=settings)
     return adapt(config(), chosen, weights(), pixels, with_hole(), CPU)
 
 
@@ -69,6 +70,20 @@ def test_the_random_state_of_the_process_stays() -> None:
 def test_a_loss_that_is_not_finite_ends_it() -> None:
     with pytest.raises(DataError, match=r"adapt: the loss is nan at step \d; lower adapt\.lr"):
         run(striped(), lr=1e30, steps=5)
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(average: dict[str, torch.Tensor], *_: object) -> None:
+        average["time_embed.0.weight"][0, 0] = torch.inf
+
+    monkeypatch.setattr(adaptation, "update_average", broken)
+    with pytest.raises(DataError, match=r"adapt: the adapted weights are not finite; lower adapt\.lr"):
+        run(striped(), steps=1)
+
+
+def test_a_learning_rate_that_destroys_any_network_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"lr"):
+        make_config(AdaptConfig, {"lr": 2}, "test")
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (200, 70), (16, 16), (9, 30), (5, 5)])

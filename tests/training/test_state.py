@@ -50,6 +50,20 @@ def test_states_of_earlier_versions_can_be_resumed(tmp_path: Path, capsys: pytes
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_weights_that_float16_cannot_hold_are_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = write_training(tmp_path, export_precision="fp16")
+    assert train(conf, "--stop", "1") == 0
+    path, model = tmp_path / "run/state.pt", (tmp_path / "run/model.safetensors").read_bytes()
+    state = torch.load(path, weights_only=True)
+    state["ema"]["time_embed.0.weight"][0, 0] = 1e6
+    torch.save(state, path)
+    assert train(conf, "--stop", "2") == 2
+    assert "export_precision: fp16 cannot hold the weights of step 2, which are saved" in capsys.readouterr().err
+    assert (tmp_path / "run/model.safetensors").read_bytes() == model
+    assert torch.load(path, weights_only=True)["step"] == 2
+    assert train(conf, "--set", "export_precision=fp32") == 0
+
+
 def test_a_resumed_training_takes_the_weight_decay_of_its_configuration(tmp_path: Path) -> None:
     conf = write_training(tmp_path)
     assert train(conf, "--stop", "1") == 0

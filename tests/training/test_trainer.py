@@ -130,6 +130,22 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_second_ctrl_c_in_a_step_saves_no_half_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = write_training(tmp_path, save_interval=2)
+
+    def interrupted(_average: object, _network: object, _rate: float, step: int) -> None:
+        if step == 3:  # the weights have moved, their average has not
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(trainer_module, "update_average", interrupted)
+    assert train(conf) == 130
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 2
+    monkeypatch.undo()
+    assert train(conf) == 0
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_bad_picture_ends_the_run_with_its_steps_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = write_training(tmp_path, save_interval=100)
     order = [index for batch in StepBatches(10, 4, 0, 0, 2) for index in batch]
