@@ -10,12 +10,20 @@ from PIL import Image
 from repaint.data import metadata
 from repaint.data.conversion import Photo, to_picture
 
-LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG's limit is beyond any memory
+_LARGEST_SIDE = {"jpg": 65_500, "webp": 16_383}  # in pixels; PNG's limit is beyond any memory
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "png": {},
     "jpg": {"quality": 95, "subsampling": 0},
     "webp": {"lossless": True, "exact": True},  # exact: keep the colours of transparent pixels
 }
+
+
+def why_too_large(width: int, height: int, file_format: str) -> str | None:
+    """What is wrong with a picture of this size in files of this format, a key of SAVE_OPTIONS; None: nothing."""
+    largest = _LARGEST_SIDE.get(file_format)
+    if largest is None or max(width, height) <= largest:
+        return None
+    return f"{width}x{height} is more than a {file_format} file can hold ({largest} pixels a side)"
 
 
 def encode(photo: Photo, file_format: str) -> bytes:

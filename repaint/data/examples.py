@@ -201,12 +201,9 @@ def _grey(pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: R
 
 
 def _check_format_limit(pair: Pair, size: tuple[int, int], reading: ReadSettings) -> None:
-    largest = encoding.LARGEST_SIDE.get(reading.file_format)
-    if largest is not None and max(size) > largest:
-        raise DataError(
-            f"{pair.picture}: {size[0]}x{size[1]} is more than format: {reading.file_format} can hold "
-            f"({largest} pixels a side); use format: png"
-        )
+    reason = encoding.why_too_large(*size, reading.file_format)
+    if reason is not None:
+        raise DataError(f"{pair.picture}: {reason}; use format: png")
 
 
 def _plan_windows(example: Example, reading: ReadSettings) -> tuple[Window, ...]:

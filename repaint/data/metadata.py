@@ -94,15 +94,14 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
     loaded = Image.Exif()
     loaded.load(exif)
     copied = _copy_exif(loaded, tuple(loaded))
-    for tag, value in ((ExifTags.Base.ImageWidth, width), (ExifTags.Base.ImageLength, height)):
-        if tag in copied:
-            copied[tag] = value
-    entries = {**loaded.get_ifd(ExifTags.IFD.Exif)}
-    for tag, value in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):
-        if tag in entries:
-            entries[tag] = value
-    if entries:
-        copied[ExifTags.IFD.Exif] = entries
+    details = {**loaded.get_ifd(ExifTags.IFD.Exif)}
+    sizes = {ExifTags.Base.ImageWidth: width, ExifTags.Base.ImageLength: height}
+    sizes |= {ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height}
+    for entries in (copied, details):
+        for tag in sizes.keys() & entries.keys():
+            entries[tag] = sizes[tag]
+    if details:
+        copied[ExifTags.IFD.Exif] = details
     return copied.tobytes()
 
 

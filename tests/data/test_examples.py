@@ -43,7 +43,7 @@ def test_pictures_that_the_format_cannot_hold(tmp_path: Path, file_format: str, 
     Image.new("RGB", (side, 2)).save(tmp_path / "long.png")
     (pair,), _ = pair_pictures(str(tmp_path), None)
     reading = ReadSettings(16, "window", generator=make_generator("box"), file_format=file_format)
-    with pytest.raises(DataError, match=rf"{side}x2 is more than format: {file_format} can hold .*; use format: png"):
+    with pytest.raises(DataError, match=rf"{side}x2 is more than a {file_format} file can hold .*; use format: png"):
         load_example(pair, reading)
 
 

@@ -69,7 +69,7 @@ def test_the_extended_picture_has_no_more_pixels_than_a_picture_may_have(monkeyp
 
 
 def test_the_extended_picture_must_fit_into_its_format() -> None:
-    with pytest.raises(DataError, match=r"16400x4 is more than format: webp can hold"):
+    with pytest.raises(DataError, match=r"16400x4 is more than a webp file can hold"):
         read(noise(4, 100), None, Extension(right=16_300), file_format="webp")
 
 

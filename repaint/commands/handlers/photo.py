@@ -18,7 +18,7 @@ from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import is_photo_model, locate_model
-from repaint.data.encoding import LARGEST_SIDE, SAVE_OPTIONS, encode_picture
+from repaint.data.encoding import SAVE_OPTIONS, encode_picture, why_too_large
 from repaint.data.examples import Example
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
@@ -140,13 +140,9 @@ def _read(job: _Job, inpainter: Inpainter) -> Example:
     """The picture with its mask; DataError, too, if it is larger than the files of its fills can hold."""
     example = inpainter.read(job.pair.picture, job.pair.mask)
     height, width = example.pixels.shape[:2]
-    file_format = _format_of(job.results[0])  # that of all
-    largest = LARGEST_SIDE.get(file_format)
-    if largest is not None and max(width, height) > largest:
-        raise DataError(
-            f"{job.pair.picture}: {width}x{height} is more than a {file_format} file can hold ({largest} pixels a "
-            f"side); give --out a name that ends in .png"
-        )
+    reason = why_too_large(width, height, _format_of(job.results[0]))  # the format of all
+    if reason is not None:
+        raise DataError(f"{job.pair.picture}: {reason}; give --out a name that ends in .png")
     return example
 
 
