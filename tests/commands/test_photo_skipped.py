@@ -1,4 +1,4 @@
-"""Pictures on the command line that cannot be filled, in a dry run as in the real one."""
+"""Pictures on the command line that cannot be filled, in a dry run as in the real one, or are results themselves."""
 
 from pathlib import Path
 
@@ -52,3 +52,24 @@ def test_unreadable_pictures_among_several_are_skipped(
     printed = capsys.readouterr()
     assert printed.err.startswith("skipped: broken.png: ")
     assert "photo.png -> photo_filled.png" in printed.out
+
+
+def test_results_in_a_folder_among_the_pictures_are_not_taken_for_pictures(
+    photos: Photos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one.png", "two.png"):
+        photos.picture(f"photos/{name}")
+    command = ("photos", "--mask", "mask.png", "--out", "photos/filled")
+    assert photos.fill(*command) == 0
+    filled = {path.name: path.read_bytes() for path in Path("photos/filled").iterdir()}
+    assert filled.keys() == {"one.png", "two.png"}
+    Path("photos/filled/two.png").unlink()
+    assert photos.fill(*command) == 0
+    assert "1 of 2 pictures are filled already" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in Path("photos/filled").iterdir()} == filled
+    assert photos.fill("photos", "--mask", "mask.png", "--out", "photos") == 2  # all pictures, none a result
+    assert "the result would replace an input" in capsys.readouterr().err
+    for name in ("one.png", "two.png"):
+        Path(f"photos/{name}").unlink()
+    assert photos.fill(*command) == 2
+    assert "photos: holds no pictures but those in photos/filled" in capsys.readouterr().err

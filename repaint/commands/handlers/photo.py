@@ -174,7 +174,7 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     """The pictures, their masks and where the results go."""
     check_hole_options(args)
     fills = 1 if args.fills is None else args.fills
-    found = [pair for root in args.pictures for pair in _pairs(root, args.mask)]
+    found = [pair for root in args.pictures for pair in _pairs(root, args.mask, args.out)]
     picture, times = Counter(pair.picture for pair in found).most_common(1)[0]
     if times > 1:
         raise ConfigError(f"{picture} and {picture} would both be written to one result; name it once")
@@ -193,20 +193,31 @@ def _find_jobs(args: argparse.Namespace) -> list[_Job]:
     return jobs
 
 
-def _pairs(root: str, mask: str | None) -> Iterator[Pair]:
+def _pairs(root: str, mask: str | None, out: str | None) -> Iterator[Pair]:
     """The pictures of a file or folder with their masks; results of an earlier run among them are left out."""
     if not storage.exists(root):
         raise DataError(f"{root}: no such picture or folder")
-    stems = _stems_of_results(root) if storage.is_folder(root) else set()
-    pairs, note = pair_pictures(root, mask, skip=lambda name: _is_result(name, stems))
+    results = _earlier_results(root, out) if storage.is_folder(root) else set()
+    pairs, note = pair_pictures(root, mask, skip=results.__contains__)
     if note is not None:
         print(note)
     yield from pairs
 
 
-def _stems_of_results(folder: str) -> set[str]:
+def _earlier_results(folder: str, out: str | None) -> set[str]:
+    """Names of the files in a folder of pictures that an earlier run put beside its pictures, or into `out` there."""
+    names = list_pictures(folder)
+    stems = _stems_of_results(names, storage.name_limit(folder))
+    found = {name for name in names if _is_result(name, stems)}
+    if out is not None and storage.is_folder(out) and storage.contains(folder, out) and not storage.same(folder, out):
+        found |= {name for name in names if storage.contains(out, storage.join(folder, name))}
+    if len(found) == len(names):
+        raise DataError(f"{folder}: holds no pictures but those in {out}, where the results go; give another --out")
+    return found
+
+
+def _stems_of_results(names: Sequence[str], limit: int) -> set[str]:
     """What results beside the pictures of a folder are called before SUFFIX."""
-    names, limit = list_pictures(folder), storage.name_limit(folder)
     stems = set(result_stems(names).values()) | {stem_of(name) for name in names}
     return stems | {shorten_stem(stem, limit) for stem in stems}
 
