@@ -52,6 +52,9 @@ def test_unreadable_pictures_among_several_are_skipped(
     printed = capsys.readouterr()
     assert printed.err.startswith("skipped: broken.png: ")
     assert "photo.png -> photo_filled.png" in printed.out
+    assert photos.fill("photo.png", "--mask", "mask.png", "--overwrite") == 0
+    assert photos.fill("broken.png", "photo.png", "--mask", "mask.png", *options) == 3  # also when the others are done
+    assert capsys.readouterr().err.startswith("skipped: broken.png: ")
 
 
 def test_results_in_a_folder_among_the_pictures_are_not_taken_for_pictures(

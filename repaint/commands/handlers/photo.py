@@ -59,17 +59,24 @@ def fill(args: argparse.Namespace) -> int:
     if inpainter.precision is not None:
         print(inpainter.precision.describe())
     if args.dry_run:
-        return _dry_run(jobs, inpainter)
+        return _dry_run(jobs, inpainter, several=len(found) > 1)
     for folder in dict.fromkeys(storage.parent(path) for job in jobs for path in job.results):
         storage.check_writable(folder)
     return _for_each(
         jobs,
         lambda number, job: _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}"),
+        several=len(found) > 1,
     )
 
 
-def _for_each(jobs: Sequence[_Job], work: Callable[[int, _Job], None]) -> int:
-    """Do the work for each picture by its number; the exit code: 3 if some of several had to be skipped."""
+def _for_each(jobs: Sequence[_Job], work: Callable[[int, _Job], None], several: bool) -> int:
+    """Do the work for each picture by its number; the exit code: 3 if some of several had to be skipped.
+
+    Args:
+        jobs: the pictures to do.
+        work: for one of them; its DataError skips the picture.
+        several: whether the command is about more than one, though the others may be done.
+    """
     failed = 0
     for number, job in enumerate(jobs):
         try:
@@ -77,7 +84,7 @@ def _for_each(jobs: Sequence[_Job], work: Callable[[int, _Job], None]) -> int:
         except WriteError:
             raise  # a full disk ends the run
         except DataError as error:
-            if len(jobs) == 1:
+            if not several:
                 raise
             failed += 1
             tqdm.write(f"skipped: {error}", file=sys.stderr)
@@ -125,12 +132,12 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter) -> int:
+def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter, several: bool) -> int:
     def count(_: int, job: _Job) -> None:
         calls = inpainter.count_calls(_read(job, inpainter), num_samples=len(job.results))
         print(f"{job.pair.picture} -> {', '.join(job.results)}: {calls:,} network calls")
 
-    code = _for_each(jobs, count)
+    code = _for_each(jobs, count, several)
     if (note := describe_adaptation(inpainter.pipeline.config)) is not None:
         print(note)
     return code
