@@ -106,9 +106,10 @@ def _extras(config: Config) -> list[str]:
 
 
 def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -> None:
-    """Raise ConfigError if a result would replace a picture or mask of the run, which folders alone do not show.
+    """Raise ConfigError if a result would replace a picture or mask of the run, or the contact sheet a result.
 
-    A single file lies in a folder that may well receive results, and names can lead into sub-folders.
+    Folders alone do not show it: a single file lies in one that may well receive results, and names can lead into
+    sub-folders.
 
     Args:
         config: of the run.
@@ -121,7 +122,13 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
         inputs.setdefault(storage.name_of(path), set()).add(path)
     copies = [pair.name for pair in pairs]
     written = {folder: copies for folder in (folders.masked, folders.truth, folders.keep_mask) if folder is not None}
-    for folder, results in [*written.items(), (folders.inpainted, names), (folders.log, [CONTACT_SHEET])]:
+    outputs = [*written.items(), (folders.inpainted, names)]
+    sheet = storage.join(folders.log, CONTACT_SHEET)
+    for folder, results in outputs:
+        for result in (storage.join(folder, name) for name in results if name.endswith(CONTACT_SHEET)):
+            if storage.same(result, sheet):
+                raise ConfigError(f"{result}: the contact sheet would replace this result; give another paths.log")
+    for folder, results in [*outputs, (folders.log, [CONTACT_SHEET])]:
         sources = (config.eval_data.gt_path, config.eval_data.mask_path)
         if not any(storage.contains(folder, source) for source in sources if source is not None):
             continue

@@ -37,6 +37,18 @@ def test_results_never_land_on_inputs_or_each_other(
     assert (tmp_path / "gt/00.png").read_bytes() == before
 
 
+def test_the_contact_sheet_replaces_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it would where the pictures are those of an earlier run, whose log lay beside them."""
+    conf = make_run(tmp_path)
+    for folder in ("gt", "masks"):
+        (tmp_path / folder / "00.png").rename(tmp_path / folder / "contact_sheet.png")
+    for key, place in (("log", "out/inpainted"), ("lrs", "out")):
+        for mode in ([], ["--dry_run"]):
+            code = run(conf, "--set", f"data.eval.tiny.paths.{key}={tmp_path}/{place}", *mode)
+            user_error(capsys, code, f"{place}/contact_sheet.png: the contact sheet would replace this result")
+    assert run(conf) == 0
+
+
 EXTRAS = [
     ("sheets", "num_samples_per_image=2"),
     ("animations", "animation=gif"),
