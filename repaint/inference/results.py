@@ -1,7 +1,7 @@
 """Results on disk: four folders of pictures, and the manifest lines of those that are finished."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from repaint.data.decoding import decode
 from repaint.data.encoding import encode, encode_png
 from repaint.data.examples import Example
 from repaint.data.masks import mask_pixels
+from repaint.data.pairing import Pair
 from repaint.errors import DataError
 from repaint.inference.manifest import Expected
 from repaint.inference.state import FillState
@@ -30,6 +31,11 @@ class ResultFolders:
     masked: str | None = None
     truth: str | None = None
     keep_mask: str | None = None
+
+    @property
+    def of_inputs(self) -> list[str]:
+        """Those that are wanted of what the fills of a picture share."""
+        return [folder for folder in (self.masked, self.truth, self.keep_mask) if folder is not None]
 
 
 @dataclass
@@ -56,7 +62,9 @@ class Results:
             state: the finished fill; the ending of its name decides the file format.
             record: further entries of the manifest line.
         """
-        self._write_inputs(state.example)
+        if state.example.pair.name not in self._inputs_written:
+            self._write_inputs(state.example, self.folders.of_inputs)
+            self._inputs_written.add(state.example.pair.name)
         content = encode(state.result(), state.name.rpartition(".")[2])
         storage.write_bytes(storage.join(self.folders.inpainted, state.name), content)
         target = self.expected.targets[state.name]
@@ -64,19 +72,34 @@ class Results:
         storage.append_line(self.manifest, json.dumps(line))
         self.finished.add(state.name)
 
-    def _write_inputs(self, example: Example) -> None:
-        """Write what the fills of a picture share, with the first of them that is done."""
-        if example.pair.name in self._inputs_written:
-            return
+    def write_missing_inputs(self, pairs: Iterable[Pair], load: Callable[[Pair], Example]) -> None:
+        """Write what the fills of pictures share where it is not, as in a folder named after they were finished.
+
+        Args:
+            pairs: of finished pictures.
+            load: reads one; those that it cannot read, as they have changed since, are left out.
+        """
+        folders = self.folders.of_inputs
+        there = {each: set(storage.list_files(each)) if storage.is_folder(each) else set() for each in folders}
+        for pair in pairs:
+            lacking = [folder for folder, names in there.items() if pair.name not in names]
+            if not lacking:
+                continue
+            try:
+                example = load(pair)
+            except DataError:
+                continue
+            self._write_inputs(example, lacking)
+
+    def _write_inputs(self, example: Example, wanted: Iterable[str]) -> None:
+        """Write what the fills of a picture share into these of its folders."""
         files = {
             self.folders.masked: masked_pixels(example),
             self.folders.truth: example.pixels,
             self.folders.keep_mask: mask_pixels(example.known),
         }
-        for folder, pixels in files.items():
-            if folder is not None:
-                storage.write_bytes(storage.join(folder, example.pair.name), encode_png(pixels))
-        self._inputs_written.add(example.pair.name)
+        for folder in wanted:
+            storage.write_bytes(storage.join(folder, example.pair.name), encode_png(files[folder]))
 
     def read_filled(self, name: str, example: Example) -> NDArray[np.uint8] | None:
         """A finished picture, uint8 [H, W, 3]; None if somebody has changed it since."""

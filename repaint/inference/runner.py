@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from contextlib import nullcontext, suppress
+from functools import partial
 from itertools import groupby
 
 from repaint.checkpoints.formats import read_classifier_weights
@@ -57,6 +58,7 @@ def run(config: Config, worker: Worker, overwrite: bool = False) -> int:
 
 def _run(plan: Plan, job: Job, folders: ResultFolders, worker: Worker, overwrite: bool) -> int:
     finished, batch_size = _agree_on_work(job, folders, worker, overwrite)
+    resumed = len(finished) > 0
     manifest = manifest_path(folders.log, worker.rank if worker.world_size > 1 else None)
     results = Results(folders, job.expected, finished, manifest)
     if worker.is_main:
@@ -78,6 +80,9 @@ def _run(plan: Plan, job: Job, folders: ResultFolders, worker: Worker, overwrite
     tally = Tally.merge(tallies)
     if worker.world_size > 1:
         results.finished = merge_manifest(folders.log, folders.inpainted, job.expected)
+    if resumed and not interrupted:
+        pairs = dict.fromkeys(target.pair for target in job.targets if target.name in results.finished)
+        results.write_missing_inputs(pairs, partial(load_example, reading=build_reading(job.config)))
     code = _conclude(job, results, tally, interrupted, worker)
     _print_results(job, results, tally)
     worker.publish("end", "")

@@ -11,8 +11,9 @@ from repaint.errors import DataError
 from repaint.inference.manifest import MANIFEST
 from repaint.inference.results import ResultFolders, remove_leftovers
 from repaint.inference.state import FillState
+from tests.helpers.command import run
 from tests.helpers.results import WANTED, begin, example, folders, manifest, write
-from tests.helpers.tiny import read_pixels
+from tests.helpers.tiny import make_run, read_pixels
 
 
 def test_a_picture_is_written_to_all_folders(tmp_path: Path) -> None:
@@ -58,6 +59,23 @@ def test_inputs_are_written_with_the_first_fill_that_is_done(tmp_path: Path) -> 
             assert (tmp_path / folder / "a.png").exists() == (sample == 1)
             (tmp_path / folder / "a.png").unlink(missing_ok=True)
     assert sorted(path.name for path in (tmp_path / "inpainted").iterdir()) == ["a_0.png", "a_1.png"]
+
+
+def test_a_folder_named_after_the_run_is_filled_without_sampling_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = make_run(tmp_path)
+    later = {"lrs": "gt_masked", "gts": "gt", "gt_keep_masks": "gt_keep_mask"}
+    without = [word for key in later for word in ("--set", f"data.eval.tiny.paths.{key}=null")]
+    assert run(conf, *without) == 0
+    assert not [name for name in later.values() if (tmp_path / "out" / name).exists()]
+    (tmp_path / "masks/01.png").write_bytes(b"damaged since")
+    capsys.readouterr()
+    assert run(conf) == 0
+    assert "0 pictures filled" in capsys.readouterr().out
+    for name in later.values():
+        assert sorted(path.name for path in (tmp_path / "out" / name).iterdir()) == ["00.png", "02.png"]
+    np.testing.assert_array_equal(read_pixels(tmp_path / "out/gt/02.png"), read_pixels(tmp_path / "gt/02.png"))
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
