@@ -43,7 +43,7 @@ def cut_out_at(pixels: Pixels, known: Mask, window: Window, shape: tuple[int, in
     part: Pixels = np.where(by_channel(inside), _cut(pixels, window), 0).astype(np.uint8)
     if inside.shape[:2] == shape:
         return part, inside
-    share = _resize(inside.astype(np.float32), *shape)
+    share = _share_at(inside, shape)
     counts = _most_known(share)
     colours = np.stack([_resize(part[..., c].astype(np.float32), *shape) for c in range(3)], axis=-1)
     colours /= np.where(counts, share, np.inf)[..., None]
@@ -52,8 +52,12 @@ def cut_out_at(pixels: Pixels, known: Mask, window: Window, shape: tuple[int, in
 
 def known_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
     """The mask of `cut_out_at`, bool of `shape`; `known` is bool [H, W]."""
-    inside: Mask = _cut(known, window)
-    return inside if inside.shape == shape else _most_known(_resize(inside.astype(np.float32), *shape))
+    return _most_known(_share_at(_cut(known, window), shape))
+
+
+def _share_at(inside: Mask, shape: tuple[int, int]) -> Floats:
+    """The share of known pixels that each pixel averages, of a window's part of the mask at any height and width."""
+    return _resize(inside.astype(np.float32), *shape)
 
 
 def _most_known(share: Floats) -> Mask:
@@ -64,8 +68,7 @@ def _most_known(share: Floats) -> Mask:
 
 def shows_known(known: Mask, window: Window, size: int) -> bool:
     """Whether a window at the network's size has a pixel of which all is known; `known` is bool [H, W]."""
-    share = _resize(_cut(known, window).astype(np.float32), size, size)
-    return bool((share > WHOLLY).any())
+    return bool((_share_at(_cut(known, window), (size, size)) > WHOLLY).any())
 
 
 def hole_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:

@@ -25,7 +25,7 @@ from repaint.pipeline.network import fill_unet
 from repaint.pipeline.precision import pick_precision
 from repaint.pipeline.process import build_diffusion
 from repaint.training.data_order import step_generator, step_seed
-from repaint.training.optimisation import draw_times_and_noise, flip_half, update_average, with_autocast
+from repaint.training.optimisation import all_finite, draw_times_and_noise, flip_half, update_average, with_autocast
 from repaint.training.picture_crops import PictureCrops
 
 _SEED = 0  # not the run's: other fills of the picture use the same adapted model
@@ -82,7 +82,7 @@ def adapt(
             optimiser.step()
             update_average(average, network, settings.ema_rate, step)
             on_step()
-        if not all(bool(value.isfinite().all()) for value in average.values()):
+        if not all_finite(average.values()):
             raise DataError("adapt: the adapted weights are not finite; lower adapt.lr")
         return {key: value.cpu() for key, value in average.items()}
 

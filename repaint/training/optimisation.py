@@ -1,6 +1,6 @@
 """Parts of a training step that training and adaptation share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,11 @@ def draw_times_and_noise(x0: Tensor, steps: int, generator: torch.Generator) -> 
     t = torch.randint(steps, (len(x0),), generator=generator, device=generator.device)
     noise = torch.randn(x0.shape, generator=generator, device=generator.device)
     return t.to(x0.device), noise.to(x0.device)
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether none of them has an infinity or a NaN."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 @torch.no_grad()

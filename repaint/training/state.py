@@ -18,6 +18,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.data import storage
 from repaint.errors import CheckpointError, ConfigError
+from repaint.training.optimisation import all_finite
 
 STATE_FILE = "state.pt"
 MODEL_FILE = "model.safetensors"
@@ -73,11 +74,10 @@ def save_state(config: TrainConfig, state: TrainingState, surroundings: Surround
     storage.write_bytes(storage.join(config.out, STATE_FILE), buffer.getvalue())
 
 
-def all_finite(state: TrainingState) -> bool:
+def is_finite(state: TrainingState) -> bool:
     """Whether a state has no infinity and no NaN, so that a training can go on from it."""
     moments = (value for entry in state.optimiser["state"].values() for value in entry.values())
-    tensors = (*state.network.values(), *state.ema.values(), *moments)
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
+    return all_finite([*state.network.values(), *state.ema.values(), *moments])
 
 
 def load_state(config: TrainConfig, surroundings: Surroundings, device: torch.device) -> TrainingState | None:
@@ -127,7 +127,7 @@ def export_model(config: TrainConfig, ema: Mapping[str, Tensor], step: int, pict
     dtype = torch.float16 if config.export_precision == "fp16" else torch.float32
     metadata = checkpoint_metadata(config) | {"training": {"step": step, "pictures": pictures}}
     weights = {key: value.to(dtype) for key, value in ema.items()}
-    if not all(bool(value.isfinite().all()) for value in weights.values()):
+    if not all_finite(weights.values()):
         raise ConfigError(
             f"export_precision: {config.export_precision} cannot hold the weights of step {step}, which are saved; "
             f"go on with export_precision: fp32"

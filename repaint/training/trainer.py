@@ -39,8 +39,8 @@ from repaint.training.state import (
     STATE_FILE,
     Surroundings,
     TrainingState,
-    all_finite,
     export_model,
+    is_finite,
     load_state,
     save_state,
     truncate_log,
@@ -223,7 +223,7 @@ class Trainer:
     def _finite_state(self) -> TrainingState:
         """What a resumed run goes on from; ConfigError if that is lost, which the loss shows only a step later."""
         state = TrainingState(self.step, self.network.state_dict(), self.ema, self.optimiser.state_dict())
-        if not all_finite(state):
+        if not is_finite(state):
             raise _diverged(self.step, "the weights or the optimiser's state are not finite")
         return state
 

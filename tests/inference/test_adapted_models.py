@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import repaint
 from repaint.errors import DataError, WriteError
 from repaint.inference import adapted_models
 from repaint.inference.adapted_models import ADAPTED_MODELS
+from repaint.training import adaptation
 from repaint.workers.worker import Worker
 from tests.helpers.command import manifest, run, user_error
 from tests.helpers.tiny import FLAGS, make_run, read_pixels
@@ -184,4 +186,14 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: d
     assert run(make_run(tmp_path, 1, **changes)) in (2, 3)
     errors = capsys.readouterr().err
     assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_a_training_that_diverges_is_a_mistake_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptation, "_loss", lambda *_: torch.tensor(torch.nan))
+    assert run(make_run(tmp_path, 1, adapt=ADAPT)) in (2, 3)
+    errors = capsys.readouterr().err
+    assert "adapt: the loss is nan" in errors
     assert "Traceback" not in errors

@@ -113,6 +113,15 @@ def test_two_processes_share_each_batch(tmp_path: Path, taught: bool) -> None:
     assert weights(tmp_path).keys() == tiny_unet().state_dict().keys()
 
 
+def check_interruption(conf: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, saved: int) -> None:
+    """That a training interrupted by a patch ends with this step saved, and without the patch goes on from it."""
+    assert train(conf) == 130
+    assert torch.load(folder / "run/state.pt", weights_only=True)["step"] == saved
+    monkeypatch.undo()
+    assert train(conf) == 0
+    assert [line["step"] for line in log(folder)] == [1, 2, 3, 4, 5, 6]
+
+
 def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = write_training(tmp_path, save_interval=100)
     real = Trainer._loss
@@ -123,11 +132,7 @@ def test_ctrl_c_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(trainer, batch)
 
     monkeypatch.setattr(Trainer, "_loss", interrupted)
-    assert train(conf) == 130
-    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 4
-    monkeypatch.undo()
-    assert train(conf) == 0
-    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    check_interruption(conf, tmp_path, monkeypatch, saved=4)
 
 
 def test_a_second_ctrl_c_in_a_step_saves_no_half_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,11 +144,7 @@ def test_a_second_ctrl_c_in_a_step_saves_no_half_step(tmp_path: Path, monkeypatc
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(trainer_module, "update_average", interrupted)
-    assert train(conf) == 130
-    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["step"] == 2
-    monkeypatch.undo()
-    assert train(conf) == 0
-    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    check_interruption(conf, tmp_path, monkeypatch, saved=2)
 
 
 def test_a_bad_picture_ends_the_run_with_its_steps_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
