@@ -11,6 +11,7 @@ from repaint.config.fields import (
     PathText,
     Positive,
     PositiveReal,
+    PositiveShare,
     Seed,
     ShareBelowOne,
     Steps,
@@ -42,6 +43,19 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     a picture what the teacher predicts in the others, so that fills do not depend on where a window lies. Pictures are
     scaled to 13/8 of `image_size`, of which a window shows 8/13, and must not be smaller. `batch_size` counts windows
     and must be divisible by four times the number of processes."""
+
+    guide_path: PathText | None = None
+    """Weaker model of the same architecture, such as the teacher after fewer steps: the teacher's predictions are moved
+    away from its own (autoguidance). Fills become sharper and less alike, and their PSNR lower. Only with
+    `teacher_path`."""
+
+    guide_scale: PositiveReal = 1.0
+    """How far the teacher's predictions are moved away from those of `guide_path`, in units of the distance between
+    them. Only with `guide_path`."""
+
+    guide_below: PositiveShare = 1.0
+    """Share of the process's steps, those of lowest noise, at which the teacher is guided: at high noise guidance makes
+    colours garish. Only with `guide_path`."""
 
     random_flip: bool = True
     """Mirror half of the pictures, chosen at random, left to right."""
@@ -101,6 +115,15 @@ class TrainConfig(NetworkConfig, ProcessConfig):
     def _something_to_skip(self) -> Self:
         if self.init_skip and self.init_path is None:
             raise ValueError("init_skip has no meaning without init_path; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_guide(self) -> Self:
+        if self.guide_path is not None and self.teacher_path is None:
+            raise ValueError("guide_path has no meaning without teacher_path; leave it out")
+        for key in ("guide_scale", "guide_below"):
+            if key in self.model_fields_set and self.guide_path is None:
+                raise ValueError(f"{key} has no meaning without guide_path; leave it out")
         return self
 
     @model_validator(mode="after")

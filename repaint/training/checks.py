@@ -9,7 +9,7 @@ from repaint.training.state import MODEL_FILE, SAMPLES_FOLDER, STATE_FILE
 def check_paths(config: TrainConfig) -> None:
     """Raise ConfigError if the results of a training would replace what it learns from, or be taken for it."""
     _check_pictures(config)
-    sources = {"init_path": config.init_path, "teacher_path": config.teacher_path}
+    sources = {"init_path": config.init_path, "teacher_path": config.teacher_path, "guide_path": config.guide_path}
     for key, path in sources.items():
         for result in (MODEL_FILE, STATE_FILE):
             if path is not None and storage.same(path, storage.join(config.out, result)):

@@ -10,11 +10,12 @@ from repaint.checkpoints.contradictions import check_process
 from repaint.checkpoints.formats import read_weights_to_train
 from repaint.checkpoints.weights import Weights
 from repaint.config.training import TrainConfig
+from repaint.diffusion.gaussian import Model
 from repaint.errors import ConfigError
 from repaint.models.unet import UNet
 from repaint.pipeline.network import fill_unet
 from repaint.training.optimisation import with_autocast
-from repaint.training.teacher import Teacher
+from repaint.training.teacher import Guide, Teacher
 
 
 def build_network(config: TrainConfig) -> UNet:
@@ -44,11 +45,21 @@ def start_from(network: UNet, config: TrainConfig, path: str) -> str | None:
 
 def build_teacher(config: TrainConfig, path: str, device: torch.device) -> Teacher:
     """The teacher on its device; errors as of `start_from`."""
+    model, digest = _build_constant(config, path, "teacher_path", device)
+    guide = None
+    if config.guide_path is not None:
+        weaker, guide_digest = _build_constant(config, config.guide_path, "guide_path", device)
+        guide = Guide(weaker, config.guide_scale, config.guide_below)
+        digest += f" guided by {guide_digest} x {guide.scale:g} below {guide.below:g}"
+    return Teacher(model, digest, config.image_size, memory_format(config), guide)
+
+
+def _build_constant(config: TrainConfig, path: str, key: str, device: torch.device) -> tuple[Model, str]:
+    """A trained network that stays as it is, of the file that `key` names, and the file's digest."""
     network = build_unet(build_unet_config(config))
-    weights = _load(network, config, path, "teacher_path")
+    weights = _load(network, config, path, key)
     place_network(network, config, device)
-    model = with_autocast(network.eval(), device, config.precision == "bf16")
-    return Teacher(model, weights.digest, config.image_size, memory_format(config))
+    return with_autocast(network.eval(), device, config.precision == "bf16"), weights.digest
 
 
 def place_network(network: UNet, config: TrainConfig, device: torch.device) -> None:

@@ -5,7 +5,15 @@ faces, where the hair is) shows as specks in plain areas. So a region larger tha
 predicts several windows of it, and the network learns for each pixel the mean of the windows in which the pixel lies
 elsewhere: knowledge distillation (Hinton et al. 2015) from an ensemble over places. That mean knows nothing of the
 pixel's place in this window, and it is far less noisy than the true target.
+
+Autoguidance (Karras et al. 2024, "Guiding a Diffusion Model with a Bad Version of Itself") moves the teacher's
+predictions away from those of a weaker model: both err in the same places, where a network that cannot decide predicts
+the mean of what may be there, the weaker one more so. At high noise that makes colours garish, so it may be left to
+lower noise (Kynkaanniemi et al. 2024, "Applying Guidance in a Limited Interval"). What is learned so costs nothing in
+sampling (guidance distillation, Meng et al. 2023).
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,6 +30,21 @@ def region_size(image_size: int) -> int:
     return image_size * 13 // 8
 
 
+@dataclass(frozen=True)
+class Guide:
+    """Autoguidance of a teacher.
+
+    Attributes:
+        model: weaker than the teacher, called like it.
+        scale: how far its predictions are left behind, in units of the teacher's distance to them.
+        below: share of the process's steps at which it is at work, the lowest.
+    """
+
+    model: Model
+    scale: float
+    below: float = 1.0
+
+
 class Teacher:
     """Objective with a trained model that stays as it is.
 
@@ -30,6 +53,7 @@ class Teacher:
         digest: of its weights file.
         image_size: side of the windows in pixels.
         memory_format: of what both networks are called with.
+        guide: None without autoguidance.
     """
 
     def __init__(
@@ -38,11 +62,13 @@ class Teacher:
         digest: str,
         image_size: int,
         memory_format: torch.memory_format = torch.contiguous_format,
+        guide: Guide | None = None,
     ) -> None:
         self.model = model
         self.digest = digest
         self.image_size = image_size
         self.memory_format = memory_format
+        self.guide = guide
 
     def losses(
         self,
@@ -70,13 +96,21 @@ class Teacher:
         x0, noise = (cut_windows(batch, corners, self.image_size) for batch in (regions, noise))
         t = t.repeat_interleave(WINDOWS)
         x = diffusion.q_sample(x0, t, noise).contiguous(memory_format=self.memory_format)
-        with torch.no_grad():
-            predictions = diffusion.predict(self.model, x, t)[:, :3]
-        expected, shared = mean_of_others(predictions, corners, regions.shape[-1])
+        expected, shared = mean_of_others(self._predict(diffusion, x, t), corners, regions.shape[-1])
         output = diffusion.predict(model, x, t)
         truth = losses_of_output(diffusion, output, x0, x, t, noise)
         distance = mean_flat((output[:, :3] - expected) ** 2, shared)
         return TrainingLoss(distance + TRUTH_WEIGHT * truth.total, truth.mse, truth.vb)
+
+    @torch.no_grad()
+    def _predict(self, diffusion: GaussianDiffusion, x: Tensor, t: Tensor) -> Tensor:
+        """The teacher's predictions [B, 3, H, W], guided (Karras et al. 2024, equation 3, with w = 1 + scale)."""
+        predictions = diffusion.predict(self.model, x, t)[:, :3]
+        if self.guide is None:
+            return predictions
+        weaker = diffusion.predict(self.guide.model, x, t)[:, :3]
+        scales = self.guide.scale * (t < self.guide.below * diffusion.num_timesteps)
+        return predictions + scales.reshape(-1, 1, 1, 1) * (predictions - weaker)
 
 
 def draw_corners(count: int, room: int, generator: torch.Generator) -> Tensor:

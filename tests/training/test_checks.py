@@ -51,7 +51,7 @@ def test_remote_and_impossible_folders(tmp_path: Path, out: str, data_path: str,
             check_paths(config)
 
 
-@pytest.mark.parametrize("key", ["init_path", "teacher_path"])
+@pytest.mark.parametrize("key", ["init_path", "teacher_path", "guide_path"])
 @pytest.mark.parametrize("name", ["model.safetensors", "../run/model.safetensors", "state.pt"])
 def test_weights_that_the_training_would_replace_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, name: str
@@ -60,14 +60,14 @@ def test_weights_that_the_training_would_replace_are_refused(
     (tmp_path / "run").mkdir()
     path.write_bytes(encode_checkpoint(tiny_unet().state_dict(), {}))
     before = path.read_bytes()
-    assert train(write_training(tmp_path, **{key: str(path)})) == 2
+    assert train(write_training(tmp_path, **({"teacher_path": "elsewhere.pt"} | {key: str(path)}))) == 2
     assert capsys.readouterr().err == f"error: {key} {path}: this training would replace the file; give another 'out'\n"
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("key", ["init_path", "teacher_path"])
+@pytest.mark.parametrize("key", ["init_path", "teacher_path", "guide_path"])
 def test_remote_weights_that_the_training_would_replace_are_refused(tmp_path: Path, key: str) -> None:
-    paths = {"out": "gs://bucket/run", key: "gs://bucket/run/model.safetensors"}
+    paths = {"out": "gs://bucket/run", "teacher_path": "elsewhere.pt", key: "gs://bucket/run/model.safetensors"}
     with pytest.raises(ConfigError, match="this training would replace the file"):
         check_paths(load_config(TrainConfig, write_training(tmp_path, **paths)))
 

@@ -15,6 +15,7 @@ from repaint.training import teacher
 from repaint.training.teacher import (
     TRUTH_WEIGHT,
     WINDOWS,
+    Guide,
     Teacher,
     cut_windows,
     draw_corners,
@@ -111,6 +112,18 @@ def test_the_mean_colour_of_a_teacher_is_corrected_like_the_students(monkeypatch
     assert distances[1] < 0.01
 
 
+def test_a_guided_teacher_leaves_the_weaker_model_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "TRUTH_WEIGHT", 0.0)
+    regions = torch.rand(2, 3, *REGION, generator=generator()) * 2 - 1
+    noise = torch.randn(regions.shape, generator=generator())
+    strong, weak, expected = (lambda x, timesteps, y, factor=factor: factor * x for factor in (0.5, 0.3, 0.6))
+    guided = Teacher(strong, "", SIZE, guide=Guide(weak, 0.5, below=0.7))
+    t = torch.tensor([69, 70])  # of 100 steps: the second lies above
+    for student, distances in ((expected, [0.0, 0.01]), (strong, [0.01, 0.0])):
+        loss = guided.losses(process(), student, regions, t, noise, generator())
+        assert loss.total.reshape(2, -1).mean(1).tolist() == pytest.approx(distances, rel=0.2, abs=1e-9)
+
+
 def test_a_speck_that_depends_on_the_place_is_unlearned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "TRUTH_WEIGHT", 0.0)
     speck = code_of_places()
@@ -167,6 +180,11 @@ def test_a_training_with_a_teacher_in_pieces_equals_one_at_once(tmp_path: Path) 
         ({}, f"has {SIZE}x{SIZE} pixels; with teacher_path pictures need {SIDE} on each side"),
         ({"batch_size": 6}, "batch_size 6 is not divisible by 4 windows of a picture x 1 processes"),
         ({"teacher_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
+        ({"guide_path": "nowhere.pt"}, "nowhere.pt: no such weights file"),
+        ({"guide_path": "."}, "guide_path .: a model of diffusers; it can be run, but nothing is trained with it"),
+        ({"guide_path": "weak.pt", "teacher_path": None}, "guide_path has no meaning without teacher_path"),
+        ({"guide_scale": 0.5}, "guide_scale has no meaning without guide_path"),
+        ({"guide_below": 0.5}, "guide_below has no meaning without guide_path"),
         ({"teacher_path": "."}, "teacher_path .: a model of diffusers; it can be run, but nothing is trained with it"),
         ({"num_channels": 64}, "num_channels is 32, not 64"),
         ({"noise_schedule": "cosine"}, "noise_schedule cosine (the file: linear)"),
@@ -191,6 +209,19 @@ def test_the_teacher_may_move_but_not_change_on_resuming(tmp_path: Path, capsys:
     moved.write_bytes(encode_checkpoint(changed, {}))
     assert train(write_training(tmp_path, teacher_path=str(moved), **options)) == 2
     assert "started with teacher " in capsys.readouterr().err
+
+
+def test_the_guide_and_its_scale_may_not_change_on_resuming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(tmp_path / "large", 10, REGION)
+    path, weak = write_teacher(tmp_path), tmp_path / "weak.safetensors"
+    halves = {key: value / 2 for key, value in tiny_unet().state_dict().items()}
+    weak.write_bytes(encode_checkpoint(halves, {}))
+    options = {"data_path": str(tmp_path / "large"), "steps": 3, "teacher_path": str(path)}
+    assert train(write_training(tmp_path, guide_path=str(weak), guide_scale=0.5, **options), "--stop", "1") == 0
+    for changed in ({"guide_path": str(weak), "guide_scale": 1.0}, {"guide_path": str(path), "guide_scale": 0.5}, {}):
+        assert train(write_training(tmp_path, **changed, **options)) == 2
+        assert " guided by " in capsys.readouterr().err
+    assert train(write_training(tmp_path, guide_path=str(weak), guide_scale=0.5, **options)) == 0
 
 
 def test_processes_share_windows(tmp_path: Path) -> None:
