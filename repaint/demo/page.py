@@ -49,7 +49,8 @@ def make_page(models: Mapping[str, Path], examples: Sequence[ExamplePictures], d
     queue = FillQueue(models, device)
     page = gr.Blocks(title="RePaint", analytics_enabled=False, delete_cache=(3600, 24 * 3600))
     with page:
-        job_id, history = gr.State(), gr.State([])
+        job_id = gr.Textbox(visible=False)  # no gr.State: of that a waiting job would get the latest click's
+        history = gr.State([])
         gr.Markdown(ABOUT)
         model = model_control(models)
         with gr.Row():

@@ -334,6 +334,46 @@ def test_two_visitors_stop_and_get_their_own_fills(
         page.close()
 
 
+def test_of_several_clicks_while_waiting_only_the_last_counts(
+    browser: Browser, address: str, outside: list[str]
+) -> None:
+    first, second = (visit(browser, address, outside) for _ in range(2))
+    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
+        load(page, picture)
+        paint(page)
+    choose(first, "paper")
+    set_fills(first, 8)  # minutes of work, behind which the second one waits
+    first.locator("#fill").click()
+    wait_for_status(first, r"network call [1-9]")
+
+    choose(second, "preview")
+    keep_ends(second)
+    for seed in (1, 2, 3):
+        second.get_by_label("Seed", exact=True).fill(str(seed))
+        with second.expect_response(lambda response: "/queue/join" in response.url):
+            second.locator("#fill").click()
+    first.locator("#stop").click()
+    second.locator("#files a[href*=fill_seed3_0]").first.wait_for()
+    wait_for_status(second, "done")
+    assert second.evaluate("ends").count("done") == 1
+    for page in (first, second):
+        page.close()
+
+
+def keep_ends(page: Page) -> None:
+    """How jobs end from now on, in a list `ends` of the page: "stopped" or "done", and "" in between."""
+    page.evaluate(
+        """() => {
+            const status = document.querySelector("#status");
+            window.ends = [""];
+            new MutationObserver(() => {  // several of them for one status: it shows seconds, too
+                const end = /stopped|done/.exec(status.innerText)?.[0] ?? "";
+                if (end !== window.ends.at(-1)) window.ends.push(end);
+            }).observe(status, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "README.md"), "examples/faces64.safetensors"])
 def test_no_other_files_are_served(address: str, path: str) -> None:
     assert httpx.get(f"{address}gradio_api/file={path}", timeout=PATIENCE).status_code in (403, 404)
@@ -372,7 +412,7 @@ def ask_for_fill(address: str, picture: str, layer: str, model: str, mask: str |
     value = {"background": background, "layers": [painted], "composite": None}
     choices = Choices(model, "preview", "replace", mask_file=None if mask is None else named_file(mask))
     call = f"{address}gradio_api/call/fill"
-    event = httpx.post(call, json={"data": [value, *choices]}, timeout=PATIENCE).json()["event_id"]
+    event = httpx.post(call, json={"data": [None, value, *choices]}, timeout=PATIENCE).json()["event_id"]
     return httpx.get(f"{call}/{event}", timeout=PATIENCE).text
 
 
