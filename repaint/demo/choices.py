@@ -12,8 +12,8 @@ class Choices(NamedTuple):
         model: name.
         schedule: name of a preset.
         method: conditioning method, or SCHEDULES_OWN.
-        fills: number of fills.
-        seed: of the noise.
+        fills: number of fills, as it was typed.
+        seed: of the noise, as it was typed; None if its field is empty.
         mask_file: path of an uploaded mask, or None.
         hole_white: whether white marks the hole in it.
         soft: whether its grey levels blend fill and picture.
@@ -27,8 +27,8 @@ class Choices(NamedTuple):
     model: str
     schedule: str
     method: str = SCHEDULES_OWN
-    fills: int = 1
-    seed: int = 0
+    fills: float = 1
+    seed: float | None = 0
     mask_file: str | None = None
     hole_white: bool = False
     soft: bool = False

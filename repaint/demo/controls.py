@@ -13,6 +13,7 @@ from repaint.config.refining import MOST_LEVELS
 from repaint.demo.choices import SCHEDULES_OWN
 
 MOST_FILLS = 8
+MOST_SEED = 2**31
 MOST_FEATHER = 50
 BRUSH_COLOR = "#e6194b"
 BRUSH_SHARE = 0.12  # diameter of the brush, relative to the shorter side of the picture
@@ -67,7 +68,7 @@ def fill_controls(refine: str) -> dict[str, Component]:
     controls: dict[str, Component] = {"schedule": gr.Radio(_schedules(), value="fast", label="Schedule")}
     with gr.Row():
         controls["fills"] = gr.Slider(1, MOST_FILLS, value=1, step=1, label="Fills")
-        controls["seed"] = gr.Number(0, precision=0, minimum=0, maximum=2**31, label="Seed")
+        controls["seed"] = gr.Number(0, label="Seed")  # without limits: gradio would not put its errors in the status
     with gr.Accordion("More options", open=False, elem_id="more"):
         with gr.Row():
             controls["sides"] = gr.CheckboxGroup(list(SIDES), value=[], label="Extend the picture to", elem_id="sides")

@@ -13,9 +13,10 @@ from PIL import Image
 
 from repaint.data.encoding import SAVE_OPTIONS
 from repaint.demo.choices import SCHEDULES_OWN, Choices
+from repaint.demo.controls import MOST_FILLS, MOST_SEED
 from repaint.demo.editor import read_editor
 from repaint.demo.jobs import Job
-from repaint.errors import RepaintError
+from repaint.errors import ConfigError, RepaintError
 from repaint.inpainter import Inpainter
 
 
@@ -70,8 +71,10 @@ class FillQueue:
         try:
             chosen = Choices(*choices)
             picture, mask = read_editor(value, chosen)
+            seed = _whole_number("seed", chosen.seed, 0, MOST_SEED)  # before a model is loaded or adapted
+            fills = _whole_number("fills", chosen.fills, 1, MOST_FILLS)
             inpainter = self._inpainter(chosen)
-            job = Job(inpainter, picture, mask, chosen.seed, chosen.fills, stop_requested)
+            job = Job(inpainter, picture, mask, seed, fills, stop_requested)
             for update in job.updates():
                 yield _only(f"{update.unit} {update.done} of {update.total}", update.preview)
         except RepaintError as error:
@@ -113,6 +116,13 @@ class FillQueue:
             mask_feather=chosen.feather,
             extend=chosen.extend,
         )
+
+
+def _whole_number(name: str, value: float | None, least: int, most: int) -> int:
+    """A number that a visitor has typed; ConfigError if its field is empty, or it is no whole number in a range."""
+    if value is None or not least <= value <= most or value != int(value):
+        raise ConfigError(f"{name}: enter a whole number from {least} to {most:,}")
+    return int(value)
 
 
 def _only(status: str, preview: Any = None) -> tuple[Any, Any, Any, Any, Any, Any]:

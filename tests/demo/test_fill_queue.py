@@ -120,6 +120,10 @@ def test_closing_the_page_stops_the_job(queue: "FillQueue") -> None:
             "extend.left: a number of pixels from 1 to 65,536, or per cent",
         ),
         ({"model": "classes", "adapt": True}, "adapt: a class-conditional model"),
+        ({"seed": -5}, "seed: enter a whole number from 0 to 2,147,483,648"),
+        ({"seed": None, "adapt": True}, "seed: enter a whole number"),  # before the training, as are the next
+        ({"seed": 1.5, "adapt": True}, "seed: enter a whole number"),
+        ({"fills": 2.5, "adapt": True}, "fills: enter a whole number from 1 to 8"),
     ],
 )
 def test_mistakes_are_the_status(queue: "FillQueue", choices: dict[str, Any], message: str) -> None:
