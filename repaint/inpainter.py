@@ -227,8 +227,8 @@ class Inpainter:
         example = image if isinstance(image, Example) else self.read(image, mask)
         if not self.pipeline.has_to_fill(example.known):
             return 0
-        fills = [(example.order, example.is_refined)] * num_samples
-        coarse, refined = count_batches(fills, self._batch_size(example, num_samples))
+        size = self._batch_size(example, num_samples)  # refuses wrong numbers
+        coarse, refined = count_batches([(example.order, example.is_refined)] * num_samples, size)
         return coarse * self.pipeline.nfe + refined * self.pipeline.count_calls(refined=True)
 
     def _batch_size(self, example: Example, num_samples: int) -> int:

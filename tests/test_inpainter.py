@@ -140,6 +140,11 @@ def test_a_picture_without_hole_comes_back(model: Path, fit: str) -> None:
     assert (np.asarray(fill) == noise_picture()).all()
 
 
+def test_counting_refuses_wrong_numbers_of_fills(tiny_inpainter: repaint.Inpainter) -> None:
+    with pytest.raises(repaint.ConfigError, match=r"num_samples must be a whole number from 1 on, not 1\.5"):
+        tiny_inpainter.count_calls(noise_picture(), half(), num_samples=1.5)  # type: ignore[arg-type]
+
+
 def test_the_callback_sees_every_step_and_can_stop(tiny_inpainter: repaint.Inpainter) -> None:
     steps: list[repaint.Step] = []
     tiny_inpainter(noise_picture(), half(), num_samples=2, callback=steps.append)
