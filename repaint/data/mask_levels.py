@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from repaint.data import notices
 from repaint.errors import DataError
 
-THRESHOLD = 128  # grey levels from here on are white
+THRESHOLD = 128  # grey levels of hard masks from here on are white
+KNOWN_FROM = 240  # those of soft masks from here on are fully known: JPEG compression and brushes rarely reach 255
+HOLE_TO = 15  # and up to here fully hole
 
 
 def spread_levels(
@@ -14,7 +16,7 @@ def spread_levels(
     stored: NDArray[np.generic],
     path: str,
     what: str = "grey levels",
-    refuse_dark: bool = True,
+    soft: bool = False,
 ) -> NDArray[np.uint8]:
     """Spread the levels of a mask of 0 and 1, or of two colours of a palette, to 0 and 255; emit a warning about it.
 
@@ -23,7 +25,7 @@ def spread_levels(
         stored: values that the grey levels were made of, [H, W]: indices of a palette, or levels of any depth.
         path: for messages.
         what: the stored values are: "grey levels", "opacities" or "palette".
-        refuse_dark: whether levels of a mask that differ but are all dark are unclear.
+        soft: whether levels between black and white have a meaning of their own.
 
     Returns:
         uint8 [H, W]; other masks stay as they are.
@@ -43,13 +45,20 @@ def spread_levels(
     if palette and _brightens_with_index(grey, stored):
         notices.warn(f"{path}: its palette has two colours; the brighter one is taken for white")
         return _to_white(grey == high)
-    if high < THRESHOLD and refuse_dark:
+    black_below = HOLE_TO + 1 if soft else THRESHOLD
+    if high < black_below:
         levels = "opacities" if what == "opacities" else "grey levels"
         raise DataError(
-            f"{path}: its {levels} go from {low} to {high}, so all of it is black (below {THRESHOLD}); save the mask "
+            f"{path}: its {levels} go from {low} to {high}, so all of it is black (below {black_below}); save the mask "
             f"with 0 and 255"
         )
     return grey
+
+
+def warn_if_none_known(levels: NDArray[np.uint8], path: str) -> None:
+    """Emit a warning about a soft mask whose levels, 255 known and 0 hole, differ, though none is fully known."""
+    if levels.min() < levels.max() < KNOWN_FROM:
+        notices.warn(f"{path}: no pixel of this soft mask is fully known, so all of the picture is filled")
 
 
 def _to_white(white: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageColor
 
 from repaint.data.conversion import to_alpha, to_eight_bits, to_rgb, to_rgb_plainly
 from repaint.data.images import center_crop, center_crop_like
-from repaint.data.mask_levels import THRESHOLD, spread_levels
+from repaint.data.mask_levels import THRESHOLD, spread_levels, warn_if_none_known
 from repaint.errors import DataError
 
 Mask = NDArray[np.bool_]
@@ -47,7 +47,7 @@ class MaskRule:
             path: for error messages.
 
         Raises:
-            DataError: the alpha channel is required but missing, or all levels mean hole, though they differ.
+            DataError: the alpha channel is required but missing, or all levels are black, though they differ.
         """
         if self.color is not None:
             return Image.fromarray(np.where(_color_key(picture, self.color), 0, 255).astype(np.uint8))
@@ -55,13 +55,17 @@ class MaskRule:
             alpha = to_alpha(picture)
             if alpha is None:
                 raise DataError(f"{path}: has no transparent part; mask_channel: alpha needs an alpha channel")
-            return Image.fromarray(spread_levels(alpha, alpha, path, "opacities"))
-        grey = np.asarray(to_grey(picture))
-        stored = np.asarray(picture) if picture.mode in ("I;16", "P") else grey
-        what = "palette" if picture.mode == "P" else "grey levels"
-        faint = self.soft and self.hole_white  # a brush of little opacity on black
-        levels = Image.fromarray(spread_levels(grey, stored, path, what, refuse_dark=not faint))
-        return ImageChops.invert(levels) if self.hole_white else levels
+            levels = Image.fromarray(spread_levels(alpha, alpha, path, "opacities", self.soft))
+        else:
+            grey = np.asarray(to_grey(picture))
+            palette = picture.mode == "P" and not (self.soft and _is_grey(picture))
+            stored = np.asarray(picture) if palette or picture.mode == "I;16" else grey
+            what = "palette" if palette else "grey levels"
+            levels = Image.fromarray(spread_levels(grey, stored, path, what, self.soft))
+            levels = ImageChops.invert(levels) if self.hole_white else levels
+        if self.soft:
+            warn_if_none_known(np.asarray(levels), path)
+        return levels
 
     def read_channels(self, picture: Image.Image, path: str) -> list[Image.Image]:
         """Extract the mask of each channel, as in the published code: one for all, or three from a coloured file.
@@ -79,6 +83,12 @@ class MaskRule:
 def _has_two_colors(picture: Image.Image) -> bool:
     """Whether a palette's picture uses two colours, which stand for known and hole whatever they are."""
     return picture.mode == "P" and len(np.unique(np.asarray(picture))) == 2
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    """Whether a palette's picture uses greys alone, which are levels like those of other files."""
+    pixels = np.asarray(to_rgb(picture))
+    return bool((pixels == pixels[..., :1]).all())
 
 
 def to_grey(mask: Image.Image) -> Image.Image:

@@ -7,13 +7,11 @@ the share that the picture keeps: uint8 [H, W] in 255ths, 255 where all is known
 import numpy as np
 from numpy.typing import NDArray
 
+from repaint.data.mask_levels import HOLE_TO, KNOWN_FROM
 from repaint.data.masks import Mask
 from repaint.errors import DataError
 
 Share = NDArray[np.uint8]
-
-KNOWN_FROM = 240  # grey levels from here on are fully known: JPEG compression and brushes rarely reach 255
-HOLE_TO = 15  # and up to here fully hole
 
 
 def split_levels(levels: NDArray[np.uint8]) -> tuple[Mask, Share | None]:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.data.decoding import decode
-from repaint.data.mask_levels import THRESHOLD
+from repaint.data.mask_levels import KNOWN_FROM, THRESHOLD
 from repaint.data.masks import Mask, MaskRule, check_ratio, mask_pixels, scale_levels, scale_mask
-from repaint.data.soft_masks import KNOWN_FROM
 from repaint.demo.choices import Choices
 from repaint.errors import DataError
 

@@ -1,5 +1,7 @@
 """Soft masks: what is known, what blends, and how."""
 
+from warnings import catch_warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +11,11 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from repaint.data.examples import Example, ReadSettings, make_example
+from repaint.data.mask_levels import HOLE_TO, KNOWN_FROM
 from repaint.data.masks import MaskRule
 from repaint.data.pairing import Pair
-from repaint.data.soft_masks import HOLE_TO, KNOWN_FROM, blend, feather, split_levels
-from repaint.errors import DataError
+from repaint.data.soft_masks import blend, feather, split_levels
+from repaint.errors import DataError, DataWarning
 
 PAIR = Pair(0, "a.png", "a.png", "m.png")
 SHAPES = st.tuples(st.integers(1, 24), st.integers(1, 24))
@@ -68,8 +71,53 @@ def test_white_holes_and_a_faint_brush_on_black() -> None:
     np.testing.assert_array_equal(example.known, mask == 0)
     assert example.share is not None
     assert set(example.share[mask == 100]) == {round((155 - 15) / 225 * 255)}
-    with pytest.raises(DataError, match="grey levels go from 0 to 100, so all of it is black"):
-        read(mask)  # where white is known, nothing would be
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("hole_white", [False, True])
+def test_soft_masks_are_judged_by_their_levels(hole_white: bool) -> None:
+    """Faint or strong throughout, they have no pixel on the other side of 128."""
+    for low, high in ((0, 125), (16, 127), (130, 255), (200, 239)):
+        mask = np.tile(np.linspace(low, high, 20).round().astype(np.uint8), (20, 1))
+        levels = 255 - mask if hole_white else mask
+        if levels.max() >= KNOWN_FROM:
+            example = read(mask, hole_white=hole_white)
+        else:
+            with pytest.warns(DataWarning, match=r"^m\.png: no pixel of this soft mask is fully known, so all"):
+                example = read(mask, hole_white=hole_white)
+        np.testing.assert_array_equal(example.known, levels >= KNOWN_FROM)
+        assert example.share is not None
+        assert np.abs(example.share - ((levels.astype(float) - 15) / 225 * 255).clip(0, 255)).max() <= 1
+    with pytest.raises(DataError, match=r"grey levels go from 0 to 15, so all of it is black \(below 16\)"):
+        read(np.tile(np.arange(16, dtype=np.uint8), (4, 1)), hole_white=hole_white)
+
+
+def test_two_greys_of_a_palette_are_levels_of_a_soft_mask() -> None:
+    """Two colours stand for known and hole."""
+    strokes = np.zeros((20, 20), np.uint8)
+    strokes[5:9, 5:9] = 1
+    for colours, expected in (
+        ([(0,) * 3, (100,) * 3], 100),
+        ([(200,) * 3, (255,) * 3], 255),
+        ([(0,) * 3, (128, 0, 0)], 255),
+    ):
+        mask = Image.fromarray(strokes)
+        mask.putpalette([level for colour in colours for level in colour])
+        with catch_warnings(action="ignore"):
+            levels = np.asarray(MaskRule(soft=True).read(mask, "m.png"))
+        assert set(levels[strokes == 1]) == {expected}
+        assert set(levels[strokes == 0]) == {colours[0][0]}
+
+
+def test_faint_transparency_blends() -> None:
+    pixels = np.full((12, 16, 4), 200, np.uint8)
+    pixels[..., 3] = np.arange(16, dtype=np.uint8) * 8
+    reading = ReadSettings(16, "window", rule=MaskRule(channel="alpha", soft=True))
+    with pytest.warns(DataWarning, match="no pixel of this soft mask is fully known"):
+        example = make_example(Pair(0, "a.png", "a.png", None), Image.fromarray(pixels), None, reading)
+    assert not example.known.any()
+    assert example.share is not None
+    assert 110 < example.share.max() < 125
 
 
 def test_transparency_blends() -> None:
