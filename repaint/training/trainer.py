@@ -122,7 +122,8 @@ class Trainer:
 
         Raises:
             RepaintError: the saved state is damaged or another training's.
-            KeyboardInterrupt: Ctrl-C; raised after the current step is finished and saved, at a second one at once.
+            KeyboardInterrupt: Ctrl-C before the last step; raised after the current step is finished and saved, at a
+                second one at once.
             DataError: an unreadable or small picture, all steps before it are saved; or another training is at work.
             ConfigError: the loss or what would be saved is not finite, or `stop` is negative.
         """
@@ -166,7 +167,7 @@ class Trainer:
             finally:
                 bar.close()
             self.save()
-        if interrupted.is_set():
+        if interrupted.is_set() and self.step < stop:  # otherwise it came when only saving was left
             raise KeyboardInterrupt
 
     def _train_step(self, batch: Tensor, bar: "tqdm[Any]") -> None:
