@@ -64,7 +64,7 @@ def fill(args: argparse.Namespace) -> int:
         storage.check_writable(folder)
     return _for_each(
         jobs,
-        lambda number, job: _fill_one(job, inpainter, (args.seed or 0) + job.pair.index, f"{number + 1}/{len(jobs)}"),
+        lambda number, job: _fill_one(job, inpainter, args.seed or 0, f"{number + 1}/{len(jobs)}"),
         several=len(found) > 1,
     )
 
@@ -144,8 +144,9 @@ def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter, several: bool) -> int:
 
 
 def _read(job: _Job, inpainter: Inpainter) -> Example:
-    """The picture with its mask; DataError, too, if it is larger than the files of its fills can hold."""
+    """The picture with its mask and number; DataError, too, if it is larger than the files of its fills can hold."""
     example = inpainter.read(job.pair.picture, job.pair.mask)
+    example = replace(example, pair=replace(example.pair, index=job.pair.index))  # with the seed it decides the noise
     height, width = example.pixels.shape[:2]
     reason = why_too_large(width, height, _format_of(job.results[0]))  # the format of all
     if reason is not None:
