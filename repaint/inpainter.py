@@ -53,7 +53,7 @@ class Inpainter:
             ("pad") or squeezed to one ("resize"), or only its middle ("crop", as the published code does).
         window_context: with "window", the known surroundings of a hole that it shows, relative to the hole's longer
             side; None for 0.5.
-        mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole.
+        mask_polarity: "known_white", or "hole_white" if white (True in arrays) marks the hole; it needs masks.
         mask_color: the hole is what is painted in this colour, such as "#f0f", in the mask, or without a mask in the
             picture itself; None for masks of grey levels.
         mask_channel: "alpha" takes what is transparent in a picture without a mask for the hole. So does None, but with
@@ -194,7 +194,7 @@ class Inpainter:
 
         Raises:
             DataError: the picture or its mask is unreadable, they do not fit together, or a fill is not finite.
-            ConfigError: `seed`, `num_samples` or `y` is out of range, or memory is too small.
+            ConfigError: `seed`, `num_samples` or `y` is out of range, memory is too small, or a mask is missing.
         """
         example = image if isinstance(image, Example) else self.read(image, mask)
         config, size = self._for(seed, y), self._batch_size(example, num_samples)  # wrong ones end before the work
@@ -254,8 +254,8 @@ class Inpainter:
         """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
         # A picture without a mask is known everywhere only if it is extended.
         all_known = self._mask_channel is None and self._fitting.extend is not None
-        if mask is None and all_known:
-            check_maskless(self._fitting)
+        if mask is None:
+            check_maskless(self._fitting, all_known)
         grey = mask is not None or all_known or self._fitting.mask_color is not None
         config = self.pipeline.config
         reading = read_settings(config.image_size, self._fitting, "grey" if grey else "alpha", config.most_levels)

@@ -110,3 +110,18 @@ def test_a_painted_hole_leaves_transparency_as_it_is(folder: Path) -> None:
 def test_wrong_settings(folder: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(repaint.ConfigError, match=message):
         inpainter(folder, **settings)
+
+
+@pytest.mark.parametrize("extend", [None, "10%"])
+def test_the_polarity_of_masks_needs_one(folder: Path, extend: str | None) -> None:
+    """As on the command line, where --mask_polarity is refused without --mask."""
+    transparent = np.dstack([noise_picture(20, 30), np.where(half(20, 30), 255, 0).astype(np.uint8)])
+    message = "mask_polarity: hole_white is about masks, but there is none"
+    turned = inpainter(folder, mask_polarity="hole_white", extend=extend)
+    with pytest.raises(repaint.ConfigError, match=message):
+        turned(transparent, None)
+    with pytest.raises(repaint.ConfigError, match=message):
+        turned.count_calls(transparent)
+    with pytest.raises(repaint.ConfigError, match=message):
+        inpainter(folder, extend=extend).with_settings(mask_polarity="hole_white").read(transparent, None)
+    assert turned(transparent[..., :3], ~half(20, 30))

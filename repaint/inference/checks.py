@@ -147,8 +147,15 @@ def check_mask_channel(channel: object, color: str | None, polarity: str) -> Non
         raise ConfigError(f"inpaint: mask_channel: alpha and {other} exclude each other; leave one out")
 
 
-def check_maskless(fitting: FitConfig) -> None:
-    """Raise ConfigError for settings about masks where a picture is only extended."""
-    if fitting.mask_color is None and (fitting.mask_soft or fitting.mask_feather):
+def check_maskless(fitting: FitConfig, all_known: bool) -> None:
+    """Raise ConfigError for settings about masks where a picture has none of its own.
+
+    Args:
+        fitting: the settings.
+        all_known: whether the picture is only extended if it has no hole in `mask_color`.
+    """
+    if fitting.mask_polarity == "hole_white":
+        raise ConfigError("mask_polarity: hole_white is about masks, but there is none; give one or leave it out")
+    if all_known and fitting.mask_color is None and (fitting.mask_soft or fitting.mask_feather):
         key = "mask_soft" if fitting.mask_soft else "mask_feather"
         raise ConfigError(f"{key} is about masks, but there is none beside extend; leave it out")
