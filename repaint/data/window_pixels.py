@@ -1,6 +1,7 @@
 """Pixels of windows: cutting them out of a picture at the network's size, and pasting their fills back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from repaint.data.windows import Box, Window, hole_boxes
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-MOST_AT_ONCE = 2_000_000  # pixels of a window that is pasted as a whole
+MOST_AT_ONCE = 2_000_000  # pixels of a window that is cut out or pasted as a whole
 LEAST_CELL = 64  # in pixels; holes less than about two cells apart are pasted together
 WHOLLY = 1 - 1e-4  # share of known pixels from which on a resized pixel is known
 
@@ -39,25 +40,21 @@ def cut_out(pixels: Pixels, known: Mask, window: Window, size: int) -> tuple[Pix
 
 def cut_out_at(pixels: Pixels, known: Mask, window: Window, shape: tuple[int, int]) -> tuple[Pixels, Mask]:
     """`cut_out` at any height and width."""
-    inside: Mask = _cut(known, window)
-    part: Pixels = np.where(by_channel(inside), _cut(pixels, window), 0).astype(np.uint8)
-    if inside.shape[:2] == shape:
-        return part, inside
-    share = _share_at(inside, shape)
+    rows, columns = _inside(window, known.shape[:2])
+    known, window = known[rows, columns], window.moved(-rows.start, -columns.start)
+    part: Pixels = np.where(by_channel(known), pixels[rows, columns], 0).astype(np.uint8)
+    if (window.height, window.width) == shape:
+        return _cut(part, window), _cut(known, window)
+    share = _cut_at(known, window, shape)
     counts = _most_known(share)
-    colours = np.stack([_resize(part[..., c].astype(np.float32), *shape) for c in range(3)], axis=-1)
+    colours = np.stack([_cut_at(part[..., c], window, shape) for c in range(3)], axis=-1)
     colours /= np.where(counts, share, np.inf)[..., None]
     return _to_bytes(colours), counts
 
 
 def known_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
     """The mask of `cut_out_at`, bool of `shape`; `known` is bool [H, W]."""
-    return _most_known(_share_at(_cut(known, window), shape))
-
-
-def _share_at(inside: Mask, shape: tuple[int, int]) -> Floats:
-    """The share of known pixels that each pixel averages, of a window's part of the mask at any height and width."""
-    return _resize(inside.astype(np.float32), *shape)
+    return _most_known(_cut_at(known, window, shape))
 
 
 def _most_known(share: Floats) -> Mask:
@@ -68,13 +65,15 @@ def _most_known(share: Floats) -> Mask:
 
 def shows_known(known: Mask, window: Window, size: int) -> bool:
     """Whether a window at the network's size has a pixel of which all is known; `known` is bool [H, W]."""
-    return bool((_share_at(_cut(known, window), (size, size)) > WHOLLY).any())
+    return bool((_cut_at(known, window, (size, size)) > WHOLLY).any())
 
 
 def hole_at(known: Mask, window: Window, shape: tuple[int, int]) -> Mask:
     """Where a window at any height and width shows some of the hole, bool of `shape`; what lies outside is no hole."""
+    if (window.height, window.width) != shape:
+        return _cut_at(~known, window, shape) > 1 - WHOLLY
     hole: Mask = _cut(~known, window)
-    return hole if hole.shape == shape else _resize(hole.astype(np.float32), *shape) > 1 - WHOLLY
+    return hole
 
 
 def paste(pixels: Pixels, known: Mask, window: Window, filled: Pixels) -> Pixels:
@@ -108,42 +107,77 @@ def _areas(known: Mask, window: Window) -> Iterator[Box]:
         yield box[0] + top, box[1] + top, box[2] + left, box[3] + left
 
 
+def _inside(window: Window, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a picture of this shape that a window shows."""
+    starts = max(window.top, 0), max(window.left, 0)
+    ends = window.rows[1], window.columns[1]
+    rows, columns = (
+        slice(start, max(start, min(end, length))) for start, end, length in zip(starts, ends, shape, strict=True)
+    )
+    return rows, columns
+
+
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:
     """The window's part of an array [H, W, ...], zero (unknown) outside the picture."""
     part = np.zeros((window.height, window.width, *array.shape[2:]), array.dtype)
-    (top, bottom), (left, right) = window.rows, window.columns
-    y, x = max(top, 0), max(left, 0)
-    inside = array[y:bottom, x:right]
-    part[y - top : y - top + inside.shape[0], x - left : x - left + inside.shape[1]] = inside
+    rows, columns = _inside(window, array.shape[:2])
+    y, x = rows.start - window.top, columns.start - window.left
+    inside = array[rows, columns]
+    part[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
     return part
+
+
+def _cut_at(array: NDArray[Any], window: Window, shape: tuple[int, int]) -> Floats:
+    """`_cut` of an array [H, W], averaged or enlarged to any height and width: of a mask the share that is True.
+
+    Of a large window that shrinks only strips inside the picture are cut out, as there may be far more outside. One
+    axis after the other, as Pillow does it: the strips, side by side, are to the bit what all of it would be.
+    """
+    height, width = shape
+    pixels = window.height * window.width
+    if pixels <= max(MOST_AT_ONCE, height * width):
+        return _resize(_cut(array, window).astype(np.float32), height, width)
+    method = _method(pixels, height, width)
+    narrow = np.zeros((window.height, width), np.float32)
+    rows, _ = _inside(window, array.shape)
+    step = max(1, MOST_AT_ONCE // window.width)
+    for start in range(rows.start, rows.stop, step):
+        strip = replace(window, top=start, height=min(step, rows.stop - start))
+        part = Image.fromarray(_cut(array, strip).astype(np.float32))
+        first = start - window.top
+        narrow[first : first + strip.height] = np.asarray(part.resize((width, strip.height), method))
+    return np.asarray(Image.fromarray(narrow).resize((width, height), method))
 
 
 def _resize(channel: Floats, height: int, width: int) -> Floats:
     """Resize a channel: area average to shrink, bicubic to enlarge."""
     if channel.shape == (height, width):
         return channel
-    return np.asarray(Image.fromarray(channel).resize((width, height), _method(channel, height, width)))
+    return np.asarray(Image.fromarray(channel).resize((width, height), _method(channel.size, height, width)))
 
 
 def _resize_part(channel: Pixels, window: Window, box: Box) -> Floats:
     """The part of a channel [h, w], resized to a window, that lies in a box of the picture.
 
-    One axis after the other, as Pillow does it, with the cut in between: its own cuts round to float32.
+    One axis after the other, as Pillow does it, with the cut in between: its own cuts round to float32. The second in
+    strips, as a window may be far higher than the picture.
     """
     top, bottom, left, right = box
     rows, columns = slice(top - window.top, bottom - window.top), slice(left - window.left, right - window.left)
     if channel.shape == (window.height, window.width):
         return channel[rows, columns].astype(np.float32)
-    values = channel.astype(np.float32)
-    method = _method(values, window.height, window.width)
-    wide = np.asarray(Image.fromarray(values).resize((window.width, channel.shape[0]), method))
-    part = Image.fromarray(wide[:, columns]).resize((right - left, window.height), method)
-    return np.asarray(part)[rows]
+    method = _method(channel.size, window.height, window.width)
+    wide = Image.fromarray(channel.astype(np.float32)).resize((window.width, channel.shape[0]), method)
+    part = np.asarray(wide)[:, columns]
+    step = max(1, MOST_AT_ONCE // window.height)
+    strips = (part[:, start : start + step] for start in range(0, right - left, step))
+    resized = (np.asarray(Image.fromarray(strip).resize((strip.shape[1], window.height), method)) for strip in strips)
+    return np.hstack([strip[rows].copy() for strip in resized])  # a view would keep all of it
 
 
-def _method(channel: Floats, height: int, width: int) -> Image.Resampling:
-    """Area average to shrink, bicubic to enlarge."""
-    return Image.Resampling.BOX if height * width < channel.size else Image.Resampling.BICUBIC
+def _method(pixels: int, height: int, width: int) -> Image.Resampling:
+    """Area average to shrink so many pixels, bicubic to enlarge them."""
+    return Image.Resampling.BOX if height * width < pixels else Image.Resampling.BICUBIC
 
 
 def _to_bytes(values: Floats) -> Pixels:
