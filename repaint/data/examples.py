@@ -207,7 +207,7 @@ def _check_format_limit(pair: Pair, size: tuple[int, int], reading: ReadSettings
 
 
 def _plan_windows(example: Example, reading: ReadSettings) -> tuple[Window, ...]:
-    pair, known = example.pair, example.known
+    known = example.known
     if reading.fit == "crop":
         return (windows.whole(reading.size, reading.size),)
     if known.all():
@@ -216,12 +216,21 @@ def _plan_windows(example: Example, reading: ReadSettings) -> tuple[Window, ...]
         return tuple(_windows_around(example, reading))
     cover = (windows.padded if reading.fit == "pad" else windows.whole)(*known.shape)
     if known.any() and not shows_known(known, cover, reading.size):
-        cause = "the picture is extended so far" if example.margins else "the mask is so fine"
         raise DataError(
-            f"{pair.mask or pair.picture}: {cause} that with fit: {reading.fit} nothing known is left at "
-            f"{reading.size}x{reading.size} pixels; use fit: window"
+            f"{_why_nothing_is_shown(example, cover, reading.size)} that with fit: {reading.fit} nothing known is left "
+            f"at {reading.size}x{reading.size} pixels; use fit: window"
         )
     return (cover,)
+
+
+def _why_nothing_is_shown(example: Example, cover: Window, size: int) -> str:
+    """The file and its property that leave nothing known of a picture at the network's size."""
+    pair = example.pair
+    if example.margins:
+        return f"{pair.mask or pair.picture}: the picture is extended so far"
+    if shows_known(np.ones_like(example.known), cover, size):
+        return f"{pair.mask or pair.picture}: the mask is so fine"
+    return f"{pair.picture}: the picture is so long and thin"
 
 
 def _windows_around(example: Example, reading: ReadSettings) -> Iterator[Window]:

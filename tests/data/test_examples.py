@@ -38,6 +38,16 @@ def test_a_mask_too_fine_to_be_seen_reduced(tmp_path: Path, fit: Literal["pad", 
     assert load_example(pair, replace(reading, fit="window")).windows
 
 
+def test_a_picture_too_long_and_thin_to_be_seen_padded(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "gt", 1, size=(640, 20))
+    write_masks(tmp_path / "masks", 1, size=(640, 20))
+    (pair,), _ = pair_pictures(str(tmp_path / "gt"), str(tmp_path / "masks"))
+    message = r"gt/00\.png: the picture is so long and thin that with fit: pad nothing known is left at 16x16"
+    with pytest.raises(DataError, match=message):
+        load_example(pair, ReadSettings(16, "pad"))
+    assert load_example(pair, ReadSettings(16, "resize")).windows
+
+
 @pytest.mark.parametrize(("file_format", "side"), [("webp", 16_384), ("jpg", 65_501)])
 def test_pictures_that_the_format_cannot_hold(tmp_path: Path, file_format: str, side: int) -> None:
     Image.new("RGB", (side, 2)).save(tmp_path / "long.png")
