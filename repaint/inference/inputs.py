@@ -195,10 +195,10 @@ def build_labels(config: SamplingConfig, pairs: Sequence[Pair]) -> tuple[list[in
         labels = [wanted] * len(pairs)
     elif isinstance(wanted, str):
         labels = read_labels(wanted, pairs)
-    elif len(wanted) < len(pairs):
-        raise ConfigError(f"cond_y lists {len(wanted)} classes for {len(pairs)} pictures")
+    elif len(wanted) < (count := max((pair.index + 1 for pair in pairs), default=0)):
+        raise ConfigError(f"cond_y lists {len(wanted)} classes for {count} pictures")
     else:
-        labels = wanted[: len(pairs)]
+        labels = [wanted[pair.index] for pair in pairs]
     for label in labels:
         if not 0 <= label < classes:
             raise ConfigError(f"cond_y: class {label} is not in 0..{classes - 1}")

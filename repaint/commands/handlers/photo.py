@@ -24,6 +24,7 @@ from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_s
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError, WriteError
 from repaint.inference.adapted_models import ADAPTED_MODELS, describe_adaptation
+from repaint.inference.inputs import build_labels
 from repaint.inference.runner import EXIT_OK, EXIT_SOME_FAILED
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
@@ -58,6 +59,7 @@ def fill(args: argparse.Namespace) -> int:
     inpainter = _load_model(args, storage.join(storage.parent(found[0].results[0]), ADAPTED_MODELS))
     if inpainter.precision is not None:
         print(inpainter.precision.describe())
+    build_labels(inpainter.pipeline.config, [job.pair for job in jobs])  # wrong ones end before the work
     if args.dry_run:
         return _dry_run(jobs, inpainter, several=len(found) > 1)
     for folder in dict.fromkeys(storage.parent(path) for job in jobs for path in job.results):
@@ -145,8 +147,7 @@ def _dry_run(jobs: Sequence[_Job], inpainter: Inpainter, several: bool) -> int:
 
 def _read(job: _Job, inpainter: Inpainter) -> Example:
     """The picture with its mask and number; DataError, too, if it is larger than the files of its fills can hold."""
-    example = inpainter.read(job.pair.picture, job.pair.mask)
-    example = replace(example, pair=replace(example.pair, index=job.pair.index))  # with the seed it decides the noise
+    example = replace(inpainter.read(job.pair.picture, job.pair.mask), pair=job.pair)  # it decides noise and class
     height, width = example.pixels.shape[:2]
     reason = why_too_large(width, height, _format_of(job.results[0]))  # the format of all
     if reason is not None:
