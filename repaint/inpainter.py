@@ -13,7 +13,6 @@ from PIL import Image
 from repaint.checkpoints.formats import read_classifier_weights, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.config.data import FitConfig
-from repaint.config.fields import StrictModel
 from repaint.config.loading import make_config, without_replaced
 from repaint.config.methods import METHOD_KEYS
 from repaint.config.refining import REFINE_KEYS, refining_replaced
@@ -132,7 +131,7 @@ class Inpainter:
         own = {key: value for key, value in self._settings.items() if key in METHOD_KEYS}
         own = own if method is None else {"method": method}
         others = {*SCHEDULE_KEYS, *METHOD_KEYS, *refining_replaced(own | {"schedule": schedule})}  # left to the preset
-        given = {key: value for key, value in _given(self.pipeline.config).items() if key not in others}
+        given = {key: value for key, value in self.pipeline.config.given().items() if key not in others}
         tree = given | own | {"schedule": schedule}
         other = copy(self)
         other._batch_sizes = {}  # methods with gradients need more memory
@@ -151,13 +150,13 @@ class Inpainter:
         """
         other = copy(self)
         changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
-        given = without_replaced(_given(self.pipeline.config), changes)
+        given = without_replaced(self.pipeline.config.given(), changes)
         config = make_config(SamplingConfig, given | changes, "inpaint")
         check_adaptable(config)
         other.pipeline = replace(self.pipeline, config=config)
         if "adapt" in changes:
             other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
-        other._fitting = make_config(FitConfig, without_replaced(_given(self._fitting), settings) | settings, "inpaint")
+        other._fitting = make_config(FitConfig, without_replaced(self._fitting.given(), settings) | settings, "inpaint")
         check_fit_mode(other.pipeline.config, other._fitting.fit)
         check_mask_channel(self._mask_channel, other._fitting.mask_color, other._fitting.mask_polarity)
         return other
@@ -179,7 +178,7 @@ class Inpainter:
                 path, whose picture is turned upright as its EXIF data say. Or what `read` made of one and its mask.
             mask: the same, or an array bool [H, W]; in the picture's aspect ratio. 255 (True) is known, 0 (False) is
                 the hole, cut at 128. None takes what is transparent in the picture, or painted in `mask_color`, for the
-                hole; with `extend` see `mask_channel`.
+                hole; with `extend` see `mask_channel`. What `read` made has its own.
             seed: of the noise: the same seed gives the same fills, up to a grey level here and there if they are made
                 in batches of another size.
             num_samples: fills to make.
@@ -196,7 +195,7 @@ class Inpainter:
             DataError: the picture or its mask is unreadable, they do not fit together, or a fill is not finite.
             ConfigError: `seed`, `num_samples` or `y` is out of range, memory is too small, or a mask is missing.
         """
-        example = image if isinstance(image, Example) else self.read(image, mask)
+        example = self._example(image, mask)
         config, size = self._for(seed, y), self._batch_size(example, num_samples)  # wrong ones end before the work
         pipeline = replace(self.adapt(example), config=config)
         labels = build_labels(pipeline.config, [example.pair])[0]
@@ -224,7 +223,7 @@ class Inpainter:
 
     def count_calls(self, image: Picture | Example, mask: Picture | None = None, num_samples: int = 1) -> int:
         """Network calls that filling takes; a batch of fills shares its calls. Arguments and errors: `__call__`."""
-        example = image if isinstance(image, Example) else self.read(image, mask)
+        example = self._example(image, mask)
         if not self.pipeline.has_to_fill(example.known):
             return 0
         size = self._batch_size(example, num_samples)  # refuses wrong numbers
@@ -248,7 +247,12 @@ class Inpainter:
         if y is not None and not config.needs_class:
             raise ConfigError(f"y={y}: neither the network nor a classifier asks for a class; leave it out")
         changes = {"seed": seed} if y is None else {"seed": seed, "cond_y": y}
-        return make_config(SamplingConfig, _given(config) | changes, "inpaint")
+        return make_config(SamplingConfig, config.given() | changes, "inpaint")
+
+    def _example(self, image: Picture | Example, mask: Picture | None) -> Example:
+        if isinstance(image, Example) and mask is not None:
+            raise ConfigError("mask: the picture was read with its own; leave it out")
+        return image if isinstance(image, Example) else self.read(image, mask)
 
     def read(self, image: Picture, mask: Picture | None) -> Example:
         """Decode a picture and its mask, and plan the windows, once for several calls; see `__call__`."""
@@ -293,8 +297,3 @@ def inpaint(
         RepaintError: see `Inpainter`.
     """
     return Inpainter(model, schedule=schedule, **settings)(image, mask, seed=seed, num_samples=num_samples)
-
-
-def _given(config: StrictModel) -> dict[str, Any]:
-    """The keys that a configuration sets, ready to be checked again with changes."""
-    return config.model_dump(include=config.model_fields_set)

@@ -125,3 +125,12 @@ def test_the_polarity_of_masks_needs_one(folder: Path, extend: str | None) -> No
     with pytest.raises(repaint.ConfigError, match=message):
         inpainter(folder, extend=extend).with_settings(mask_polarity="hole_white").read(transparent, None)
     assert turned(transparent[..., :3], ~half(20, 30))
+
+
+def test_a_picture_that_was_read_has_its_mask(folder: Path) -> None:
+    painter = inpainter(folder)
+    example = painter.read(noise_picture(20, 30), half(20, 30))
+    for call in (painter, painter.count_calls):
+        with pytest.raises(repaint.ConfigError, match="mask: the picture was read with its own; leave it out"):
+            call(example, ~half(20, 30))
+    assert painter(example)[0].tobytes() == painter(noise_picture(20, 30), half(20, 30))[0].tobytes()

@@ -19,6 +19,10 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
+    def given(self) -> dict[str, Any]:
+        """The keys that were set, ready to be checked again with changes."""
+        return self.model_dump(include=self.model_fields_set)
+
 
 @dataclass(frozen=True)
 class NotFingerprinted:
