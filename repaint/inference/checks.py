@@ -121,7 +121,7 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
     for path in (path for pair in pairs for path in (pair.picture, pair.mask) if path is not None):
         inputs.setdefault(storage.name_of(path), set()).add(path)
     copies = [pair.name for pair in pairs]
-    written = {folder: copies for folder in (folders.masked, folders.truth, folders.keep_mask) if folder is not None}
+    written = dict.fromkeys(folders.of_inputs, copies)
     outputs = [*written.items(), (folders.inpainted, names)]
     sheet = storage.join(folders.log, CONTACT_SHEET)
     for folder, results in outputs:

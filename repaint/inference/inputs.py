@@ -103,8 +103,7 @@ def _check_ratios(data: EvalDataConfig, pairs: Sequence[Pair]) -> str | None:
 def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str | None]:
     """Pairs whose results have names that the disk takes, and a note about those that were shortened."""
     folders = build_folders(config)
-    places = [folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask]
-    limit = min(storage.name_limit(place) for place in places if place is not None)
+    limit = min(storage.name_limit(place) for place in [folders.inpainted, folders.log, *folders.of_inputs])
     number = f"_{config.num_samples_per_image - 1}" if config.num_samples_per_image > 1 else ""
     endings = [".png", f"{number}.{config.eval_data.format}", f"{number}.{config.animation or ''}"]
     longest = max(endings, key=len)

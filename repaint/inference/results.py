@@ -113,15 +113,14 @@ class Results:
 
 def check_writable(folders: ResultFolders) -> None:
     """Raise DataError if results cannot be written to one of the folders, which are made if needed."""
-    for folder in (folders.inpainted, folders.log, folders.masked, folders.truth, folders.keep_mask):
-        if folder is not None:
-            storage.check_writable(folder)
+    for folder in [folders.inpainted, folders.log, *folders.of_inputs]:
+        storage.check_writable(folder)
 
 
 def remove_leftovers(folders: ResultFolders, names: Iterable[str]) -> None:
     """Delete the unfinished files that killed workers have left where the pictures of these names go."""
-    roots = [folders.inpainted, folders.masked, folders.truth, folders.keep_mask]
+    roots = [folders.inpainted, *folders.of_inputs]
     subfolders = {name.rpartition("/")[0] for name in names}  # few, where names may be a million
-    places = {storage.join(root, subfolder) for root in roots if root is not None for subfolder in subfolders}
+    places = {storage.join(root, subfolder) for root in roots for subfolder in subfolders}
     for folder in {folders.log} | places:
         storage.remove_leftovers(folder)

@@ -299,13 +299,7 @@ def check_masked_and_extended(fill: np.ndarray, painted: np.ndarray) -> None:
 def test_two_visitors_stop_and_get_their_own_fills(
     browser: Browser, address: str, outside: list[str], tmp_path: Path
 ) -> None:
-    first, second = (visit(browser, address, outside) for _ in range(2))
-    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
-        load(page, picture)
-        paint(page)
-    choose(first, "paper")
-    set_fills(first, 8)  # minutes of work: it goes on until it is stopped
-    first.locator("#fill").click()
+    first, second = two_visitors(browser, address, outside)
     seen = int(wait_for_status(first, r"network call ([1-9]\d*) of 2410")[1])
 
     first.locator("#preview img").wait_for()  # the prediction is shown before the end
@@ -341,13 +335,7 @@ def test_two_visitors_stop_and_get_their_own_fills(
 def test_of_several_clicks_while_waiting_only_the_last_counts(
     browser: Browser, address: str, outside: list[str]
 ) -> None:
-    first, second = (visit(browser, address, outside) for _ in range(2))
-    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
-        load(page, picture)
-        paint(page)
-    choose(first, "paper")
-    set_fills(first, 8)  # minutes of work, behind which the second one waits
-    first.locator("#fill").click()
+    first, second = two_visitors(browser, address, outside)
     wait_for_status(first, r"network call [1-9]")
 
     choose(second, "preview")
@@ -362,6 +350,18 @@ def test_of_several_clicks_while_waiting_only_the_last_counts(
     assert second.evaluate("ends").count("done") == 1
     for page in (first, second):
         page.close()
+
+
+def two_visitors(browser: Browser, address: str, outside: list[str]) -> tuple[Page, Page]:
+    """Pages of two visitors with painted holes in `face_2.png` and `face_3.png`; the first one's is being filled."""
+    first, second = (visit(browser, address, outside) for _ in range(2))
+    for page, picture in ((first, "face_2.png"), (second, "face_3.png")):
+        load(page, picture)
+        paint(page)
+    choose(first, "paper")
+    set_fills(first, 8)  # minutes of work, behind which the second one waits: it goes on until it is stopped
+    first.locator("#fill").click()
+    return first, second
 
 
 def keep_ends(page: Page) -> None:
