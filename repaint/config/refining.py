@@ -38,7 +38,7 @@ class RefineConfig(StrictModel):
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
 
-    refine_step_size: PositiveReal = 1.0
+    refine_step_size: PositiveReal = 0.25
     """`langevin.step_size` where a tile is sampled again: smaller steps paint more texture, larger ones are nearer to
     the true pixels. Only with `refine` and `method: langevin`."""
 

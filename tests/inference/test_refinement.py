@@ -199,9 +199,9 @@ def test_tiles_take_langevin_steps_of_their_own_size(tmp_path: Path, monkeypatch
     data = prepare(tmp_path, method="langevin", timestep_respacing="3", schedule_jump_params={})
     data |= {"fit": "window", "batch_size": 1}
     fill(tmp_path, **data)
-    assert set(sizes) == {4.0, 1.0}
+    assert set(sizes) == {4.0, 0.25}
     assert sizes[0] == 4.0  # of the first windows, which are not refined yet
-    assert manifest(tmp_path)[0]["refine_step_size"] == 1
+    assert manifest(tmp_path)[0]["refine_step_size"] == 0.25
     sizes.clear()
     paths = {"srs": str(tmp_path / "other/inpainted")}
     fill(tmp_path, refine_step_size=0.5, paths=paths, **data)
