@@ -26,7 +26,7 @@ from repaint.errors import ConfigError
 from repaint.inference.adapted_models import ModelAdapter, check_adaptable
 from repaint.inference.batch_loop import BatchLoop
 from repaint.inference.batch_size import largest_batch
-from repaint.inference.checks import check_fit_mode, check_mask_channel, check_maskless, check_one_class, check_sampling
+from repaint.inference.checks import check_fit_mode, check_mask_channel, check_maskless, check_sampling
 from repaint.inference.inputs import build_labels, read_settings
 from repaint.inference.raising import RaisingObserver
 from repaint.inference.state import FillState
@@ -100,7 +100,6 @@ class Inpainter:
         self._settings = settings
         tree = {"model_path": str(model), "model": "auto", "schedule": schedule} | settings
         config = make_config(SamplingConfig, tree, "inpaint")
-        check_one_class(config)
         context = {} if window_context is None else {"window_context": window_context}
         masks = {"mask_polarity": mask_polarity, "mask_color": mask_color, "mask_soft": mask_soft}
         tree = {"fit": fit, "mask_feather": mask_feather, "extend": extend} | masks | context

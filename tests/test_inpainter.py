@@ -170,9 +170,6 @@ def test_classes(tmp_path: Path) -> None:
     assert fills[1] != fills[2]
     with pytest.raises(repaint.ConfigError, match=r"class 5 is not in 0\.\.4"):
         tiny_inpainter(noise_picture(), half(), y=5)
-    for labels in ([0, 1], "classes.csv"):
-        with pytest.raises(repaint.ConfigError, match="cond_y has the classes of several pictures; give the class"):
-            repaint.Inpainter(path, class_cond=True, num_classes=5, cond_y=labels, **SETTINGS)
     with pytest.raises(repaint.ConfigError, match="adapt: a class-conditional model"):
         tiny_inpainter.with_settings(adapt={})
 

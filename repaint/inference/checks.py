@@ -43,12 +43,6 @@ def check_sampling(config: SamplingConfig) -> None:
         raise ConfigError("ddim_eta has no meaning without use_ddim: true")
 
 
-def check_one_class(config: SamplingConfig) -> None:
-    """Raise ConfigError if `cond_y` has the classes of several pictures, where they come one by one."""
-    if isinstance(config.cond_y, list) or (isinstance(config.cond_y, str) and config.cond_y != "random"):
-        raise ConfigError("cond_y has the classes of several pictures; give the class of each with it, as y")
-
-
 def check_config(config: Config) -> None:
     """Raise ConfigError for anything in the configuration that cannot work, without touching any file."""
     check_sampling(config)
