@@ -86,8 +86,9 @@ class FitConfig(StrictModel):
     picture reduced inside a square, `resize` squeezed to one. All but `crop` give the picture back at its size."""
 
     window_context: Context = 0.5
-    """Known surroundings of a hole that its window shows, relative to the hole's longer side. Only with
-    `fit: window`."""
+    """Known surroundings of a hole that its window shows, relative to the hole's longer side. A window is at most as
+    wide as the network's input or six times the hole's depth (the largest distance in it to the known part), whatever
+    the context. Only with `fit: window`."""
 
     mask_polarity: Literal["known_white", "hole_white"] = "known_white"
     """Meaning of white in grey mask files: the known part or the hole. Only with masks from files."""
