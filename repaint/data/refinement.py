@@ -108,8 +108,8 @@ def _fills(window: Window, shape: Shape) -> Mask:
 def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> FillOrder:
     """What each window, and then each tile, has to wait for.
 
-    A window waits for the last tiles of those before it, a level for the one before. A gate stands for all tiles of a
-    level.
+    A window waits for the last tiles of those before it, a level for the last one before that has tiles: a hole of a few
+    pixels in a wide window is nowhere but at the finest. A gate stands for all tiles of a level.
 
     Args:
         windows: see `find_earlier`.
@@ -119,13 +119,14 @@ def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> Fill
     for number, tile in enumerate(tiles, len(windows)):
         levels.setdefault((tile.window, tile.level), []).append(number)
     parts = len(windows) + len(tiles)
-    end = {(number, 0): number for number in range(len(windows))}  # what a level is filled with
-    end |= {level: parts + gate for gate, level in enumerate(levels)}
-    last = {window: number for (window, _), number in sorted(end.items())}
+    last = list(range(len(windows)))  # what ends a window, so far
+    begin: dict[tuple[int, int], int] = {}  # what a level begins with
+    for gate, (window, level) in enumerate(levels, parts):
+        begin[window, level], last[window] = last[window], gate
     earlier = [[last[other] for other in before] for before in windows]
     for tile in tiles:
         same = levels[tile.window, tile.level]
-        earlier.append([end[tile.window, tile.level - 1], *(same[number] for number in tile.earlier)])
+        earlier.append([begin[tile.window, tile.level], *(same[number] for number in tile.earlier)])
     return FillOrder([*earlier, *levels.values()], parts)
 
 

@@ -131,6 +131,30 @@ def test_windows_and_levels_wait_for_each_other() -> None:
     assert len({when[number] for number in numbers[0, 2]}) > 1  # tiles that touch wait for each other
 
 
+def test_levels_at_which_a_speck_is_not_seen_are_left_out() -> None:
+    known = holes(8, 3400, [(4, 5, 1700, 1701)])
+    windows = [padded(8, 3400)]
+    tiles = plan(known, windows, 16)
+    levels = [tile.level for tile in tiles]
+    assert min(levels) > 1
+    assert sorted(set(levels)) == list(range(min(levels), len(level_shapes(windows[0], 16)) + 1))
+    waiting = Waiting(order_tiles([[]], tiles))
+    filled: list[int] = []
+    while waiting.ready:
+        (number,) = waiting.ready  # a speck has one tile a level
+        filled.append(number)
+        waiting.fill(number)
+    assert filled == list(range(1 + len(tiles)))
+
+
+def test_what_comes_after_a_window_without_tiles_waits_for_the_window_itself() -> None:
+    """At the only level that is asked for its speck is not seen."""
+    known = holes(8, 3400, [(4, 5, 1700, 1701)])
+    assert plan(known, [padded(8, 3400)], 16, most=1) == []
+    tile = Tile(1, 3, (32, 32), square(16), ())
+    assert order_tiles([[], [0]], [tile]).earlier[:3] == [[], [0], [1]]
+
+
 def test_planning_a_large_hole_takes_little() -> None:
     """What waits for what grows with the number of tiles, not with its square."""
     known = holes(1500, 1500, [(100, 1400, 100, 1400)])

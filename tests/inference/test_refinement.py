@@ -255,6 +255,20 @@ def test_what_is_not_enlarged_is_as_it_is_without(tmp_path: Path) -> None:
     assert refined.count_calls(picture, known) == plain.count_calls(picture, known) == 7
 
 
+def test_a_speck_that_only_finer_levels_see_is_filled(tmp_path: Path) -> None:
+    known, picture = np.ones((480, 3400), bool), smooth(480, 3400)
+    known[240, 1700] = False
+    inpainter = painter(tmp_path, fit="pad")
+    levels = [tile.level for tile in inpainter.read(picture, known).tiles]
+    assert min(levels) > 1
+    steps: list[repaint.Step] = []
+    filled = np.asarray(inpainter(picture, known, callback=steps.append)[0])
+    assert sum(step.calls for step in steps) == inpainter.count_calls(picture, known)
+    np.testing.assert_array_equal(filled[known], picture[known])
+    coarse = np.asarray(painter(tmp_path / "plain", fit="pad", refine="none")(picture, known)[0])
+    assert (filled[~known] != coarse[~known]).any()
+
+
 def test_the_command_line_takes_the_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare(tmp_path)
     picture, found = str(tmp_path / "gt/0.png"), []
