@@ -58,9 +58,13 @@ def decode(path: str) -> Image.Image:
     content = storage.read_bytes(path, MAX_BYTES)
     try:
         with notices.reading(path):
-            upright = ImageOps.exif_transpose(_load(Image.open(io.BytesIO(content)), path))
-            if not upright.getexif():
-                upright.info.pop("exif", None)
+            stored = _load(Image.open(io.BytesIO(content)), path)
+            upright = ImageOps.exif_transpose(stored)
+            upright.info.pop("exif", None)  # Pillow has lost letters of a turned picture's
+            exif = stored.info.get("exif")
+            kept = None if exif is None else metadata.upright(exif, *upright.size)
+            if kept is not None:
+                upright.info["exif"] = kept
             return upright
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise almost anything on damaged files
         raise _explain(error, path) from None

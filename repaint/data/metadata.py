@@ -28,6 +28,16 @@ _ABOUT_THE_PICTURE = (
 )  # fmt: skip
 
 
+class _Text(str):
+    """Text of EXIF data, which Pillow decodes as Latin-1 and would write as ASCII: its bytes stay as they were."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "latin-1", errors: str = "replace") -> bytes:
+        """The bytes, whatever encoding Pillow asks for."""
+        return super().encode("latin-1", "replace")
+
+
 def read_png_chunks(picture: Image.Image) -> tuple[tuple[bytes, bytes], ...]:
     """The chunks about colour of a PNG file that is not decoded yet; none of other pictures."""
     file = getattr(picture, "fp", None)
@@ -80,29 +90,43 @@ def _copy_exif(exif: Image.Exif, tags: Iterable[int]) -> Image.Exif:
     kept = Image.Exif()
     for tag in tags:
         if tag in exif and tag not in _SUB_IFDS:
-            kept[tag] = exif[tag]
+            kept[tag] = _keep(exif[tag])
     for tag in _SUB_IFDS:
         # Maker notes and the interoperability IFD point to places in the file, which the result does not have.
-        entries = {key: value for key, value in exif.get_ifd(tag).items() if key not in _POINTERS}
+        entries = {key: _keep(value) for key, value in exif.get_ifd(tag).items() if key not in _POINTERS}
         if entries:
             kept[tag] = entries
     return kept
+
+
+def _keep(value: object) -> object:
+    return _Text(value) if isinstance(value, str) else value
+
+
+def upright(exif: bytes, width: int, height: int) -> bytes | None:
+    """EXIF data of a picture that has been turned upright, to this size; None if there is nothing else in them."""
+    loaded = Image.Exif()
+    loaded.load(exif)
+    if ExifTags.Base.Orientation in loaded:  # a value that does not exist has turned nothing, and goes too
+        del loaded[ExifTags.Base.Orientation]
+    return _with_size(loaded, width, height).tobytes() if loaded else None
 
 
 def with_size(exif: bytes, width: int, height: int) -> bytes:
     """EXIF data of a picture whose size has changed: their entries about it follow, where there are any."""
     loaded = Image.Exif()
     loaded.load(exif)
-    copied = _copy_exif(loaded, tuple(loaded))
-    details = {**loaded.get_ifd(ExifTags.IFD.Exif)}
+    return _with_size(loaded, width, height).tobytes()
+
+
+def _with_size(exif: Image.Exif, width: int, height: int) -> Image.Exif:
+    copied = _copy_exif(exif, tuple(exif))
     sizes = {ExifTags.Base.ImageWidth: width, ExifTags.Base.ImageLength: height}
     sizes |= {ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height}
-    for entries in (copied, details):
+    for entries in (copied, copied.get(ExifTags.IFD.Exif, {})):
         for tag in sizes.keys() & entries.keys():
             entries[tag] = sizes[tag]
-    if details:
-        copied[ExifTags.IFD.Exif] = details
-    return copied.tobytes()
+    return copied
 
 
 def _read_dpi(picture: Image.Image) -> tuple[float, float] | None:

@@ -108,8 +108,8 @@ def _fills(window: Window, shape: Shape) -> Mask:
 def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> FillOrder:
     """What each window, and then each tile, has to wait for.
 
-    A window waits for the last tiles of those before it, a level for the last one before that has tiles: a hole of a few
-    pixels in a wide window is nowhere but at the finest. A gate stands for all tiles of a level.
+    A window waits for the last tiles of those before it, a level for the last one before it that has tiles: the coarse
+    ones of a wide window do not see a hole of a few pixels. A gate stands for all tiles of a level.
 
     Args:
         windows: see `find_earlier`.

@@ -1,14 +1,16 @@
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from repaint.data.conversion import to_photo
 from repaint.data.decoding import decode, load
 from repaint.data.encoding import encode, encode_png
+from repaint.data.extending import Margins, extend_photo
 from tests.helpers.files import grey_profile, png_file
 
 
@@ -25,6 +27,54 @@ def exif_of_a_camera() -> Image.Exif:
     exif[0x8769] = {0x9003: "2026:01:02 03:04:05", 0x829A: 0.5}
     exif[0x8825] = {1: "N", 2: (48.0, 8.0, 0.0)}
     return exif
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("letter", ["ü".encode(), "ü".encode("latin-1") + b"x", "ü".encode("cp437") + b"x"])
+@pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_letters_in_exif_data_stay_as_they_are(
+    tmp_path: Path, ending: str, file_format: str, letter: bytes, extended: bool, orientation: int
+) -> None:
+    """Cameras and programs write them in encodings of their own, though the standard has ASCII alone."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Copyright] = "(c) 2024 J@@rgen"
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.CameraOwnerName: "Z@@rich"}
+    source = tmp_path / f"x.{ending}"
+    Image.new("RGB", (8, 6), "red").save(source, exif=exif.tobytes())
+    content = source.read_bytes().replace(b"J@@rgen", b"J%srgen" % letter).replace(b"Z@@rich", b"Z%srich" % letter)
+    if ending == "png":
+        content = checked_anew(content)
+    source.write_bytes(content)
+    photo = to_photo(decode(str(source)))
+    result = encode(extend_photo(photo, Margins(left=2)) if extended else photo, file_format)
+    assert b"(c) 2024 J%srgen" % letter in result
+    assert b"Z%srich" % letter in result
+
+
+def checked_anew(content: bytes) -> bytes:
+    """A PNG file with the check sum of its EXIF data calculated again."""
+    start = content.index(b"eXIf")
+    end = start + 4 + int.from_bytes(content[start - 4 : start])
+    return content[:end] + struct.pack(">I", zlib.crc32(content[start:end])) + content[end + 4 :]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_data_are_those_of_the_upright_picture(tmp_path: Path, ending: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Model X"
+    exif[ExifTags.Base.Orientation] = orientation  # 0 and 9 do not exist
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.ExifImageWidth: 8, ExifTags.Base.ExifImageHeight: 6}
+    source = str(tmp_path / f"x.{ending}")
+    Image.new("RGB", (8, 6), "red").save(source, exif=exif.tobytes())
+    with Image.open(io.BytesIO(encode(to_photo(decode(source)), "png"))) as result:
+        found = result.getexif()
+        assert dict(found).keys() == {ExifTags.Base.Model, ExifTags.IFD.Exif}
+        entries = found.get_ifd(ExifTags.IFD.Exif)
+        assert (entries[ExifTags.Base.ExifImageWidth], entries[ExifTags.Base.ExifImageHeight]) == result.size
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
