@@ -342,7 +342,7 @@ def test_a_cut_off_file_is_an_error(tiny_inpainter: repaint.Inpainter, tmp_path:
 def test_a_fill_that_is_not_finite_is_an_error(model: Path) -> None:
     broken = repaint.Inpainter(model, **SETTINGS)
     object.__setattr__(broken.pipeline, "model", lambda x, _t, _y: torch.full_like(x, torch.nan).repeat(1, 2, 1, 1))
-    with pytest.raises(repaint.DataError, match="fill 0: not finite from transition 1"):
+    with pytest.raises(repaint.DataError, match=r"^image: fill 0: not finite from transition 1"):
         broken(noise_picture(), half())
 
 

@@ -16,7 +16,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
 from repaint.data.examples import Example
 from repaint.data.masks import Mask, by_channel, wholly_known
-from repaint.errors import CheckpointError, ConfigError
+from repaint.errors import CheckpointError, ConfigError, DataError
 from repaint.pipeline.methods import CALLS_WITH_GRADIENT
 from repaint.pipeline.network import load_network
 from repaint.pipeline.pipeline import Pipeline
@@ -100,7 +100,10 @@ class ModelAdapter:
         assert config.adapt is not None
         origin = read_model(config)
         pixels, known = _inner(example)
-        state = adapt(config, config.adapt, origin, pixels, known, self._pipeline.device, on_step)
+        try:
+            state = adapt(config, config.adapt, origin, pixels, known, self._pipeline.device, on_step)
+        except DataError as error:
+            raise DataError(f"{example.pair.picture}: {error}") from None
         half = {key: value.to(torch.float16) for key, value in state.items()}
         if path is not None:
             storage.write_bytes(path, encode_checkpoint(half, checkpoint_metadata(config)))

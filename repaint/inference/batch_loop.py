@@ -16,6 +16,7 @@ from repaint.errors import is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.state import FillState, PartTask
 from repaint.pipeline.pipeline import Pipeline
+from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
 
 
@@ -106,7 +107,7 @@ class BatchLoop:
             state = task.state
             reason = finite_check.report(number)
             if reason is not None:
-                failures[state].append(reason)
+                failures[state].append(f"{reason}{self._overflow_hint()}")
                 continue
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
@@ -114,6 +115,10 @@ class BatchLoop:
             state.nfe += calls
             state.seconds += seconds
         self._close_states(failures, calls)
+
+    def _overflow_hint(self) -> str:
+        narrow = pick_precision(self.pipeline.config, self.pipeline.device) == "fp16"
+        return "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
 
     def _close_states(self, failures: Mapping[FillState, Sequence[str]], calls: int) -> None:
         """Hand over the states that are finished, or have parts that failed after so many network calls each."""

@@ -21,7 +21,7 @@ class RaisingObserver(BatchObserver):
 
     def failed(self, state: FillState, reason: str, calls_left: int) -> NoReturn:
         """Raise DataError."""
-        raise DataError(f"fill {state.sample}: {reason}")
+        raise DataError(f"{state.example.pair.picture}: fill {state.sample}: {reason}")
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> NoReturn:
         """Raise ConfigError."""

@@ -26,7 +26,6 @@ from repaint.inference.results import Results
 from repaint.inference.state import FillState, PartTask
 from repaint.inference.targets import Tally, Target, target_noun
 from repaint.pipeline.pipeline import Pipeline
-from repaint.pipeline.precision import pick_precision
 from repaint.sampler import Step
 from repaint.workers.worker import Worker
 
@@ -166,9 +165,7 @@ class TargetFiller(BatchObserver):
     def failed(self, state: FillState, reason: str, calls_left: int) -> None:
         """Report a picture whose fill is not finite."""
         pair = state.example.pair
-        narrow = pick_precision(self._job.config, self._job.pipeline.device) == "fp16"
-        hint = "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
-        self._count_failure(pair, f"{pair.picture}: {reason}{hint}", calls_left)
+        self._count_failure(pair, f"{pair.picture}: {reason}", calls_left)
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
         """Do the batch again in two halves."""

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from repaint.checkpoints.safe_files import encode_checkpoint
+from repaint.training import adaptation
 from tests.commands.test_photo import Photos
+from tests.helpers.tiny import tiny_unet
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -55,6 +59,32 @@ def test_unreadable_pictures_among_several_are_skipped(
     assert photos.fill("photo.png", "--mask", "mask.png", "--overwrite") == 0
     assert photos.fill("broken.png", "photo.png", "--mask", "mask.png", *options) == 3  # also when the others are done
     assert capsys.readouterr().err.startswith("skipped: broken.png: ")
+
+
+def test_a_fill_that_is_not_finite_names_its_picture_and_what_may_help(
+    photos: Photos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos.picture("other.png")
+    state = tiny_unet().state_dict()
+    state["out.2.bias"][:] = float("nan")
+    Path("m.safetensors").write_bytes(encode_checkpoint(state, {}))
+    assert photos.fill("photo.png", "other.png", "--mask", "mask.png", "--set", "precision=fp16") == 3
+    for line, name in zip(capsys.readouterr().err.splitlines(), ("photo.png", "other.png"), strict=True):
+        assert line.startswith(f"skipped: {name}: fill 0: not finite from transition 1 on ")
+        assert line.endswith("; fp16 overflows easily, take precision: bf16 instead")
+
+
+def test_an_adaptation_that_fails_names_its_picture(
+    photos: Photos, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos.picture("other.png")
+    monkeypatch.setattr(adaptation, "_loss", lambda *_: torch.tensor(torch.nan))
+    pictures = ("photo.png", "other.png", "--mask", "mask.png")
+    assert photos.fill(*pictures, "--set", "adapt={steps: 1, batch_size: 1}") == 3
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("skipped: ")]
+    for line, name in zip(lines, pictures, strict=False):
+        assert line == f"skipped: {name}: adapt: the loss is nan at step 0; lower adapt.lr"
+    assert len(lines) == 2
 
 
 def test_results_in_a_folder_among_the_pictures_are_not_taken_for_pictures(

@@ -195,5 +195,5 @@ def test_a_training_that_diverges_is_a_mistake_too(
     monkeypatch.setattr(adaptation, "_loss", lambda *_: torch.tensor(torch.nan))
     assert run(make_run(tmp_path, 1, adapt=ADAPT)) in (2, 3)
     errors = capsys.readouterr().err
-    assert "adapt: the loss is nan" in errors
+    assert "00.png: adapt: the loss is nan" in errors
     assert "Traceback" not in errors

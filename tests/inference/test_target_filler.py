@@ -54,6 +54,17 @@ def test_results_that_are_not_finite_are_not_written(tmp_path: Path, capsys: pyt
     assert manifest(tmp_path) == []
 
 
+def test_an_overflow_of_fp16_suggests_bf16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = make_run(tmp_path, 1)
+    state = tiny_unet().state_dict()
+    state["out.2.bias"][:] = float("inf")
+    (tmp_path / "model.safetensors").write_bytes(encode_checkpoint(state, {}))
+    hint = "; fp16 overflows easily, take precision: bf16 instead"
+    for precision, hinted in (("fp16", True), ("fp32", False)):
+        assert run(conf, "--set", f"precision={precision}") == 3
+        assert (hint in capsys.readouterr().err) == hinted
+
+
 def test_ctrl_c_keeps_what_is_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
