@@ -216,9 +216,9 @@ class EvalDataConfig(FitConfig):
                 "there are no masks; give mask_path (files), mask: {kind: thick} (by rule), mask_channel: alpha or "
                 "mask_color (in the pictures)"
             )
-        unused = self.model_fields_set & {"mask_soft", "mask_feather", "mask_polarity"}
-        if unused:
-            raise ValueError(f"{min(unused)} is about masks, but there are none beside extend; leave it out")
+        for key in ("mask_feather", "mask_polarity", "mask_soft"):  # one of a base file can be set to its default
+            if getattr(self, key) != EvalDataConfig.model_fields[key].default:
+                raise ValueError(f"{key} is about masks, but there are none beside extend; leave it out")
         return self
 
     @property

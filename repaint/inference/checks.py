@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 import torch
 
 from repaint.config.data import FitConfig
-from repaint.config.refining import REFINE_KEYS
 from repaint.config.run import Config
 from repaint.config.sampling import SamplingConfig
 from repaint.data import storage
@@ -62,9 +61,8 @@ def check_config(config: Config) -> None:
 
 def check_fit_mode(config: SamplingConfig, fit: str) -> None:
     """Raise ConfigError for settings that only the cropped picture can show, or that it cannot."""
-    refining = [key for key in REFINE_KEYS if key in config.model_fields_set]
-    if refining and fit == "crop":
-        raise ConfigError(f"{refining[0]} has no meaning with fit: crop, which enlarges no fill; leave it out")
+    if config.refine != "none" and fit == "crop":
+        raise ConfigError("refine has no meaning with fit: crop, which enlarges no fill; leave it out")
     if not config.paste_known and fit != "crop":
         raise ConfigError("paste_known: false gives the network's raw picture; only fit: crop can show it")
     if not config.inpa_inj_sched_prev and fit != "crop":

@@ -3,10 +3,14 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from repaint.errors import ConfigError
 from tests.helpers.command import run, user_error
+from tests.helpers.pictures import smooth
 from tests.helpers.tiny import make_run
+from tests.inference.test_refinement import painter
 
 
 def test_pictures_in_a_folder_of_the_runs_own_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,3 +113,13 @@ def test_results_may_stand_beside_the_pictures(tmp_path: Path) -> None:
     ]
     assert run(conf, *sets, "--set", "num_samples_per_image=2") == 0
     assert {"gt", "masks", "inpainted", "contact_sheet.png", "sheets"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.filterwarnings("ignore:.*does not specify all flags:UserWarning")
+def test_a_variant_without_refinement_may_crop(tmp_path: Path) -> None:
+    inpainter = painter(tmp_path)
+    cropping = inpainter.with_settings(refine="none", fit="crop")
+    assert cropping(smooth(16, 16), np.eye(16, dtype=bool))[0].size == (16, 16)
+    with pytest.raises(ConfigError, match="refine has no meaning with fit: crop"):
+        inpainter.with_settings(fit="crop")
+    assert painter(tmp_path, fit="crop", refine="none").count_calls(smooth(16, 16), np.eye(16, dtype=bool)) == 7

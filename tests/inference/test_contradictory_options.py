@@ -4,8 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.pictures import fill
+from tests.helpers.command import run
+from tests.helpers.pictures import TOP_LEVEL, fill
 from tests.helpers.tiny import make_run
+
+
+@pytest.mark.parametrize(
+    ("base", "without"),
+    [
+        ({"refine": "auto", "refine_from": 0.4, "fit": "pad"}, {"refine": "none", "fit": "crop"}),
+        (
+            {"mask_feather": 3, "mask_polarity": "hole_white", "fit": "pad"},
+            {"mask_feather": 0, "mask_polarity": "known_white", "mask_path": "null", "extend": "25%"},
+        ),
+        ({"mask_soft": True, "fit": "pad"}, {"mask_soft": "false", "mask_path": "null", "extend": "25%"}),
+    ],
+)
+def test_what_a_base_file_wants_can_be_set_to_nothing(tmp_path: Path, base: dict, without: dict) -> None:
+    make_run(tmp_path)
+    fill(tmp_path, **base)
+    changes = [f"{key if key in TOP_LEVEL else f'data.eval.tiny.{key}'}={value}" for key, value in without.items()]
+    assert run(tmp_path / "conf.yml", "--dry_run", "--overwrite", *(f"--set={change}" for change in changes)) == 0
 
 
 @pytest.mark.parametrize(
