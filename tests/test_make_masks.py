@@ -50,6 +50,8 @@ def test_a_mask_for_each_picture_has_its_size_and_name(tmp_path: Path, monkeypat
         (["box", "--pictures", "{}/twins", "--out", "{}/masks"], "00.jpg and 00.png would share the mask 00.png"),
         (["box", "--pictures", "{}/gt", "--size", "64", "--out", "{}/masks"], "--size and --count are those of the"),
         (["box", "--pictures", "{}/gt", "--count", "1", "--out", "{}/masks"], "--size and --count are those of the"),
+        (["thick", "--size", "100000", "--out", "{}/masks"], "at most 89,478,485 pixels; give at most 9459"),
+        (["box", "--size", "9460", "--out", "{}/masks"], "--size 9460: a mask has at most 89,478,485 pixels"),
         (["genhalf", "--width", "0.01", "--size", "16", "--out", "{}/masks"], "genhalf has no hole at 16x16"),
         (["box", "--width", "0.01", "--pictures", "{}/gt", "--out", "{}/masks"], "box has no hole at 16x16"),
     ],

@@ -1,10 +1,12 @@
 """Write mask files made by rule: square ones, or one for each picture of a folder."""
 
 import argparse
+import math
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
+from PIL import Image
 
 from repaint.commands.masks import SIZE
 from repaint.data import storage
@@ -41,6 +43,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("--size and --count are those of the pictures; leave them out, or --pictures")
     if (args.size is not None and args.size < 8) or (args.count is not None and args.count < 1) or args.seed < 0:
         raise ConfigError("--size must be at least 8, --count at least 1, --seed at least 0")
+    limit = Image.MAX_IMAGE_PIXELS
+    if args.size is not None and limit is not None and args.size**2 > limit:
+        raise ConfigError(f"--size {args.size}: a mask has at most {limit:,} pixels; give at most {math.isqrt(limit)}")
     if args.width is not None and not 0 < args.width <= 1:
         raise ConfigError(f"--width {args.width}: a share of the picture's side, above 0 and at most 1")
     if args.text is not None and not args.text.strip():
