@@ -46,6 +46,7 @@ def test_a_mask_for_each_picture_has_its_size_and_name(tmp_path: Path, monkeypat
     [
         (["box", "--pictures", "{}/gt", "--out", "{}/gt"], "00.png would lie among the pictures in {}/gt"),
         (["box", "--pictures", "{}/gt", "--out", "{}/gt/masks"], "00.png would lie among the pictures"),
+        (["box", "--pictures", "{}/gt", "--out", "{}/gt/link"], "00.png would lie among the pictures"),
         (["box", "--pictures", "{}/gt", "--out", "{}"], "gt/00.png would lie among the pictures"),
         (["box", "--pictures", "{}/twins", "--out", "{}/masks"], "00.jpg and 00.png would share the mask 00.png"),
         (["box", "--pictures", "{}/gt", "--size", "64", "--out", "{}/masks"], "--size and --count are those of the"),
@@ -65,6 +66,8 @@ def test_masks_that_would_be_useless_or_replace_pictures(
 ) -> None:
     write_pictures(tmp_path / "gt", 1)
     write_pictures(tmp_path / "gt/gt", 1)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "gt/link").symlink_to(tmp_path / "elsewhere")
     for suffix in (".png", ".jpg"):
         write_pictures(tmp_path / "twins", 1, suffix=suffix)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}

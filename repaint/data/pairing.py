@@ -104,7 +104,7 @@ def name_some(names: Sequence[str]) -> str:
 
 def _without_masks(folder: str, names: Sequence[str], mask_path: str) -> list[str]:
     """The names in a folder of pictures that are no masks, where these lie in it too."""
-    if not storage.contains(folder, mask_path):
+    if not storage.lists(folder, mask_path):
         return list(names)
     if storage.same(folder, mask_path):
         stems = {stem_of(name) for name in names}

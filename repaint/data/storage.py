@@ -5,6 +5,7 @@ The only module that imports blobfile. A reader sees the old file or the whole n
 
 import contextlib
 import logging
+import os.path
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
@@ -74,6 +75,14 @@ def contains(folder: str, path: str) -> bool:
         return Path(path).resolve().is_relative_to(Path(folder).resolve())
     except (ValueError, RuntimeError):  # a zero byte, or a loop of links: there is no such place
         return False
+
+
+def lists(folder: str, path: str) -> bool:
+    """Whether `path` would be among the files of `list_files`: it lies inside by its name, or by where links lead."""
+    if is_remote(folder) or is_remote(path) or contains(folder, path):
+        return contains(folder, path)
+    place = Path(os.path.normpath(Path(path).absolute()))
+    return any(contains(folder, str(above)) for above in place.parents)
 
 
 def same(path: str, other: str) -> bool:

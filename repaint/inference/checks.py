@@ -80,7 +80,7 @@ def _check_paths(config: Config) -> None:
     log = build_folders(config).log
     for key, path in (outputs | {"paths.log": log}).items():
         for source, place in inputs.items():
-            if storage.contains(place, path):
+            if storage.lists(place, path):
                 raise ConfigError(f"{key} {path} is or lies inside {source}; results would be taken for inputs")
         for other, place in outputs.items():
             if key not in (other, "paths.log") and storage.same(path, place):

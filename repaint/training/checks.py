@@ -18,7 +18,7 @@ def check_paths(config: TrainConfig) -> None:
 
 def _check_pictures(config: TrainConfig) -> None:
     """Sample sheets must not become training pictures, whose number a resumed run has to find again."""
-    if storage.contains(config.data_path, storage.join(config.out, SAMPLES_FOLDER)):
+    if storage.lists(config.data_path, storage.join(config.out, SAMPLES_FOLDER)):
         raise ConfigError(
             f"out {config.out}: its sample sheets would lie in data_path {config.data_path} and be taken for training "
             f"pictures; give another 'out'"

@@ -100,6 +100,10 @@ def test_results_in_a_folder_among_the_pictures_are_not_taken_for_pictures(
     assert photos.fill(*command) == 0
     assert "1 of 2 pictures are filled already" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in Path("photos/filled").iterdir()} == filled
+    Path("photos/filled").rename("elsewhere")
+    Path("photos/filled").symlink_to("../elsewhere")
+    assert photos.fill(*command, "--overwrite") == 0
+    assert {path.name: path.read_bytes() for path in Path("elsewhere").iterdir()} == filled
     assert photos.fill("photos", "--mask", "mask.png", "--out", "photos") == 2  # all pictures, none a result
     assert "the result would replace an input" in capsys.readouterr().err
     for name in ("one.png", "two.png"):

@@ -139,6 +139,15 @@ def test_masks_inside_the_folder_of_the_pictures(tmp_path: Path) -> None:
     assert len(pair_pictures(gt, f"{gt}/masks")[0]) == 2
 
 
+def test_masks_that_are_links_in_the_folder_of_the_pictures(tmp_path: Path) -> None:
+    gt, masks = touch(tmp_path / "gt", "a.png", "b.png"), touch(tmp_path / "elsewhere/masks", "a.png", "b.png")
+    (tmp_path / "gt/link.png").symlink_to(f"{masks}/a.png")
+    assert masks_of(pair_pictures(gt, f"{gt}/link.png")[0]) == {"a.png": "link.png", "b.png": "link.png"}
+    (tmp_path / "gt/link.png").unlink()
+    (tmp_path / "gt/link").symlink_to(tmp_path / "elsewhere")
+    assert len(pair_pictures(gt, f"{gt}/link/masks")[0]) == 2
+
+
 def test_names_of_masks_as_in_lamas_data(tmp_path: Path) -> None:
     gt = touch(tmp_path / "gt", "a.png", "a2.png")
     masks = touch(tmp_path / "masks", "a_mask000.png", "a2_mask000.png")

@@ -220,6 +220,20 @@ def test_contains(tmp_path: Path) -> None:
     assert not storage.contains("gs://b/a", "gs://b/ab")
 
 
+def test_a_link_in_a_folder_is_among_its_files(tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir()
+    (tmp_path / "a/sub").mkdir(parents=True)
+    (tmp_path / "a/link").symlink_to(tmp_path / "else")
+    (tmp_path / "same").symlink_to(tmp_path / "a")
+    for inside in ("a", "a/x", "a/link", "a/link/x/y", "a/sub/../link", "same/link/x"):
+        assert storage.lists(str(tmp_path / "a"), str(tmp_path / inside)), inside
+        assert storage.lists(str(tmp_path / "same"), str(tmp_path / inside)), inside
+    for outside in ("else", "else/x", "a/../else", "ab", "."):
+        assert not storage.lists(str(tmp_path / "a"), str(tmp_path / outside)), outside
+    assert storage.lists("gs://b/a", "gs://b/a/c")
+    assert not storage.lists("gs://b/a", "gs://b/ab")
+
+
 def test_names_as_long_as_names_can_be(tmp_path: Path) -> None:
     name = "n" * 251 + ".png"
     storage.write_bytes(str(tmp_path / name), b"x")

@@ -27,6 +27,7 @@ def test_pictures_in_a_folder_of_the_runs_own_are_refused(tmp_path: Path, capsys
     [
         ("srs", "gt", "paths.srs {}/gt is or lies inside gt_path"),
         ("lrs", "masks/x", "paths.lrs {}/masks/x is or lies inside mask_path"),
+        ("srs", "gt/link/x", "paths.srs {}/gt/link/x is or lies inside gt_path"),
         ("gts", "out/inpainted", "paths.srs and paths.gts are the same folder"),
         ("log", "gt", "paths.log {}/gt is or lies inside gt_path"),
         ("log", "masks/x", "paths.log {}/masks/x is or lies inside mask_path"),
@@ -36,6 +37,8 @@ def test_results_never_land_on_inputs_or_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, place: str, message: str
 ) -> None:
     conf = make_run(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "gt/link").symlink_to(tmp_path / "elsewhere")
     before = (tmp_path / "gt/00.png").read_bytes()
     user_error(capsys, run(conf, "--set", f"data.eval.tiny.paths.{key}={tmp_path}/{place}"), message.format(tmp_path))
     assert (tmp_path / "gt/00.png").read_bytes() == before

@@ -13,12 +13,15 @@ from tests.helpers.training import train, write_training
 
 @pytest.mark.parametrize(
     ("out", "data_path"),
-    [("data", "data"), ("data/deep/run", "data"), ("link/run", "data"), ("run", "run/samples"), ("run", ".")],
+    [("data", "data"), ("data/deep/run", "data"), ("link/run", "data"), ("data/far", "data"), ("run", "run/samples"), ("run", ".")],
 )
 def test_results_among_the_training_pictures_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, data_path: str
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "data")
+    for name in ("data", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data/far").symlink_to(tmp_path / "elsewhere")
     paths = {"out": str(tmp_path / out), "data_path": str(tmp_path / data_path)}
     conf = write_training(tmp_path, **paths)
     before = sorted(tmp_path.rglob("*"))

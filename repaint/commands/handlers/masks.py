@@ -63,7 +63,7 @@ def _from_pictures(folder: str, out: str) -> Iterator[tuple[str, Shape]]:
     pictures: dict[str, str] = {}
     for picture in list_pictures(folder):
         mask = str(PurePosixPath(picture).with_suffix(".png"))
-        if storage.contains(folder, storage.join(out, mask)):
+        if storage.lists(folder, storage.join(out, mask)):
             raise ConfigError(f"--out {out}: {mask} would lie among the pictures in {folder}; give another folder")
         twin = pictures.setdefault(mask, picture)
         if twin != picture:

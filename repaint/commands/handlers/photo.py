@@ -218,7 +218,7 @@ def _earlier_results(folder: str, out: str | None) -> set[str]:
     names = list_pictures(folder)
     stems = _stems_of_results(names, storage.name_limit(folder))
     found = {name for name in names if _is_result(name, stems)}
-    if out is not None and storage.is_folder(out) and storage.contains(folder, out) and not storage.same(folder, out):
+    if out is not None and storage.is_folder(out) and storage.lists(folder, out) and not storage.same(folder, out):
         found |= {name for name in names if storage.contains(out, storage.join(folder, name))}
     if len(found) == len(names):
         raise DataError(f"{folder}: holds no pictures but those in {out}, where the results go; give another --out")
