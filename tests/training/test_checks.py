@@ -13,7 +13,14 @@ from tests.helpers.training import train, write_training
 
 @pytest.mark.parametrize(
     ("out", "data_path"),
-    [("data", "data"), ("data/deep/run", "data"), ("link/run", "data"), ("data/far", "data"), ("run", "run/samples"), ("run", ".")],
+    [
+        ("data", "data"),
+        ("data/deep/run", "data"),
+        ("link/run", "data"),
+        ("data/far", "data"),
+        ("run", "run/samples"),
+        ("run", "."),
+    ],
 )
 def test_results_among_the_training_pictures_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, data_path: str
