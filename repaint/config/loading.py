@@ -190,7 +190,7 @@ def without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[
 
     A preset replaces the whole schedule below it, one key that specifies the resampling replaces the others, and a
     method the parameters of another. Of a resampling and a method that has none the upper one replaces the other.
-    Details of a refinement or of windows go with what they are about.
+    Details of a refinement, of windows or of animations go with what they are about.
     """
     resampling = set_resampling_keys(over)
     replaced: set[str] = set()
@@ -203,6 +203,8 @@ def without_replaced(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[
         replaced |= set() if jumps(over) else set(RESAMPLING_KEYS)
     elif resampling and not jumps(under):
         replaced |= set(METHOD_KEYS)
+    if "animation" in over and over["animation"] is None:
+        replaced.add("animation_frames")
     replaced |= refining_replaced({"method": under.get("method"), **over})
     return _without_context({key: value for key, value in under.items() if key not in replaced}, over)
 

@@ -128,7 +128,7 @@ def check_results(config: Config, pairs: Sequence[Pair], names: Sequence[str]) -
                 raise ConfigError(f"{result}: the contact sheet would replace this result; give another paths.log")
     for folder, results in [*outputs, (folders.log, [CONTACT_SHEET])]:
         sources = (config.eval_data.gt_path, config.eval_data.mask_path)
-        if not any(storage.contains(folder, source) for source in sources if source is not None):
+        if not any(storage.lists(folder, source) for source in sources if source is not None):
             continue
         for result in (storage.join(folder, name) for name in results):
             for path in inputs.get(PurePosixPath(result).name, ()):

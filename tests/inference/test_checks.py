@@ -89,6 +89,7 @@ def test_what_a_run_adds_to_its_log_folder_lands_on_nothing_else(
         (["mask_path={}/masks/00.png", "paths.lrs={}/masks"], "masks/00.png"),
         (["gt_path={}/gt/contact_sheet.png", "paths.log={}/gt", "mask_path={}/masks/00.png"], "gt/contact_sheet.png"),
         (["gt_path={}/gt", "paths.gts={}"], "gt/00.png"),
+        (["gt_path={}/link/00.png", "paths.srs={}/link", "mask_path={}/masks/00.png"], "link/00.png"),
     ],
 )
 def test_no_result_replaces_a_single_file_or_one_in_a_sub_folder(
@@ -98,6 +99,8 @@ def test_no_result_replaces_a_single_file_or_one_in_a_sub_folder(
     for folder in ("gt", "masks"):
         (tmp_path / folder / "gt").mkdir()
         shutil.copy(tmp_path / folder / "00.png", tmp_path / folder / "gt/00.png")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link/00.png").symlink_to(tmp_path / "gt/01.png")
     shutil.copy(tmp_path / "gt/00.png", tmp_path / "gt/contact_sheet.png")
     shutil.copy(tmp_path / "masks/00.png", tmp_path / "masks/contact_sheet.png")
     before = (tmp_path / victim).read_bytes()

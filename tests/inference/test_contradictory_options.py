@@ -17,6 +17,7 @@ from tests.helpers.tiny import make_run
             {"mask_feather": 3, "mask_polarity": "hole_white", "fit": "pad"},
             {"mask_feather": 0, "mask_polarity": "known_white", "mask_path": "null", "extend": "25%"},
         ),
+        ({"animation": "gif", "animation_frames": 9}, {"animation": "null"}),
         ({"mask_soft": True, "fit": "pad"}, {"mask_soft": "false", "mask_path": "null", "extend": "25%"}),
     ],
 )
