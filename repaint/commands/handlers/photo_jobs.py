@@ -1,0 +1,147 @@
+"""Pictures named on the command line: which they are, their masks, and the files that their fills become."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from repaint.commands.handlers.hole_settings import check_hole_options
+from repaint.data import storage
+from repaint.data.encoding import SAVE_OPTIONS
+from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
+from repaint.data.pairing import Pair, list_pictures, pair_pictures
+from repaint.errors import ConfigError, DataError
+
+SUFFIX = "_filled"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture with the files of its fills."""
+
+    pair: Pair
+    results: Sequence[str]
+
+
+def format_of(path: str) -> str:
+    """The file format of a result, by its ending."""
+    return PurePosixPath(path).suffix[1:].lower()
+
+
+def find_jobs(args: argparse.Namespace) -> list[Job]:
+    """The pictures, their masks and where the results go."""
+    check_hole_options(args)
+    fills = 1 if args.fills is None else args.fills
+    found = [pair for root in args.pictures for pair in _pairs(root, args.mask, args.out)]
+    picture, times = Counter(pair.picture for pair in found).most_common(1)[0]
+    if times > 1:
+        raise ConfigError(f"{picture} and {picture} would both be written to one result; name it once")
+    if args.out is not None and PurePosixPath(args.out).suffix != "" and not storage.is_folder(args.out):
+        if len(found) > 1:
+            raise ConfigError(f"--out {args.out}: a file, but there are {len(found)} pictures; name a folder")
+        results = [_numbered(*_split_file(args.out), fills)]
+    else:
+        longest = _numbered("", ".png", fills)[-1]
+        stems = _stems_beside(found, longest) if args.out is None else _stems_in(args.out, found, longest)
+        results = [_numbered(stem, ".png", fills) for stem in stems]
+    jobs = [
+        Job(replace(pair, index=index), paths) for index, (pair, paths) in enumerate(zip(found, results, strict=True))
+    ]
+    _check_results(jobs)
+    return jobs
+
+
+def _pairs(root: str, mask: str | None, out: str | None) -> Iterator[Pair]:
+    """The pictures of a file or folder with their masks; results of an earlier run among them are left out."""
+    if not storage.exists(root):
+        raise DataError(f"{root}: no such picture or folder")
+    results = _earlier_results(root, out) if storage.is_folder(root) else set()
+    pairs, note = pair_pictures(root, mask, skip=results.__contains__)
+    if note is not None:
+        print(note)
+    yield from pairs
+
+
+def _earlier_results(folder: str, out: str | None) -> set[str]:
+    """Names of the files in a folder of pictures that an earlier run put beside its pictures, or into `out` there."""
+    names = list_pictures(folder)
+    stems = _stems_of_results(names, storage.name_limit(folder))
+    found = {name for name in names if _is_result(name, stems)}
+    if out is not None and storage.is_folder(out) and storage.lists(folder, out) and not storage.same(folder, out):
+        found |= {name for name in names if storage.contains(out, storage.join(folder, name))}
+    if len(found) == len(names):
+        raise DataError(f"{folder}: holds no pictures but those in {out}, where the results go; give another --out")
+    return found
+
+
+def _stems_of_results(names: Sequence[str], limit: int) -> set[str]:
+    """What results beside the pictures of a folder are called before SUFFIX."""
+    stems = set(result_stems(names).values()) | {stem_of(name) for name in names}
+    return stems | {shorten_stem(stem, limit) for stem in stems}
+
+
+def _is_result(name: str, stems: Set[str]) -> bool:
+    """Whether a file is a fill that an earlier run put beside its picture; for `stems` see `_stems_of_results`."""
+    stem = stem_of(name)
+    source, marker, number = stem.rpartition(SUFFIX)
+    numbered = not number or (number[0] == "_" and number[1:].isdecimal())
+    return bool(marker) and numbered and source in stems
+
+
+def _stems_beside(pairs: Sequence[Pair], ending: str) -> Iterator[str]:
+    """Paths of the fills beside their pictures, without the ending, of which the longest is given."""
+    for picture, stem in result_stems(pair.picture for pair in pairs).items():
+        folder, name = storage.parent(picture), PurePosixPath(storage.name_of(picture))
+        own = name.stem if stem == stem_of(picture) else PurePosixPath(stem).name
+        yield storage.join(folder, fit_stem(own, f"{SUFFIX}{ending}", storage.name_limit(folder)) + SUFFIX)
+
+
+def _stems_in(folder: str, pairs: Sequence[Pair], ending: str) -> Iterator[str]:
+    """Paths of the fills in a folder, without the ending; pictures of several folders may share a name."""
+    limit = storage.name_limit(folder)
+    for stem in distinct_stems({pair.picture: stem_of(pair.name) for pair in pairs}).values():
+        yield storage.join(folder, fit_stem(stem, ending, limit))
+
+
+def _split_file(path: str) -> tuple[str, str]:
+    """A result file's path without ending, and the ending; ConfigError if that is of no file format of results."""
+    ending = PurePosixPath(path).suffix
+    if ending[1:].lower() not in SAVE_OPTIONS:
+        raise ConfigError(f"--out {path}: results can be written as {', '.join(SAVE_OPTIONS)}")
+    return path.removesuffix(ending), ending
+
+
+def _numbered(stem: str, ending: str, fills: int) -> list[str]:
+    """Files of the fills of a picture."""
+    return [f"{stem}_{number}{ending}" for number in range(fills)] if fills > 1 else [f"{stem}{ending}"]
+
+
+def _check_results(jobs: Sequence[Job]) -> None:
+    """Raise ConfigError if a result would replace an input, or another result."""
+    inputs = {str(Path(path).resolve()) for job in jobs for path in (job.pair.picture, job.pair.mask) if path}
+    taken: dict[str, str] = {}
+    for job in jobs:
+        for path in job.results:
+            place = str(Path(path).resolve())
+            if place in inputs:
+                raise ConfigError(f"{path}: the result would replace an input; give another --out")
+            if place in taken:
+                raise ConfigError(f"{taken[place]} and {job.pair.picture} would both be written to {path}; rename one")
+            taken[place] = job.pair.picture
+
+
+def unfinished(jobs: Sequence[Job], overwrite: bool) -> list[Job]:
+    """The pictures that still lack a result; ConfigError if there is none."""
+    if overwrite:
+        return list(jobs)
+    left = [job for job in jobs if not all(map(storage.exists, job.results))]
+    if not left:
+        more = f" and the results of {len(jobs) - 1} more pictures" if len(jobs) > 1 else ""
+        raise ConfigError(f"{jobs[0].results[0]}{more} exists already; --overwrite replaces it")
+    for job in left:
+        for path in filter(storage.exists, job.results):
+            raise ConfigError(f"{path}: exists already, but not all fills of its picture; --overwrite replaces it")
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} pictures are filled already (--overwrite fills them again)")
+    return left
