@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from repaint.commands.fill import FIT, MODEL, SCHEDULE
 from repaint.commands.handlers.hole_settings import hole_settings
-from repaint.commands.handlers.photo_jobs import Job, find_jobs, format_of, unfinished
+from repaint.commands.handlers.photo_jobs import Job, find_jobs, format_of, unfinished, write_together
 from repaint.commands.hole_options import HOLE_OPTIONS
 from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
@@ -53,6 +53,7 @@ def fill(args: argparse.Namespace) -> int:
         return _dry_run(jobs, inpainter, several=len(found) > 1)
     for folder in dict.fromkeys(storage.parent(path) for job in jobs for path in job.results):
         storage.check_writable(folder)
+        storage.remove_leftovers(folder)
     return _for_each(
         jobs,
         lambda number, job: _fill_one(job, inpainter, args.seed or 0, f"{number + 1}/{len(jobs)}"),
@@ -135,7 +136,9 @@ def _dry_run(jobs: Sequence[Job], inpainter: Inpainter, several: bool) -> int:
 
 
 def _read(job: Job, inpainter: Inpainter) -> Example:
-    """The picture with its mask and number; DataError, too, if it is larger than the files of its fills can hold."""
+    """The picture with its mask and number; DataError, too, if the files of its fills cannot be written or hold it."""
+    if job.obstacle is not None:
+        raise DataError(job.obstacle)
     example = replace(inpainter.read(job.pair.picture, job.pair.mask), pair=job.pair)  # it decides noise and class
     height, width = example.pixels.shape[:2]
     reason = why_too_large(width, height, format_of(job.results[0]))  # the format of all
@@ -159,6 +162,6 @@ def _fill_one(job: Job, inpainter: Inpainter, seed: int, count: str) -> None:
             bar.update(step.calls)
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
-    for path, filled in zip(job.results, fills, strict=True):
-        storage.write_bytes(path, encode_picture(filled, format_of(path)))
+    contents = [encode_picture(filled, format_of(path)) for path, filled in zip(job.results, fills, strict=True)]
+    write_together(dict(zip(job.results, contents, strict=True)))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")

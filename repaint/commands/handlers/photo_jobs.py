@@ -2,7 +2,8 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -18,10 +19,17 @@ SUFFIX = "_filled"
 
 @dataclass(frozen=True)
 class Job:
-    """A picture with the files of its fills."""
+    """A picture with the files of its fills.
+
+    Attributes:
+        pair: the picture and its mask.
+        results: files of its fills.
+        obstacle: why they cannot be written; None if they can.
+    """
 
     pair: Pair
     results: Sequence[str]
+    obstacle: str | None = None
 
 
 def format_of(path: str) -> str:
@@ -132,16 +140,50 @@ def _check_results(jobs: Sequence[Job]) -> None:
 
 
 def unfinished(jobs: Sequence[Job], overwrite: bool) -> list[Job]:
-    """The pictures that still lack a result; ConfigError if there is none."""
+    """The pictures that still lack a result; ConfigError if there is none, or nothing can be done.
+
+    Of several pictures those with a part of their results have an obstacle, and do not keep the others from being done.
+    """
     if overwrite:
         return list(jobs)
     left = [job for job in jobs if not all(map(storage.exists, job.results))]
     if not left:
         more = f" and the results of {len(jobs) - 1} more pictures" if len(jobs) > 1 else ""
         raise ConfigError(f"{jobs[0].results[0]}{more} exists already; --overwrite replaces it")
-    for job in left:
-        for path in filter(storage.exists, job.results):
-            raise ConfigError(f"{path}: exists already, but not all fills of its picture; --overwrite replaces it")
+    left = [replace(job, obstacle=_partly_done(job)) for job in left]
+    if len(jobs) == 1 and left[0].obstacle is not None:
+        raise ConfigError(left[0].obstacle)
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} pictures are filled already (--overwrite fills them again)")
     return left
+
+
+def _partly_done(job: Job) -> str | None:
+    """What is wrong with a picture that has some of its results, but lacks others; None if it has none."""
+    path = next(filter(storage.exists, job.results), None)
+    if path is None:
+        return None
+    return f"{path}: exists already, but not all fills of its picture; --overwrite replaces it"
+
+
+def write_together(contents: Mapping[str, bytes]) -> None:
+    """Write files of which some alone would keep the same command from going on: all of them, or no new one.
+
+    Args:
+        contents: of each file, by its path.
+
+    Raises:
+        WriteError: one of them cannot be written.
+    """
+    new = {path for path in contents if not storage.exists(path)}
+    begun: list[str] = []
+    try:
+        for path, content in contents.items():
+            begun.append(path)  # before it is written: Ctrl-C may come between the file's last step and the next line
+            storage.write_bytes(path, content)
+    except BaseException:
+        for path in new.intersection(begun):
+            with suppress(DataError):  # what ended the writing is what the user has to know
+                if storage.exists(path):
+                    storage.remove(path)
+        raise
