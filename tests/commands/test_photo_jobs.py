@@ -98,3 +98,32 @@ def test_unfinished_files_of_killed_processes_are_removed(photos: Photos) -> Non
     assert photos.fill("a.png", "--mask", "mask.png", "--out", "out") == 0
     assert not old.exists()
     assert young.exists()  # a running process may be writing it
+
+
+@pytest.mark.parametrize(
+    ("pictures", "out"),
+    [(["a.png", "b.png"], "out.v2/"), (["a.png", "b.png"], "out.v2"), (["a.png"], "out.v2/"), (["a.png"], "out.png/")],
+)
+def test_a_folder_may_have_a_dot_in_its_name(photos: Photos, pictures: list[str], out: str) -> None:
+    assert photos.fill(*pictures, "--mask", "mask.png", "--out", out) == 0
+    assert sorted(path.name for path in Path(out).iterdir()) == pictures
+
+
+@pytest.mark.parametrize(
+    ("pictures", "out", "message"),
+    [
+        (
+            ["a.png"],
+            "out.v2",
+            "--out out.v2: results can be written as png, jpg, webp; end the name of a folder with /",
+        ),
+        (["a.png", "b.png"], "x.jpg", "--out x.jpg: a file, but there are 2 pictures; name a folder"),
+        (["a.png", "b.png"], "x.TIFF", "--out x.TIFF: a file, but there are 2 pictures; name a folder"),
+    ],
+)
+def test_what_is_no_folder_is_refused(
+    photos: Photos, pictures: list[str], out: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert photos.fill(*pictures, "--mask", "mask.png", "--out", out) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert not Path(out).exists()

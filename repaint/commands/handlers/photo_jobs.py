@@ -1,6 +1,7 @@
 """Pictures named on the command line: which they are, their masks, and the files that their fills become."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -8,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from repaint.commands.handlers.hole_settings import check_hole_options
-from repaint.data import storage
+from repaint.data import decoding, storage
 from repaint.data.encoding import SAVE_OPTIONS
 from repaint.data.names import distinct_stems, fit_stem, result_stems, shorten_stem, stem_of
 from repaint.data.pairing import Pair, list_pictures, pair_pictures
 from repaint.errors import ConfigError, DataError
 
 SUFFIX = "_filled"
+_SLASHES = ("/", os.sep)  # at the end of a folder's name
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,7 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     picture, times = Counter(pair.picture for pair in found).most_common(1)[0]
     if times > 1:
         raise ConfigError(f"{picture} and {picture} would both be written to one result; name it once")
-    if args.out is not None and PurePosixPath(args.out).suffix != "" and not storage.is_folder(args.out):
-        if len(found) > 1:
-            raise ConfigError(f"--out {args.out}: a file, but there are {len(found)} pictures; name a folder")
+    if args.out is not None and _names_file(args.out, len(found)):
         results = [_numbered(*_split_file(args.out), fills)]
     else:
         longest = _numbered("", ".png", fills)[-1]
@@ -58,6 +58,18 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     ]
     _check_results(jobs)
     return jobs
+
+
+def _names_file(out: str, pictures: int) -> bool:
+    """Whether `--out` is the file of a picture's fills, and no folder; ConfigError for a picture's file with several."""
+    suffix = PurePosixPath(out).suffix
+    if suffix == "" or out.endswith(_SLASHES) or storage.is_folder(out):
+        return False
+    if pictures == 1:
+        return True
+    if decoding.is_picture(suffix):
+        raise ConfigError(f"--out {out}: a file, but there are {pictures} pictures; name a folder")
+    return False
 
 
 def _pairs(root: str, mask: str | None, out: str | None) -> Iterator[Pair]:
@@ -116,7 +128,9 @@ def _split_file(path: str) -> tuple[str, str]:
     """A result file's path without ending, and the ending; ConfigError if that is of no file format of results."""
     ending = PurePosixPath(path).suffix
     if ending[1:].lower() not in SAVE_OPTIONS:
-        raise ConfigError(f"--out {path}: results can be written as {', '.join(SAVE_OPTIONS)}")
+        raise ConfigError(
+            f"--out {path}: results can be written as {', '.join(SAVE_OPTIONS)}; end the name of a folder with /"
+        )
     return path.removesuffix(ending), ending
 
 
