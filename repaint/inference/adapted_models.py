@@ -96,6 +96,7 @@ class ModelAdapter:
             if kept is not None:
                 return kept
             storage.check_writable(self._folder)  # before the training
+            storage.remove_leftovers(self._folder)
         config = self._pipeline.config
         assert config.adapt is not None
         origin = read_model(config)

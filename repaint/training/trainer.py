@@ -131,6 +131,8 @@ class Trainer:
         if self.worker.is_main:
             storage.check_writable(self.config.out)
         with self._locked_folder():
+            if self.worker.is_main:
+                storage.remove_leftovers(self.config.out)
             if self.step == 0:  # otherwise this trainer has got further than that
                 self._resume()
             on_start(self.step, stop)

@@ -1,5 +1,6 @@
 """Runs whose model is adapted to each picture: adapted models are kept, found again, and decide the fill."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,17 @@ def test_fills_differ_and_a_second_run_finds_the_models(tmp_path: Path, training
     assert len(trainings) == 2
     for path, pixels in zip(results, first, strict=True):
         np.testing.assert_array_equal(read_pixels(path), pixels)
+
+
+def test_unfinished_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    conf = make_run(tmp_path, 1, adapt=ADAPT)
+    leftover = tmp_path / "out" / ADAPTED_MODELS / ".repaint-old.part"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"part")
+    os.utime(leftover, (0, 0))
+    assert run(conf) == 0
+    assert len(list(leftover.parent.iterdir())) == 1
+    assert not leftover.exists()
 
 
 def test_a_picture_is_claimed_whole_and_when_its_turn_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -22,6 +23,17 @@ def test_resume_after_a_crash_repeats_the_steps_since_the_last_save(tmp_path: Pa
     assert train(conf) == 0
     assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
     assert log(tmp_path)[-1]["loss"] == expected[-1]["loss"]
+
+
+def test_unfinished_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    old, young = tmp_path / "run/.repaint-old.part", tmp_path / "run/.repaint-young.part"
+    for path in (old, young):
+        path.write_bytes(b"part")
+    os.utime(old, (0, 0))
+    assert train(write_training(tmp_path), "--stop", "1") == 0
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_resuming_another_training_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

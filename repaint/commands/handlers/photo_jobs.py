@@ -61,7 +61,7 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
 
 
 def _names_file(out: str, pictures: int) -> bool:
-    """Whether `--out` is the file of a picture's fills, and no folder; ConfigError for a picture's file with several."""
+    """Whether `--out` is a file, and no folder; ConfigError for the file of a picture where there are several."""
     suffix = PurePosixPath(out).suffix
     if suffix == "" or out.endswith(_SLASHES) or storage.is_folder(out):
         return False
