@@ -25,7 +25,7 @@ from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
 from repaint.errors import ConfigError
 from repaint.inference.adapted_models import ModelAdapter, check_adaptable
 from repaint.inference.batch_loop import BatchLoop
-from repaint.inference.batch_size import largest_batch
+from repaint.inference.batch_size import BatchSizes
 from repaint.inference.checks import check_fit_mode, check_mask_channel, check_maskless, check_sampling
 from repaint.inference.inputs import build_labels, read_settings
 from repaint.inference.raising import RaisingObserver
@@ -114,7 +114,7 @@ class Inpainter:
         self._adapted_models = None if adapted_models is None else str(adapted_models)
         self._adapter = None if config.adapt is None else ModelAdapter(self.pipeline, self._adapted_models)
         self._mask_channel, self._fitting = mask_channel, fitting
-        self._batch_sizes: dict[int, int] = {}
+        self._batch_sizes = BatchSizes()
         self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
         notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
         self.note = "; ".join(notes) or None
@@ -134,7 +134,7 @@ class Inpainter:
         given = {key: value for key, value in self.pipeline.config.given().items() if key not in others}
         tree = given | own | {"schedule": schedule}
         other = copy(self)
-        other._batch_sizes = {}  # methods with gradients need more memory
+        other._batch_sizes = BatchSizes()  # methods with gradients need more memory
         config = make_config(SamplingConfig, tree, "inpaint")
         check_sampling(config)
         other.pipeline = reschedule(self.pipeline, config)
@@ -201,7 +201,10 @@ class Inpainter:
         labels = build_labels(pipeline.config, [example.pair])[0]
         label = None if labels is None else labels[0]
         states = [FillState(example, sample, label) for sample in range(num_samples)]
-        BatchLoop(pipeline, states, size, RaisingObserver(callback), self._shrink).run()
+        loop = BatchLoop(pipeline, states, size, RaisingObserver(callback, pipeline.device), self._shrink)
+        loop.run()
+        if loop.batch_size < size:
+            self._batch_sizes.limit(loop.batch_size)
         return [to_picture(state.result()) for state in states]
 
     def adapt(self, example: Example, on_step: Callable[[], object] = lambda: None) -> Pipeline:
@@ -231,16 +234,12 @@ class Inpainter:
         return coarse * self.pipeline.nfe + refined * self.pipeline.count_calls(refined=True)
 
     def _batch_size(self, example: Example, num_samples: int) -> int:
-        """How many windows to fill at a time; finding out may cost network calls, so it is done once for a number."""
+        """How many windows to fill at a time."""
         if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
         num_samples = int(num_samples)
         widest = widest_round(example.order, example.is_refined)
-        windows = min(num_samples * widest, max(num_samples, MOST_WINDOWS))
-        if windows not in self._batch_sizes:
-            most = 1 << (windows - 1).bit_length()  # the next power of two
-            self._batch_sizes[windows] = min(windows, largest_batch(self.pipeline, most))
-        return self._batch_sizes[windows]
+        return self._batch_sizes.pick(self.pipeline, min(num_samples * widest, max(num_samples, MOST_WINDOWS)))
 
     def _for(self, seed: int, y: int | None) -> SamplingConfig:
         config = self.pipeline.config

@@ -11,10 +11,10 @@ import torch
 from PIL import Image, ImageCms
 
 import repaint
-from repaint import inpainter
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main as fill_command
 from repaint.config.presets import PRESETS, Preset
+from repaint.inference import batch_size
 from repaint.pipeline import pipeline, precision_choice
 from tests.helpers.tiny import FLAGS, SIZE, make_run, read_pixels, tiny_unet
 
@@ -126,7 +126,7 @@ def test_fills_that_do_not_fit_together_are_made_one_after_the_other(
     tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = tiny_inpainter(noise_picture(), half(), num_samples=3)
-    monkeypatch.setattr(inpainter, "largest_batch", lambda _pipeline, _most: 2)
+    monkeypatch.setattr(batch_size, "largest_batch", lambda _pipeline, _most: 2)
     apart = tiny_inpainter(noise_picture(), half(), num_samples=3)
     assert max(np.abs(np.asarray(a, int) - np.asarray(b)).max() for a, b in zip(together, apart, strict=True)) <= 1
 
@@ -328,7 +328,7 @@ def test_too_little_memory_is_reported_in_one_line(
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(pipeline, "p_sample_loop", full)
-    with pytest.raises(repaint.ConfigError, match="out of memory with 2 windows at a time; ask for fewer fills"):
+    with pytest.raises(repaint.ConfigError, match="out of memory with one picture at a time"):
         tiny_inpainter(noise_picture(), half(), num_samples=2)
 
 

@@ -26,13 +26,33 @@ def largest_batch(pipeline: Pipeline, most: int) -> int:
     return _last_doubling(lambda batch: fits(pipeline, batch), most)
 
 
-def halve_batch_size(batch_size: int, reason: str, device: torch.device) -> int:
+class BatchSizes:
+    """Batch sizes of a caller without a key for it, by the number of windows that could be filled together."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, int] = {}
+        self._most: int | None = None
+
+    def pick(self, pipeline: Pipeline, windows: int) -> int:
+        """How many windows to fill at a time; finding out may cost network calls, so it is done once for a number."""
+        if windows not in self._found:
+            most = 1 << (windows - 1).bit_length()  # the next power of two
+            self._found[windows] = min(windows, largest_batch(pipeline, most))
+        return min(self._found[windows], self._most or windows)
+
+    def limit(self, most: int) -> None:
+        """Pick no more from now on, as more did not fit into memory."""
+        self._most = most
+
+
+def halve_batch_size(batch_size: int, reason: str, device: torch.device, has_key: bool = True) -> int:
     """Half of a batch size that did not fit into memory, after freeing the device's cached memory and a message.
 
     Args:
         batch_size: that of the failed batch.
         reason: of the failure, for the message.
         device: of the batch.
+        has_key: whether the user can set the batch size.
 
     Raises:
         ConfigError: the batch was a single picture.
@@ -43,9 +63,10 @@ def halve_batch_size(batch_size: int, reason: str, device: torch.device) -> int:
             f"a device with more memory"
         )
     smaller = -(-batch_size // 2)
+    hint = f"; batch_size: {smaller} starts so" if has_key else ""
     tqdm.write(
         f"out of memory with batches of {batch_size}: going on with {smaller} (pictures may differ by a grey "
-        f"level from those of other sizes; batch_size: {smaller} starts so)",
+        f"level from those of other sizes{hint})",
         file=sys.stderr,
     )
     if device.type == "cuda":
