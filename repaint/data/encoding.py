@@ -26,6 +26,17 @@ def why_too_large(width: int, height: int, file_format: str) -> str | None:
     return f"{width}x{height} is more than a {file_format} file can hold ({largest} pixels a side)"
 
 
+def loses_transparency(photo: Photo, file_format: str) -> bool:
+    """Whether a picture has transparent parts that a file of this format cannot hold."""
+    return file_format == "jpg" and photo.alpha is not None and bool(photo.alpha.min() < 255)
+
+
+def transparency_note(pictures: int) -> str:
+    """A line for the user about so many pictures that lose their transparency."""
+    count = f"{pictures} pictures" if pictures > 1 else "1 picture"
+    return f"format: jpg has no transparency; that of {count} is left out (png keeps it)"
+
+
 def encode(photo: Photo, file_format: str) -> bytes:
     """Encode a picture as the content of a file.
 

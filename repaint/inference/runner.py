@@ -10,6 +10,7 @@ from itertools import groupby
 from repaint.checkpoints.formats import read_classifier_weights
 from repaint.config.run import Config
 from repaint.data import storage
+from repaint.data.encoding import transparency_note
 from repaint.data.examples import load_example
 from repaint.data.window_order import MOST_WINDOWS, widest_round
 from repaint.errors import DataError
@@ -176,7 +177,7 @@ def _print_results(job: Job, results: Results, tally: Tally) -> None:
     if tally.coloured:
         print(f"coloured masks: each channel of {len(tally.coloured)} pictures was masked by itself, as published")
     if tally.flattened:
-        print(f"format: jpg has no transparency; that of {len(tally.flattened)} pictures is left out (png keeps it)")
+        print(transparency_note(len(tally.flattened)))
     contact = f", contact sheet {sheet}" if sheet else ""
     failures = len(tally.failed)
     if job.config.num_samples_per_image == 1:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from repaint.data import storage
+from repaint.data.encoding import loses_transparency
 from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
 from repaint.data.prefetch import Prefetcher
@@ -156,10 +157,9 @@ class TargetFiller(BatchObserver):
         # A resumed run goes on with the run's size, of which adapted models may have had less.
         figures = {"batch_size": self._batch_size, "nfe": state.nfe, "seconds": round(state.seconds, 3)}
         self._writer.write(state, self._job.record | figures, min(self._batch_size, _MOST_AHEAD))
-        alpha = state.example.photo.alpha
         if state.example.known.ndim == 3:
             self.tally.coloured.add(state.example.pair.picture)
-        if state.name.endswith(".jpg") and alpha is not None and alpha.min() < 255:
+        if loses_transparency(state.example.photo, state.name.rpartition(".")[2]):
             self.tally.flattened.add(state.example.pair.picture)
 
     def failed(self, state: FillState, reason: str, calls_left: int) -> None:

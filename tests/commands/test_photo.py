@@ -291,3 +291,13 @@ def test_each_file_is_decoded_once(photos: Photos, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(reader, "decode", lambda path: decoded.append(path) or decode(path))
     assert photos.fill("photo.png", "--mask", "mask.png") == 0
     assert decoded == ["photo.png", "mask.png"]
+
+
+def test_lost_transparency_is_a_note(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
+    alpha = np.full((24, 40), 255, np.uint8)
+    alpha[:4] = 100
+    Image.fromarray(np.dstack([photos.picture("plain.png"), alpha])).save("clear.png")
+    note = "format: jpg has no transparency; that of 1 picture is left out (png keeps it)\n"
+    for name, out, count in (("clear", "a.JPG", 1), ("clear", "a.png", 0), ("plain", "b.jpg", 0)):
+        assert photos.fill(f"{name}.png", "--mask", "mask.png", "--out", out) == 0
+        assert capsys.readouterr().out.count(note) == count

@@ -18,7 +18,7 @@ from repaint.config.loading import apply_override
 from repaint.config.sampling import SCHEDULE_KEYS
 from repaint.data import storage
 from repaint.data.bundled import is_photo_model, locate_model
-from repaint.data.encoding import encode_picture, why_too_large
+from repaint.data.encoding import encode_picture, loses_transparency, transparency_note, why_too_large
 from repaint.data.examples import Example
 from repaint.errors import ConfigError, DataError, WriteError
 from repaint.inference.adapted_models import ADAPTED_MODELS, describe_adaptation
@@ -167,3 +167,5 @@ def _fill_one(job: Job, inpainter: Inpainter, seed: int, count: str) -> None:
     # Again, as too little memory makes batches smaller and calls more.
     calls = inpainter.count_calls(example, num_samples=len(job.results))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
+    if loses_transparency(example.photo, format_of(job.results[0])):
+        print(transparency_note(1))  # only a picture by itself becomes another file than a PNG
