@@ -16,6 +16,7 @@ from repaint.config.data import FitConfig
 from repaint.config.loading import make_config, without_replaced
 from repaint.config.methods import METHOD_KEYS
 from repaint.config.refining import REFINE_KEYS, refining_replaced
+from repaint.config.run import no_effect_note
 from repaint.config.sampling import SCHEDULE_KEYS, SamplingConfig
 from repaint.data.conversion import to_picture
 from repaint.data.examples import Example, make_example
@@ -69,8 +70,8 @@ class Inpainter:
     Attributes:
         pipeline: its `reverse_step()`, `diffusion`, `times` and `device` are what `p_sample_loop` takes.
         precision: with `precision="auto"` what it stands for, on CPUs with the measured rates; None without.
-        note: message listing the values assumed for the model, because its file does not specify them, and what else
-            may surprise about model and schedule; None if there is nothing. It is a warning, too.
+        note: message listing the values assumed for the model, because its file does not specify them, keys without
+            effect, and what else may surprise about model and schedule; None if there is nothing. It is a warning, too.
 
     Raises:
         ConfigError: a setting is unknown, wrong, or contradicts the model.
@@ -116,8 +117,8 @@ class Inpainter:
         self._mask_channel, self._fitting = mask_channel, fitting
         self._batch_sizes = BatchSizes()
         self._shrink = chosen_device.type == "cpu" and config.compile is not True  # elsewhere each size costs a start
-        notes = sampling_notes(config, weights) + ([] if assumptions is None else [assumptions])
-        self.note = "; ".join(notes) or None
+        notes = [*sampling_notes(config, weights), assumptions, no_effect_note(config)]
+        self.note = "; ".join(filter(None, notes)) or None
         if self.note is not None:
             warnings.warn(self.note, stacklevel=2)
 

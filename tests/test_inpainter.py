@@ -235,6 +235,11 @@ def test_what_is_assumed_of_a_model_is_warned_of(model: Path) -> None:
     assert "noise_schedule linear" in str(tiny_inpainter.note)
 
 
+def test_keys_without_effect_are_warned_of(model: Path) -> None:
+    with pytest.warns(UserWarning, match="keys without effect: cond_y"):
+        assert "cond_y" in str(repaint.Inpainter(model, **SETTINGS, cond_y=3).note)
+
+
 def test_another_schedule_shares_the_network(
     tiny_inpainter: repaint.Inpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

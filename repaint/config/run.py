@@ -99,17 +99,23 @@ class Config(SamplingConfig):
         return {"refine_step_size"} if self.langevin is None else set()
 
 
-def no_effect_keys(config: Config) -> list[str]:
-    """Keys that the configuration sets although they change nothing, for one message to the user."""
+def no_effect_keys(config: SamplingConfig) -> list[str]:
+    """Keys that the configuration, of a run or of a model alone, sets although they change nothing."""
     found = [
         key
-        for part in (config, config.eval_data)
+        for part in ((config, config.eval_data) if isinstance(config, Config) else (config,))
         for key, field in type(part).model_fields.items()
         if key in part.model_fields_set and NO_EFFECT in field.metadata
     ]
     if config.cond_y is not None and not config.needs_class:
         found.append("cond_y")  # as in the published code: neither network nor classifier needs a class
     return list(dict.fromkeys(found))
+
+
+def no_effect_note(config: SamplingConfig) -> str | None:
+    """The message about the keys without effect; None if there are none."""
+    idle = no_effect_keys(config)
+    return f"keys without effect: {', '.join(idle)}" if idle else None
 
 
 def describe(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from repaint.checkpoints.formats import holds_architecture, read_model
 from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.choices import TITLES
-from repaint.config.run import Config, no_effect_keys
+from repaint.config.run import Config, no_effect_note
 from repaint.data.examples import load_example
 from repaint.data.pairing import Pair
 from repaint.data.window_order import FillOrder, count_batches
@@ -124,10 +124,7 @@ def count_run_calls(plan: Plan, batch_size: int) -> int:
 
 def print_notes(plan: Plan) -> None:
     """Print the keys without effect and the notes of a plan."""
-    idle = no_effect_keys(plan.config)
-    if idle:
-        print(f"keys without effect: {', '.join(idle)}")
-    for note in plan.notes:
+    for note in filter(None, [no_effect_note(plan.config), *plan.notes]):
         print(note)
 
 

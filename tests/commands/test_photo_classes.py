@@ -61,3 +61,17 @@ def test_a_resumed_command_keeps_the_classes(photos: Photos) -> None:
     Path("filled/c.png").unlink()
     for one, other in zip(filled(photos, "filled", [3, 4, 1]), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("options", [[], ["--dry_run"]])
+def test_classes_that_nothing_needs_are_a_note(
+    photos: Photos, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    words = ["photos", "--mask", "mask.png", "--set", "cond_y=3", *options]
+    assert photos.fill(*words, "--out", "with_class") == 0
+    assert "without effect" not in capsys.readouterr().out
+    (photos.folder / "m.safetensors").write_bytes(encode_checkpoint(tiny_unet().state_dict(), {}))
+    assert photos.fill(*words, "--out", "without") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "without effect" in line]
+    assert line.startswith("note: ")
+    assert line.endswith("keys without effect: cond_y")
