@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repaint.data import encoding, images, masks, soft_masks, windows
+from repaint.data import encoding, images, masks, notices, soft_masks, windows
 from repaint.data.conversion import Photo, to_photo
 from repaint.data.decoding import decode
 from repaint.data.extending import Extension, Margins, extend_photo
@@ -124,11 +124,22 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
         DataError: the mask does not fit.
     """
     example = _read(pair, picture, mask, reading)
+    if reading.generator is None and example.known.all():
+        _warn_without_hole(pair, mask, reading)
     planned = _plan_windows(example, reading)
     if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
     tiles = plan_tiles(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
     return replace(example, windows=planned, tiles=tuple(tiles))
+
+
+def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettings) -> None:
+    """Emit a warning about a picture that is known everywhere, unless it has no mask to say otherwise."""
+    if mask is None and not reading.rule.in_picture:
+        return
+    place = "it" if mask is None else f"its mask {pair.mask or ''}".rstrip()
+    place = f"the middle of {place}" if reading.fit == "crop" else place
+    notices.warn(f"{pair.picture}: no hole, as nothing in {place} is {reading.rule.hole}")
 
 
 def read_pair(pair: Pair, reading: ReadSettings) -> tuple[Photo, masks.Mask]:
@@ -167,8 +178,7 @@ def _blending_mask(
     pair: Pair, picture: Image.Image, mask: Image.Image | None, reading: ReadSettings
 ) -> tuple[masks.Mask, soft_masks.Share | None]:
     """The mask at the picture's size, and the share of a soft one, see `soft_masks`."""
-    in_picture = reading.rule.channel == "alpha" or reading.rule.color is not None
-    if mask is None and reading.generator is None and not in_picture:
+    if mask is None and reading.generator is None and not reading.rule.in_picture:
         return np.ones((picture.height, picture.width), bool), None  # it is only extended
     if reading.rule.soft:
         return soft_masks.split_levels(masks.scale_levels(_grey(pair, picture, mask, reading), picture.size))

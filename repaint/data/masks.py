@@ -39,6 +39,20 @@ class MaskRule:
     color: str | None = None
     soft: bool = False
 
+    @property
+    def in_picture(self) -> bool:
+        """Whether the mask may be part of the picture itself."""
+        return self.channel == "alpha" or self.color is not None
+
+    @property
+    def hole(self) -> str:
+        """What the hole is, for messages."""
+        if self.color is not None:
+            return f"painted in {self.color}"
+        if self.channel == "alpha":
+            return "transparent"
+        return "white" if self.hole_white else "black"
+
     def read(self, picture: Image.Image, path: str) -> Image.Image:
         """Extract the mask as 8-bit grey before thresholding: 255 known, 0 hole (see THRESHOLD).
 
