@@ -33,7 +33,7 @@ class RefineConfig(StrictModel):
     one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which enlarges
     nothing."""
 
-    refine_from: PositiveShare = 0.55
+    refine_from: PositiveShare = 0.5
     """Where the sampling of a tile begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
