@@ -137,7 +137,7 @@ def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettin
     """Emit a warning about a picture that is known everywhere, unless it has no mask to say otherwise."""
     if mask is None and not reading.rule.in_picture:
         return
-    place = "it" if mask is None else f"its mask {pair.mask or ''}".rstrip()
+    place = "it" if mask is None else pair.mask or "its mask"
     place = f"the middle of {place}" if reading.fit == "crop" else place
     notices.warn(f"{pair.picture}: no hole, as nothing in {place} is {reading.rule.hole}")
 

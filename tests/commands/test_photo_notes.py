@@ -24,11 +24,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Photos:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--mask", "white.png"], "nothing in its mask white.png is black"),
-        (["--mask", "white.png", "--mask_soft"], "nothing in its mask white.png is black"),
-        (["--mask", "white.png", "--fit", "pad"], "nothing in its mask white.png is black"),
-        (["--mask", "white.png", "--fit", "crop"], "nothing in the middle of its mask white.png is black"),
-        (["--mask", "black.png", "--mask_polarity", "hole_white"], "nothing in its mask black.png is white"),
+        (["--mask", "white.png"], "nothing in white.png is black"),
+        (["--mask", "white.png", "--mask_soft"], "nothing in white.png is black"),
+        (["--mask", "white.png", "--fit", "pad"], "nothing in white.png is black"),
+        (["--mask", "white.png", "--fit", "crop"], "nothing in the middle of white.png is black"),
+        (["--mask", "black.png", "--mask_polarity", "hole_white"], "nothing in black.png is white"),
         (["--mask_color", "#f0f"], "nothing in it is painted in #f0f"),
     ],
 )
@@ -60,5 +60,5 @@ def test_runs_of_a_configuration_say_so_once(tmp_path: Path, capsys: pytest.Capt
     Image.fromarray(np.full((16, 16), 255, np.uint8)).save(mask)
     for options in ([], ["--dry_run"]):
         assert run(conf, *options, "--set", "data.eval.tiny.fit=window") == 0
-        line = f"note: {tmp_path / 'gt/01.png'}: no hole, as nothing in its mask {mask} is black\n"
+        line = f"note: {tmp_path / 'gt/01.png'}: no hole, as nothing in {mask} is black\n"
         assert capsys.readouterr().err == line
