@@ -198,8 +198,7 @@ class EvalDataConfig(FitConfig):
 
     @model_validator(mode="after")
     def _one_source_of_masks(self) -> Self:
-        in_picture = self.mask_channel == "alpha" or self.mask_color is not None
-        if self.mask is not None and (in_picture or self.mask_path is not None):
+        if self.mask is not None and (self.masks_in_pictures or self.mask_path is not None):
             raise ValueError("the masks come from 'mask' and from elsewhere too; leave all but one out")
         if "mask_color" in self.model_fields_set and self.mask_color is None:
             raise ValueError('mask_color is empty; in YAML a colour needs quotes, as # begins a comment: "#00f"')
@@ -222,10 +221,14 @@ class EvalDataConfig(FitConfig):
         return self
 
     @property
+    def masks_in_pictures(self) -> bool:
+        """Whether the holes are what is transparent, or painted in a colour."""
+        return self.mask_channel == "alpha" or self.mask_color is not None
+
+    @property
     def has_masks(self) -> bool:
         """Whether there are holes in the pictures; without masks they are only extended."""
-        in_picture = self.mask_channel == "alpha" or self.mask_color is not None
-        return in_picture or self.mask is not None or self.mask_path is not None
+        return self.masks_in_pictures or self.mask is not None or self.mask_path is not None
 
 
 class DataConfig(StrictModel):

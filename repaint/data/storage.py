@@ -79,8 +79,10 @@ def contains(folder: str, path: str) -> bool:
 
 def lists(folder: str, path: str) -> bool:
     """Whether `path` would be among the files of `list_files`: it lies inside by its name, or by where links lead."""
-    if is_remote(folder) or is_remote(path) or contains(folder, path):
-        return contains(folder, path)
+    if contains(folder, path):
+        return True
+    if is_remote(folder) or is_remote(path):
+        return False
     place = Path(os.path.normpath(Path(path).absolute()))
     return any(contains(folder, str(above)) for above in place.parents)
 

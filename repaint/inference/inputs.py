@@ -84,8 +84,7 @@ def build_pairs(config: Config) -> tuple[list[Pair], str | None]:
 
 def _mask_path(data: EvalDataConfig) -> str | None:
     """Where mask files are; a copy of the pictures that is the pictures themselves is no such place."""
-    in_picture = data.mask_channel == "alpha" or data.mask_color is not None
-    itself = in_picture and data.mask_path is not None and storage.same(data.mask_path, data.gt_path)
+    itself = data.masks_in_pictures and data.mask_path is not None and storage.same(data.mask_path, data.gt_path)
     return None if itself else data.mask_path
 
 

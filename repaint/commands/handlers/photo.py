@@ -162,8 +162,8 @@ def _fill_one(job: Job, inpainter: Inpainter, seed: int, count: str) -> None:
             bar.update(step.calls)
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
-    contents = [encode_picture(filled, format_of(path)) for path, filled in zip(job.results, fills, strict=True)]
-    write_together(dict(zip(job.results, contents, strict=True)))
+    results = zip(job.results, fills, strict=True)
+    write_together({path: encode_picture(filled, format_of(path)) for path, filled in results})
     # Again, as too little memory makes batches smaller and calls more.
     calls = inpainter.count_calls(example, num_samples=len(job.results))
     print(f"{picture} -> {', '.join(job.results)} ({calls:,} network calls)")
