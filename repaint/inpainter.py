@@ -145,9 +145,9 @@ class Inpainter:
         """The same model, not loaded again, with other settings.
 
         Args:
-            settings: any of `adapt`, `refine`, `refine_from`, `refine_step_size`, `fit`, `window_context`,
-                `mask_polarity`, `mask_color`, `mask_soft`, `mask_feather` and `extend`; ConfigError for others.
-                Variants with one `adapt` share the adapted model.
+            settings: any of `adapt`, `refine`, `refine_from`, `refine_spacing`, `refine_step_size`, `fit`,
+                `window_context`, `mask_polarity`, `mask_color`, `mask_soft`, `mask_feather` and `extend`; ConfigError
+                for others. Variants with one `adapt` share the adapted model.
         """
         other = copy(self)
         changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
@@ -184,8 +184,8 @@ class Inpainter:
                 in batches of another size.
             num_samples: fills to make.
             y: class for a class-conditional model; None draws one from the seed.
-            callback: is called after each transition of the sampler, with the batch of windows being filled at the
-                network's size. An exception that it raises ends the work at once.
+            callback: is called after each transition of the sampler, with the batch being filled: windows at the
+                network's size, or areas padded to the largest. An exception that it raises ends the work at once.
 
         Returns:
             Pictures of the picture's size (with `extend` larger, with `fit="crop"` its middle at the network's size),
@@ -231,7 +231,7 @@ class Inpainter:
         if not self.pipeline.has_to_fill(example.known):
             return 0
         size = self._batch_size(example, num_samples)  # refuses wrong numbers
-        coarse, refined = count_batches([(example.order, example.is_refined)] * num_samples, size)
+        coarse, refined = count_batches([example] * num_samples, size)
         return coarse * self.pipeline.nfe + refined * self.pipeline.count_calls(refined=True)
 
     def _batch_size(self, example: Example, num_samples: int) -> int:
@@ -239,7 +239,7 @@ class Inpainter:
         if not isinstance(num_samples, Integral) or num_samples < 1:
             raise ConfigError(f"num_samples must be a whole number from 1 on, not {num_samples}")
         num_samples = int(num_samples)
-        widest = widest_round(example.order, example.is_refined)
+        widest = widest_round(example)
         return self._batch_sizes.pick(self.pipeline, min(num_samples * widest, max(num_samples, MOST_WINDOWS)))
 
     def _for(self, seed: int, y: int | None) -> SamplingConfig:

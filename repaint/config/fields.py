@@ -152,6 +152,7 @@ NonNegativeReal = Annotated[float, Field(ge=0, allow_inf_nan=False), _FROM_TEXT]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _FROM_TEXT]
 PositiveShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), _FROM_TEXT]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _FROM_TEXT]
+Spacing = Annotated[float, Field(ge=1, le=10, allow_inf_nan=False), _FROM_TEXT]
 Context = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False), _FROM_TEXT]
 # AdamW changes a weight by about this much a step: more than 1 destroys any network, and 1e38 overflows.
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), _FROM_TEXT]

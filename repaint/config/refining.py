@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from repaint.config.fields import PositiveReal, PositiveShare, StrictModel
+from repaint.config.fields import PositiveReal, PositiveShare, Spacing, StrictModel
 from repaint.config.presets import PRESETS
 
 MOST_LEVELS = 16  # a factor of 65,536
@@ -28,18 +28,23 @@ class RefineConfig(StrictModel):
 
     refine: Levels = "none"
     """How a fill that has to be enlarged becomes sharp: `auto` enlarges it in levels of about a factor of two, and at
-    each level samples it again tile by tile, from `refine_from` on; a number refines so many levels at most and
-    enlarges the rest; `none` only enlarges. It takes a model that has seen crops of every scale, such as the bundled
-    one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which enlarges
-    nothing."""
+    each level samples it again, in overlapping tiles, from `refine_from` on; a number refines so many levels at most
+    and enlarges the rest; `none` only enlarges. It takes a model that has seen crops of every scale, such as the
+    bundled one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which
+    enlarges nothing."""
 
-    refine_from: PositiveShare = 0.5
-    """Where the sampling of a tile begins, as a share of the trained process's steps: the noise of the schedule's last
+    refine_from: PositiveShare = 0.65
+    """Where the sampling of a level begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
 
+    refine_spacing: Spacing = 1.5
+    """Where the schedule's steps lie as a fill is sampled again: the i-th of n at (i / (n - 1)) to the power of this
+    number of the way to the noisiest. With 1 they are even, larger numbers put more of them where there is little
+    noise, which decides textures. Only with `refine`."""
+
     refine_step_size: PositiveReal = 0.25
-    """`langevin.step_size` where a tile is sampled again: smaller steps paint more texture, larger ones are nearer to
+    """`langevin.step_size` where a fill is sampled again: smaller steps paint more texture, larger ones are nearer to
     the true pixels. Only with `refine` and `method: langevin`."""
 
     @model_validator(mode="after")

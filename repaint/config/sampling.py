@@ -213,7 +213,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
 
     seed: Seed = 0
     """Picture number *i* (of the sorted list, after `offset`) draws its noise from a generator of its own, seeded
-    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*; window or tile *n* adds 1,000,000,000,039 *n*."""
+    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*; window or refined area *n* adds
+    1,000,000,000,039 *n*."""
 
     noise_device: Annotated[Literal["cpu"] | None, NotFingerprinted("the kind of random numbers stands for it")] = None
     """Where the noise is drawn: `cpu` gives a CPU run's noise on a GPU; without it on the sampling device."""
@@ -268,14 +269,6 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
         if self.use_fp16 and self.precision not in (None, "fp16"):
             raise ValueError(f"use_fp16: true and precision: {self.precision} contradict each other; leave one out")
         return self
-
-    @property
-    def refining(self) -> Self:
-        """The configuration of tiles, which are sampled again: the same but for the Langevin steps' size."""
-        if self.langevin is None:
-            return self
-        steps = self.langevin.model_copy(update={"step_size": self.refine_step_size})
-        return self.model_copy(update={"langevin": steps})
 
     @property
     def has_own_passes(self) -> bool:

@@ -16,8 +16,8 @@ from repaint.data.extending import Extension, Margins, extend_photo
 from repaint.data.extension_windows import around_picture
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
-from repaint.data.refinement import Tile, order_tiles, plan_tiles
-from repaint.data.window_order import FillOrder, find_earlier
+from repaint.data.refinement import Area, order_areas, plan_areas
+from repaint.data.window_order import FillOrder, Size, find_earlier
 from repaint.data.window_pixels import shows_known
 from repaint.data.windows import Window
 from repaint.errors import DataError
@@ -65,7 +65,7 @@ class Example:
         windows: parts to fill, in the order of those that touch.
         share: of a soft mask, how much of the picture its pixels keep, uint8 [H, W] in 255ths; None for a hard one.
         margins: what the extended picture has beyond the sides of the file's; black in `photo`, and unknown.
-        tiles: parts to fill after them, where windows are refined.
+        areas: parts to fill after them, where windows are refined.
     """
 
     pair: Pair
@@ -74,7 +74,7 @@ class Example:
     windows: tuple[Window, ...] = ()
     share: soft_masks.Share | None = None
     margins: Margins = field(default_factory=Margins)
-    tiles: tuple[Tile, ...] = ()
+    areas: tuple[Area, ...] = ()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -89,16 +89,20 @@ class Example:
 
     @cached_property
     def order(self) -> FillOrder:
-        """What each part has to wait for; parts are windows, and after them tiles."""
-        return order_tiles(find_earlier(self.windows, self.known), self.tiles)
+        """What each part has to wait for; parts are windows, and after them areas of those that are refined."""
+        return order_areas(find_earlier(self.windows, self.known), self.areas)
 
     def is_refined(self, part: int) -> bool:
-        """Whether a part, by its number in `order`, is a tile, which starts from a fill."""
+        """Whether a part, by its number in `order`, is an area, which starts from a fill."""
         return part >= len(self.windows)
 
-    def tile(self, part: int) -> Tile:
-        """The tile of a part that is one."""
-        return self.tiles[part - len(self.windows)]
+    def area(self, part: int) -> Area:
+        """The area of a part that is one."""
+        return self.areas[part - len(self.windows)]
+
+    def size_of(self, part: int) -> Size:
+        """Size of an area; of a window, which starts from noise, all is 0."""
+        return self.area(part).size if self.is_refined(part) else Size()
 
 
 def load_example(pair: Pair, reading: ReadSettings) -> Example:
@@ -129,8 +133,8 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     planned = _plan_windows(example, reading)
     if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
-    tiles = plan_tiles(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
-    return replace(example, windows=planned, tiles=tuple(tiles))
+    areas = plan_areas(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
+    return replace(example, windows=planned, areas=tuple(areas))
 
 
 def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettings) -> None:

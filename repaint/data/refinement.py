@@ -1,7 +1,8 @@
-"""Refining enlarged fills from coarse to fine: sizes of the levels, tiles of each, and the pictures in between.
+"""Refining enlarged fills from coarse to fine: sizes of the levels, areas of each, and the pictures in between.
 
 A window larger than the network's input is filled at the network's size first. Then, level by level, that fill is
-enlarged by about two and sampled again in tiles of the network's size, until the window has its own size.
+enlarged by about two and sampled again, until the window has its own size. The network sees it in overlapping tiles;
+those that touch make one area, which is sampled as a whole.
 """
 
 import math
@@ -13,34 +14,55 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.data.masks import Mask
-from repaint.data.window_order import FillOrder, find_earlier
+from repaint.data.window_order import FillOrder, Size, find_earlier
 from repaint.data.window_pixels import cut_out_at, hole_at, known_at
 from repaint.data.windows import Window, cover_with_tiles
 
 Pixels = NDArray[np.uint8]
 Shape = tuple[int, int]
+Corner = tuple[int, int]  # top and left
 
 LEVEL_RATIO = 2  # most that a level enlarges
 LEAST_RATIO = 1.2  # windows enlarged by less are not refined
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A square of the network's size in a window that is being refined.
+class Area:
+    """A part of a window that is being refined: the holes of one level whose tiles touch.
 
     Attributes:
         window: number of the window.
         level: from 1; the fill of the whole window at the network's size is level 0.
         shape: height and width of the window at this level.
-        place: the tile in the window at this level, with the part that it fills.
-        earlier: numbers, among the tiles of this window and level, of those that have to be filled before.
+        tiles: squares of the network's size in the window at this level, each with the part that it fills.
     """
 
     window: int
     level: int
     shape: Shape
-    place: Window
-    earlier: tuple[int, ...]
+    tiles: tuple[Window, ...]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the window at this level that the tiles show."""
+        return _hull([tile.rows for tile in self.tiles]), _hull([tile.columns for tile in self.tiles])
+
+    @property
+    def size(self) -> Size:
+        """Number of tiles, and height and width of the box."""
+        rows, columns = self.box
+        return Size(len(self.tiles), rows.stop - rows.start, columns.stop - columns.start)
+
+    @property
+    def corners(self) -> tuple[Corner, ...]:
+        """Top and left of each tile in the box."""
+        rows, columns = self.box
+        return tuple((tile.top - rows.start, tile.left - columns.start) for tile in self.tiles)
+
+
+def _hull(intervals: Sequence[tuple[int, int]]) -> slice:
+    starts, ends = zip(*intervals, strict=True)
+    return slice(min(starts), max(ends))
 
 
 def level_shapes(window: Window, size: int, most: int | None = None) -> list[Shape]:
@@ -66,10 +88,10 @@ def _side(length: int, size: int, share: float) -> int:
     return max(size, round(size * math.pow(length / size, share)))
 
 
-def plan_tiles(
+def plan_areas(
     windows: Sequence[Window], earlier: Sequence[Sequence[int]], known: Mask, size: int, most: int | None
-) -> Iterator[Tile]:
-    """The tiles of all windows and levels, in order.
+) -> Iterator[Area]:
+    """The areas of all windows and levels, in order.
 
     Args:
         windows: of the picture.
@@ -89,8 +111,23 @@ def plan_tiles(
         for level, shape in enumerate(shapes, 1):
             seen = known_at(now, window, shape)
             places = cover_with_tiles(~(hole_at(now, window, shape) & _fills(window, shape)), size)
-            for place, before in zip(places, find_earlier(places, seen), strict=True):
-                yield Tile(number, level, shape, place, tuple(before))
+            for tiles in _connected(find_earlier(places, seen)):
+                yield Area(number, level, shape, tuple(places[tile] for tile in tiles))
+
+
+def _connected(earlier: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups of tiles that touch, if only by way of others; `earlier` has for each the ones before that it touches."""
+    from scipy.sparse import csr_array  # only here: it takes 0.2 s to load
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(earlier)
+    touching = [(tile, other) for tile, before in enumerate(earlier) for other in before]
+    edges = np.array(touching, np.int64).reshape(-1, 2).T
+    found, labels = connected_components(csr_array((np.ones(len(touching)), edges), (count, count)), directed=False)
+    groups: list[list[int]] = [[] for _ in range(found)]
+    for tile, label in enumerate(labels):
+        groups[label].append(tile)
+    return groups
 
 
 def _fills(window: Window, shape: Shape) -> Mask:
@@ -105,28 +142,26 @@ def _fills(window: Window, shape: Shape) -> Mask:
     return part
 
 
-def order_tiles(windows: Sequence[Sequence[int]], tiles: Sequence[Tile]) -> FillOrder:
-    """What each window, and then each tile, has to wait for.
+def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area]) -> FillOrder:
+    """What each window, and then each area, has to wait for.
 
-    A window waits for the last tiles of those before it, a level for the last one before it that has tiles: the coarse
-    ones of a wide window do not see a hole of a few pixels. A gate stands for all tiles of a level.
+    A window waits for the last areas of those before it, a level for the last one before it that has areas: the coarse
+    ones of a wide window do not see a hole of a few pixels. A gate stands for all areas of a level, which do not touch.
 
     Args:
         windows: see `find_earlier`.
-        tiles: see `plan_tiles`.
+        areas: see `plan_areas`.
     """
     levels: dict[tuple[int, int], list[int]] = {}
-    for number, tile in enumerate(tiles, len(windows)):
-        levels.setdefault((tile.window, tile.level), []).append(number)
-    parts = len(windows) + len(tiles)
+    for number, area in enumerate(areas, len(windows)):
+        levels.setdefault((area.window, area.level), []).append(number)
+    parts = len(windows) + len(areas)
     last = list(range(len(windows)))  # what ends a window, so far
     begin: dict[tuple[int, int], int] = {}  # what a level begins with
     for gate, (window, level) in enumerate(levels, parts):
         begin[window, level], last[window] = last[window], gate
     earlier = [[last[other] for other in before] for before in windows]
-    for tile in tiles:
-        same = levels[tile.window, tile.level]
-        earlier.append([begin[tile.window, tile.level], *(same[number] for number in tile.earlier)])
+    earlier += [[begin[area.window, area.level]] for area in areas]
     return FillOrder([*earlier, *levels.values()], parts)
 
 
@@ -146,31 +181,31 @@ class RefinedWindow:
         self._level = 0
         self._known: Mask = np.ones(filled.shape[:2], bool)
 
-    def cut_out(self, tile: Tile, window: Window, pixels: Pixels, known: Mask) -> tuple[Pixels, Mask]:
-        """A tile as the network's input, begun from the enlarged fill.
+    def cut_out(self, area: Area, window: Window, pixels: Pixels, known: Mask) -> tuple[Pixels, Mask]:
+        """The box of an area, begun from the enlarged fill.
 
         Args:
-            tile: of this window; all tiles of the levels before are pasted.
+            area: of this window; all areas of the levels before are pasted.
             window: in the picture.
             pixels: the picture, uint8 [H, W, 3].
             known: bool [H, W], True = known.
 
         Returns:
-            (pixels, mask): uint8 [size, size, 3], in the hole the enlarged fill, and bool [size, size], True = known.
+            (pixels, mask): uint8 [h, w, 3], in the hole the enlarged fill, and bool [h, w], True = known.
         """
-        if tile.level > self._level:
-            seen, self._known = cut_out_at(pixels, known, window, tile.shape)
-            height, width = tile.shape
+        if area.level > self._level:
+            seen, self._known = cut_out_at(pixels, known, window, area.shape)
+            height, width = area.shape
             enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
             self.pixels = np.where(self._known[..., None], seen, enlarged)
-            self._level = tile.level
-        rows, columns = slice(*tile.place.rows), slice(*tile.place.columns)
-        return self.pixels[rows, columns].copy(), self._known[rows, columns].copy()
+            self._level = area.level
+        return self.pixels[area.box].copy(), self._known[area.box].copy()
 
-    def paste(self, tile: Tile, filled: Pixels) -> None:
-        """Paste the fill uint8 [size, size, 3] of a tile; what it fills is known to the tiles after it."""
-        top, bottom, left, right = tile.place.fill
-        hole = ~self._known[top:bottom, left:right]
-        new = filled[top - tile.place.top : bottom - tile.place.top, left - tile.place.left : right - tile.place.left]
-        self.pixels[top:bottom, left:right][hole] = new[hole]
-        self._known[top:bottom, left:right] = True
+    def paste(self, area: Area, filled: Pixels) -> None:
+        """Paste the fill of an area's box, uint8 [h, w, 3], into the holes that its tiles fill."""
+        rows, columns = area.box
+        for tile in area.tiles:
+            top, bottom, left, right = tile.fill
+            hole = ~self._known[top:bottom, left:right]
+            new = filled[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
+            self.pixels[top:bottom, left:right][hole] = new[hole]

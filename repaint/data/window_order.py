@@ -4,7 +4,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from repaint.data.masks import Mask, wholly_known
 from repaint.data.windows import Box, Window
 
+MOST_PADDED = 2  # times its own pixels that a batch of areas may have
 MOST_WINDOWS = 8  # of a few pictures at a time, where nothing else is asked for: more need memory, not less time
 
 
@@ -116,21 +117,46 @@ def _sees(window: Window, fill: Box, hole: Mask) -> bool:
     return top < bottom and left < right and bool(hole[top:bottom, left:right].any())
 
 
-def widest_round(order: FillOrder, is_refined: Callable[[int], bool] = lambda _number: False) -> int:
-    """Most parts of a picture that can be filled together.
+class Size(NamedTuple):
+    """What the sampler holds of a part that starts from a fill; of one that starts from noise all are 0.
 
-    Args:
-        order: of the picture.
-        is_refined: whether a part starts from a fill; such parts and others do not go together.
+    Attributes:
+        tiles: that cover it.
+        height: in pixels, of all that the tiles show.
+        width: likewise.
     """
-    waiting = Waiting(order)
+
+    tiles: int = 0
+    height: int = 0
+    width: int = 0
+
+
+class Planned(Protocol):
+    """A picture whose parts are planned."""
+
+    @property
+    def order(self) -> FillOrder:
+        """What each part has to wait for."""
+
+    def size_of(self, part: int) -> Size:
+        """Of a part, by its number in the order."""
+
+
+def widest_round(picture: Planned) -> int:
+    """Most that the network sees of a picture at a time: windows, or tiles of areas. They do not go together."""
+    waiting = Waiting(picture.order)
     widest = 0
     while numbers := list(waiting.ready):
-        refined = sum(map(is_refined, numbers))
-        widest = max(widest, refined, len(numbers) - refined)
+        tiles = [picture.size_of(number).tiles for number in numbers]
+        widest = max(widest, sum(tiles), tiles.count(0))
         for number in numbers:
             waiting.fill(number)
     return widest
+
+
+def count_rounds(tiles: Sequence[int], batch_size: int) -> int:
+    """Batches that the network takes for each of its calls, given the tiles of each part, 0 for a whole window."""
+    return -(-sum(max(1, count) for count in tiles) // batch_size)
 
 
 Opened = TypeVar("Opened")
@@ -141,62 +167,89 @@ def next_batch(
     opened: list[Opened],
     waiting: Iterator[Opened],
     ready: Callable[[Opened], Sequence[Part]],
-    is_refined: Callable[[Part], bool],
+    size_of: Callable[[Part], Size],
     batch_size: int,
 ) -> list[Part]:
     """The parts to fill next; none when nothing is left.
 
     Parts that start from a fill run along other times than those that start from noise. Of either kind a batch is
     filled up if that can be had by opening more fills, and those that start from a fill come first, as they are of
-    fills that are open for longest.
+    fills that are open for longest. An area with more tiles than a batch takes several batches for each call.
 
     Args:
         opened: fills in progress; those that are opened here are appended.
         waiting: fills to open.
         ready: parts of a fill that can be filled now.
-        is_refined: whether a part starts from a fill.
-        batch_size: most parts.
+        size_of: of a part.
+        batch_size: most windows, or tiles, that the network sees at a time.
     """
-    kinds: tuple[list[Part], list[Part]] = [], []
+    coarse: list[Part] = []
+    areas: list[tuple[Part, Size]] = []
+    tiles = 0
+
+    def take(fill: Opened) -> int:
+        for part in ready(fill):
+            if (size := size_of(part)).tiles:
+                areas.append((part, size))
+            else:
+                coarse.append(part)
+        return sum(size.tiles for _, size in areas)
+
     for fill in opened:
-        _sort(ready(fill), is_refined, kinds)
-    while max(map(len, kinds)) < batch_size and (new := next(waiting, None)) is not None:
+        tiles = take(fill)
+    while max(len(coarse), tiles) < batch_size and (new := next(waiting, None)) is not None:
         opened.append(new)
-        _sort(ready(new), is_refined, kinds)
-    coarse, refined = kinds
-    full = len(refined) >= batch_size or len(refined) >= len(coarse)
-    return (refined if full else coarse)[:batch_size]
+        tiles = take(new)
+    if tiles >= min(batch_size, max(1, len(coarse))):
+        return list(_fit(areas, batch_size))
+    return coarse[:batch_size]
 
 
-def _sort(parts: Sequence[Part], is_refined: Callable[[Part], bool], kinds: tuple[list[Part], list[Part]]) -> None:
-    for part in parts:
-        kinds[is_refined(part)].append(part)
+def _fit(areas: Iterable[tuple[Part, Size]], batch_size: int) -> Iterator[Part]:
+    """The first area, and the others whose tiles find room in the batches that it takes.
+
+    Stacked areas are padded to the largest, which may take twice the memory of them all at most.
+    """
+    room = pixels = count = height = width = 0
+    for part, size in areas:
+        if count == 0:
+            room = count_rounds([size.tiles], batch_size) * batch_size
+        tall, wide = max(height, size.height), max(width, size.width)
+        own = pixels + size.height * size.width
+        if size.tiles <= room and (count + 1) * tall * wide <= MOST_PADDED * own:
+            room, pixels, count, height, width = room - size.tiles, own, count + 1, tall, wide
+            yield part
 
 
 class _Fill:
-    """A fill to be counted: what is left of it, and which of its parts are refined."""
+    """A fill to be counted: its picture, and what is left of it."""
 
-    def __init__(self, order: FillOrder, is_refined: Callable[[int], bool]) -> None:
-        self.waiting, self.is_refined = Waiting(order), is_refined
+    def __init__(self, picture: Planned) -> None:
+        self.picture, self.waiting = picture, Waiting(picture.order)
 
     def ready(self) -> list[tuple["_Fill", int]]:
         return [(self, number) for number in self.waiting.ready]
 
 
-def count_batches(pictures: Iterable[tuple[FillOrder, Callable[[int], bool]]], batch_size: int) -> tuple[int, int]:
+def _size_of(part: tuple[_Fill, int]) -> Size:
+    fill, number = part
+    return fill.picture.size_of(number)
+
+
+def count_batches(pictures: Iterable[Planned], batch_size: int) -> tuple[int, int]:
     """Batches that fills take, as `repaint.inference.batch_loop` composes them: those from noise, and from a fill.
 
     Args:
-        pictures: for each fill its order, and which of its parts start from a fill.
-        batch_size: most parts in a batch.
+        pictures: that of each fill.
+        batch_size: most windows, or tiles, in a batch.
     """
     opened: list[_Fill] = []
-    fills = (_Fill(order, is_refined) for order, is_refined in pictures)
+    fills = map(_Fill, pictures)
     counts = [0, 0]
-    while batch := next_batch(opened, fills, _Fill.ready, lambda part: part[0].is_refined(part[1]), batch_size):
+    while batch := next_batch(opened, fills, _Fill.ready, _size_of, batch_size):
+        tiles = [_size_of(part).tiles for part in batch]
         for fill, number in batch:
             fill.waiting.fill(number)
-        fill, number = batch[0]
-        counts[fill.is_refined(number)] += 1
+        counts[tiles[0] > 0] += count_rounds(tiles, batch_size)
         opened[:] = [fill for fill in opened if fill.waiting.left]
     return counts[0], counts[1]

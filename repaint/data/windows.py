@@ -189,36 +189,17 @@ def tile_step(side: int) -> int:
 
 
 def cover_with_tiles(known: Mask, size: int) -> list[Window]:
-    """Square windows of the network's size that together cover all holes, in the order in which to fill them.
-
-    Each hole is cut into equal parts. Those at its border come first, then ring by ring, and of a ring every other one
-    of every other row, so that no two of them touch.
+    """Square windows of the network's size that together cover all holes, each of which is cut into equal parts.
 
     Args:
         known: bool [H, W], True = known; neither side is below `size`.
         size: of the network's input.
     """
-    rings = np.zeros(known.shape)
     windows: list[Window] = []
-    for box in sorted(hole_boxes(~known, max(1, size // 8)), key=_area):
-        top, bottom, left, right = box
-        columns, rows = (_equal_parts(*ends, tile_step(size)) for ends in ((left, right), (top, bottom)))
-        tiles = ([_square(known.shape, (*row, *column), size) for column in columns] for row in rows)
-        width = min(end - start for start, end in (*rows, *columns))
-        rings[top:bottom, left:right] = np.ceil(_depth_in(known, box) / width)
-        windows += _nearest_first(tiles, rings)
+    for top, bottom, left, right in sorted(hole_boxes(~known, max(1, size // 8)), key=_area):
+        rows, columns = (_equal_parts(*ends, tile_step(size)) for ends in ((top, bottom), (left, right)))
+        windows += [_square(known.shape, (*row, *column), size) for row in rows for column in columns]
     return list(_not_redundant(windows, known))
-
-
-def _depth_in(known: Mask, box: Box) -> NDArray[np.float64]:
-    """Distance of a hole's pixels in its bounding box to the known ones in and around it; 1 if there are none."""
-    top, bottom, left, right = box
-    from scipy.ndimage import distance_transform_edt  # only here: it takes 0.2 s to load
-
-    y, x = max(0, top - 1), max(0, left - 1)
-    hole = ~known[y : bottom + 1, x : right + 1]
-    depth = np.asarray(hole, np.float64) if hole.all() else distance_transform_edt(hole)
-    return depth[top - y : bottom - y, left - x : right - x]
 
 
 def _equal_parts(start: int, end: int, most: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from repaint.data.images import to_uint8
 from repaint.data.in_memory import Picture
 from repaint.inpainter import Inpainter
 from repaint.sampler import Step
-from repaint.visual.contact_sheets import enlarge, tile
+from repaint.visual.contact_sheets import enlarge, shrink, tile
 
 REPORT_SECONDS = 0.2  # least time between two reports, so that drawing previews does not slow the sampler down
 PREVIEW_COLUMNS = 4
@@ -128,5 +128,5 @@ class Job:
 
 
 def _draw(step: Step) -> NDArray[np.uint8]:
-    pictures = [enlarge(to_uint8(x), PREVIEW_WIDTH) for x in step.pred_xstart]
+    pictures = [enlarge(shrink(to_uint8(x), PREVIEW_WIDTH), PREVIEW_WIDTH) for x in step.pred_xstart]
     return tile(pictures, min(len(pictures), PREVIEW_COLUMNS))

@@ -66,6 +66,21 @@ def _power(num_timesteps: int, respacing: str) -> list[int]:
     return steps
 
 
+def dense_timesteps(num_timesteps: int, count: int, exponent: float) -> list[int]:
+    """So many timesteps from end to end, the i-th at (i / (count - 1)) ** exponent of the way, none twice.
+
+    Args:
+        num_timesteps: steps of the trained process.
+        count: from 1 to `num_timesteps`.
+        exponent: at least 1; the larger, the denser at low noise.
+    """
+    steps: list[int] = []
+    for i in range(count):
+        wanted = round((num_timesteps - 1) * (i / max(1, count - 1)) ** exponent)
+        steps.append(max(wanted, steps[-1] + 1 if steps else 0))
+    return steps
+
+
 def _explicit(num_timesteps: int, respacing: str) -> list[int]:
     parts = respacing.removeprefix("at:").split(",")
     if not all(re.fullmatch(r" *\d{1,9} *", part) for part in parts):

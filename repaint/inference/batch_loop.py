@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repaint.data.images import to_uint8
-from repaint.data.window_order import next_batch
+from repaint.data.window_order import count_rounds, next_batch
 from repaint.errors import is_out_of_memory
 from repaint.inference.finite_check import FiniteCheck
 from repaint.inference.state import FillState, PartTask
@@ -23,18 +23,18 @@ from repaint.sampler import Step
 class BatchObserver(ABC):
     """What the caller of a `BatchLoop` does with its progress, its results and its failures.
 
-    Parts (windows, or tiles of them) of a batch are numbered as in the list that `started` receives; all of them are
+    Parts (windows, or areas of them) of a batch are numbered as in the list that `started` receives; all of them are
     refined, or none is. An exception ends the loop.
     """
 
-    def started(self, batch: Sequence[PartTask]) -> None:  # noqa: B027 - an observer may ignore it
-        """A batch goes to the sampler."""
+    def started(self, batch: Sequence[PartTask], rounds: int) -> None:  # noqa: B027 - an observer may ignore it
+        """A batch goes to the sampler; so many batches of windows or tiles are one call of the network for all."""
 
     def stepped(self, step: Step) -> None:  # noqa: B027
-        """The sampler made a transition; the step holds one entry per part of the batch."""
+        """The sampler made a transition; the step holds one entry per part of the batch, padded to the largest."""
 
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:  # noqa: B027
-        """Part `number` of the batch is filled, uint8 [size, size, 3], and is about to be pasted."""
+        """Part `number` of the batch is filled, uint8 [h, w, 3], and is about to be pasted."""
 
     def finished(self, state: FillState) -> None:  # noqa: B027
         """All parts of a picture are filled, or it has no hole."""
@@ -57,7 +57,7 @@ class BatchLoop:
     Args:
         pipeline: fills batches of crops.
         states: fills to make; the next one is taken when there is room for it.
-        batch_size: most parts at a time, and the size of every batch that the network sees.
+        batch_size: windows, or tiles of areas, in every batch that the network sees.
         observer: receives progress, results and failures.
         shrink: let the network see a batch of fewer windows at the next of the sizes 1, 2, 4 ... instead. A window's
             last bits depend on the size, so only for states whose batches never vary: all fills of one picture.
@@ -91,50 +91,51 @@ class BatchLoop:
 
     def _next_batch(self) -> list[PartTask]:
         """The parts to fill next; none when nothing is left to do."""
-        return next_batch(self._open, self._states, FillState.ready, lambda task: task.is_refined, self.batch_size)
+        return next_batch(self._open, self._states, FillState.ready, lambda task: task.size, self.batch_size)
 
     def _fill_batch(self, batch: Sequence[PartTask]) -> None:
         started = time.perf_counter()
         finite_check = FiniteCheck()
-        self.observer.started(batch)
+        rounds = count_rounds([task.size.tiles for task in batch], self.batch_size)
+        self.observer.started(batch, rounds)
         samples = self._sample(batch, finite_check)
         if samples is None:
             return
-        seconds = (time.perf_counter() - started) / len(batch)
-        calls = self.pipeline.count_calls(batch[0].is_refined)
-        failures: defaultdict[FillState, list[str]] = defaultdict(list)
+        seconds = (time.perf_counter() - started) / sum(task.inputs for task in batch)
+        calls = self.pipeline.count_calls(batch[0].size.tiles > 0)
+        failures: dict[FillState, str] = {}
+        spent: Counter[FillState] = Counter()
         for number, (task, sample) in enumerate(zip(batch, samples, strict=True)):
             state = task.state
             reason = finite_check.report(number)
             if reason is not None:
-                failures[state].append(f"{reason}{self._overflow_hint()}")
+                failures.setdefault(state, f"{reason}{self._overflow_hint()}")
+                spent[state] += calls * task.inputs
                 continue
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
             state.paste(task.number, pixels)
-            state.nfe += calls
-            state.seconds += seconds
-        self._close_states(failures, calls)
+            state.nfe += calls * task.inputs
+            state.seconds += seconds * task.inputs
+        self._close_states(failures, spent)
 
     def _overflow_hint(self) -> str:
         narrow = pick_precision(self.pipeline.config, self.pipeline.device) == "fp16"
         return "; fp16 overflows easily, take precision: bf16 instead" if narrow else ""
 
-    def _close_states(self, failures: Mapping[FillState, Sequence[str]], calls: int) -> None:
-        """Hand over the states that are finished, or have parts that failed after so many network calls each."""
+    def _close_states(self, failures: Mapping[FillState, str], spent: Counter[FillState]) -> None:
+        """Hand over the states that are finished, or have parts that failed after so many network calls."""
         states, self._open = self._open, []
         for state in states:
             if state in failures:
-                reasons = failures[state]
-                self.observer.failed(
-                    state, reasons[0], state.count_left(self.pipeline.count_calls) - calls * len(reasons)
-                )
+                left = state.count_left(self.pipeline.count_calls) - spent[state]
+                self.observer.failed(state, failures[state], left)
             elif state.finished:
                 self.observer.finished(state)
             else:
                 self._open.append(state)
 
-    def _sample(self, batch: Sequence[PartTask], finite_check: FiniteCheck) -> Tensor | None:
+    def _sample(self, batch: Sequence[PartTask], finite_check: FiniteCheck) -> list[Tensor] | None:
         """Samples for the parts of a batch; None if memory was too small, and the next batch has to be smaller."""
         count = len(batch)
         crops = [task.state.crop(task.number, self.pipeline.config) for task in batch]
@@ -144,7 +145,8 @@ class BatchLoop:
             finite_check(step)
             self.observer.stepped(step)
 
-        size = min(self.batch_size, 1 << (count - 1).bit_length()) if self._shrink else self.batch_size
+        inputs = sum(task.inputs for task in batch)
+        size = min(self.batch_size, 1 << (inputs - 1).bit_length()) if self._shrink else self.batch_size
         try:
             return self.pipeline.fill(crops, size, callback)
         except (MemoryError, RuntimeError) as error:

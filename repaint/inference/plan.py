@@ -3,7 +3,7 @@
 `run` and `dry_run` start from the same plan; only a dry run goes on without files that are missing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,9 +15,9 @@ from repaint.checkpoints.resolve import resolve
 from repaint.checkpoints.weights import Weights
 from repaint.config.choices import TITLES
 from repaint.config.run import Config, no_effect_note
-from repaint.data.examples import load_example
+from repaint.data.examples import Example, load_example
 from repaint.data.pairing import Pair
-from repaint.data.window_order import FillOrder, count_batches
+from repaint.data.window_order import count_batches
 from repaint.errors import DataError
 from repaint.inference.adapted_models import describe_adaptation
 from repaint.inference.checks import check_results, check_run
@@ -25,7 +25,7 @@ from repaint.inference.inputs import build_labels, build_pairs, build_reading, f
 from repaint.inference.targets import Target, build_targets
 from repaint.pipeline.methods import count_calls
 from repaint.pipeline.notes import sampling_notes
-from repaint.pipeline.process import build_refine_times, build_times, describe_schedule
+from repaint.pipeline.process import build_refine_times, build_times, describe_schedule, refining
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], s
 def _refinement_note(config: Config) -> str | None:
     if config.refine == "none" or not config.has_parts:
         return None
-    times = build_times(config)
-    from_fill = build_refine_times(config, times)
+    times, refined = build_times(config), refining(config)
+    from_fill = build_refine_times(refined)
     size = f"{config.image_size}x{config.image_size}"
     return (
         f"refine: {config.refine}, fills larger than {size} are sampled again in tiles, from step {from_fill[0] + 1} "
-        f"of {max(times) + 1} on, {count_calls(config, from_fill)} network calls a batch"
+        f"of {max(times) + 1} on, {count_calls(refined, from_fill, tiled=True)} network calls a batch"
     )
 
 
@@ -106,15 +106,15 @@ def count_run_calls(plan: Plan, batch_size: int) -> int:
     Pictures that cannot be read are left out, and with `adapt` each picture has batches of its own.
     """
     config, reading = plan.config, build_reading(plan.config)
-    times = build_times(config)
-    calls = count_calls(config, times), count_calls(config, build_refine_times(config, times))
+    refined = refining(config)
+    calls = count_calls(config, build_times(config)), count_calls(refined, build_refine_times(refined), tiled=True)
 
-    def fills(pairs: Iterable[Pair]) -> Iterator[tuple[FillOrder, Callable[[int], bool]]]:
+    def fills(pairs: Iterable[Pair]) -> Iterator[Example]:
         for pair in pairs:
             with suppress(DataError):  # reported by the run
                 example = load_example(pair, reading)
                 if example.windows:
-                    yield from [(example.order, example.is_refined)] * config.num_samples_per_image
+                    yield from [example] * config.num_samples_per_image
 
     pairs = list(dict.fromkeys(target.pair for target in plan.targets))
     groups = [pairs] if config.adapt is None else [[pair] for pair in pairs]

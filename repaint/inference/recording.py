@@ -34,9 +34,9 @@ class BatchRecorder:
         frames = config.animation_frames if config.animation else 0
         if not frames and not config.snapshot_interval:
             return
-        self._times = self._times_of(batch[0].is_refined)
+        self._times = self._times_of(batch[0].size.tiles > 0)
         self._names = [self._record_name(task) for task in batch]
-        self._recorder = Recorder(self._times, frames, config.snapshot_interval, self._write_snapshots)
+        self._recorder = Recorder(self._times, frames, config.snapshot_interval, self._write_snapshots, _shapes(batch))
 
     def step(self, step: Step) -> None:
         """Record a transition of the sampler."""
@@ -44,7 +44,7 @@ class BatchRecorder:
             self._recorder(step)
 
     def finish(self, number: int, pixels: NDArray[np.uint8]) -> None:
-        """Write the animation of part `number` of the batch, which ends with its fill uint8 [size, size, 3]."""
+        """Write the animation of part `number` of the batch, which ends with its fill uint8 [h, w, 3]."""
         kind = self._config.animation
         if self._recorder is not None and kind is not None:
             pages = draw_frames(self._recorder.frames, number, self._times, pixels)
@@ -63,8 +63,14 @@ class BatchRecorder:
         """
         stem, example = task.state.name.rpartition(".")[0], task.state.example
         windows = self._config.eval_data.fit == "window"
-        if not task.is_refined:
+        if not task.size.tiles:
             return f"{stem}/window{task.number}" if windows else stem
-        tile = example.tile(task.number)
-        name = f"level{tile.level}_tile{task.number - len(example.windows)}"
-        return f"{stem}/window{tile.window}_{name}" if windows else f"{stem}/{name}"
+        area = example.area(task.number)
+        name = f"level{area.level}_area{task.number - len(example.windows)}"
+        return f"{stem}/window{area.window}_{name}" if windows else f"{stem}/{name}"
+
+
+def _shapes(batch: Sequence[PartTask]) -> list[tuple[int, int]] | None:
+    """Height and width of each area of a batch; None for windows, which all have the network's size."""
+    sizes = [task.size for task in batch]
+    return [(size.height, size.width) for size in sizes] if sizes[0].tiles else None

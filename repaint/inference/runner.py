@@ -140,7 +140,7 @@ def _count_windows(job: Job, enough: int) -> int:
     for pair, fills in groupby(job.targets, key=lambda target: target.pair):
         with suppress(DataError):  # reported when it is to be filled
             example = load_example(pair, reading)
-            windows += len(list(fills)) * max(0, widest_round(example.order, example.is_refined) - 1)
+            windows += len(list(fills)) * max(0, widest_round(example) - 1)
         if windows >= enough:
             return enough
     return windows

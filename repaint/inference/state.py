@@ -13,7 +13,7 @@ from repaint.data.examples import Example
 from repaint.data.masks import Mask
 from repaint.data.refinement import RefinedWindow
 from repaint.data.soft_masks import blend
-from repaint.data.window_order import Waiting
+from repaint.data.window_order import Size, Waiting
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import whole
 from repaint.noise import picture_seed
@@ -24,10 +24,10 @@ from repaint.pipeline.pipeline import Crop
 class FillState:
     """One sample of a picture. What a part has filled counts as known for the parts that touch it.
 
-    Parts are windows and, where windows are refined, tiles of them; their numbers are those of `Example.order`.
+    Parts are windows and, where windows are refined, areas of them; their numbers are those of `Example.order`.
 
     Attributes:
-        example: picture, mask, windows and tiles.
+        example: picture, mask, windows and areas.
         sample: number of the fill, from 0.
         label: class for a class-conditional model or a classifier; None without.
         name: of the result file, if there is to be one.
@@ -45,12 +45,12 @@ class FillState:
     _pixels: NDArray[np.uint8] = field(init=False)
     _known: Mask = field(init=False)
     _refined: dict[int, RefinedWindow] = field(init=False, default_factory=dict)
-    _tiles_left: Counter[int] = field(init=False)
+    _areas_left: Counter[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._waiting = Waiting(self.example.order)
         self._pixels, self._known = self.example.pixels, self.example.known.copy()
-        self._tiles_left = Counter(tile.window for tile in self.example.tiles)
+        self._areas_left = Counter(area.window for area in self.example.areas)
 
     @property
     def finished(self) -> bool:
@@ -58,38 +58,43 @@ class FillState:
         return not self._waiting.left
 
     def count_left(self, calls: Callable[[bool], int]) -> int:
-        """Network calls of the parts that are not filled yet; `calls` are those of one that is refined, or is not."""
-        return sum(calls(self.example.is_refined(number)) for number in self._waiting.left)
+        """Network calls for the windows and tiles that are not filled yet, each by itself.
+
+        Args:
+            calls: those for a tile, which is refined, or for a window, which is not.
+        """
+        counts = [self.example.size_of(number).tiles for number in self._waiting.left]
+        return sum(calls(count > 0) * max(1, count) for count in counts)
 
     def ready(self) -> list["PartTask"]:
         """The parts that can be filled now, in any order or together: those before which none has to come."""
         return [PartTask(self, number) for number in self._waiting.ready]
 
     def crop(self, number: int, config: SamplingConfig) -> Crop:
-        """A part as the network's input, at the network's size and with its noise seed."""
+        """What the sampler fills for a part, with its noise seed."""
         seed = picture_seed(config.seed, self.example.pair.index, self.sample, number)
         if not self.example.is_refined(number):
             pixels, known = cut_out(self._pixels, self._known, self.example.windows[number], config.image_size)
             return Crop(pixels, known, seed, self.label)
-        tile = self.example.tile(number)
-        window = self.example.windows[tile.window]
-        pixels, known = self._refined[tile.window].cut_out(tile, window, self._pixels, self._known)
-        return Crop(pixels, known, seed, self.label, refined=True)
+        area = self.example.area(number)
+        window = self.example.windows[area.window]
+        pixels, known = self._refined[area.window].cut_out(area, window, self._pixels, self._known)
+        return Crop(pixels, known, seed, self.label, area.corners)
 
     def paste(self, number: int, filled: NDArray[np.uint8]) -> None:
-        """Paste the fill uint8 [size, size, 3] of a part: of a window once all its tiles are there."""
+        """Paste the fill uint8 [h, w, 3] of a part: of a window once all its areas are there."""
         self._waiting.fill(number)
         if not self.example.is_refined(number):
-            if self._tiles_left[number]:
+            if self._areas_left[number]:
                 self._refined[number] = RefinedWindow(filled)
             else:
                 self._paste_window(number, filled)
             return
-        tile = self.example.tile(number)
-        self._refined[tile.window].paste(tile, filled)
-        self._tiles_left[tile.window] -= 1
-        if not self._tiles_left[tile.window]:
-            self._paste_window(tile.window, self._refined.pop(tile.window).pixels)
+        area = self.example.area(number)
+        self._refined[area.window].paste(area, filled)
+        self._areas_left[area.window] -= 1
+        if not self._areas_left[area.window]:
+            self._paste_window(area.window, self._refined.pop(area.window).pixels)
 
     def _paste_window(self, number: int, filled: NDArray[np.uint8]) -> None:
         window = self.example.windows[number]
@@ -122,6 +127,11 @@ class PartTask:
     number: int
 
     @property
-    def is_refined(self) -> bool:
-        """Whether it is a tile, which starts from a fill."""
-        return self.state.example.is_refined(self.number)
+    def size(self) -> Size:
+        """Of an area, which starts from a fill; all 0 for a window."""
+        return self.state.example.size_of(self.number)
+
+    @property
+    def inputs(self) -> int:
+        """What the network sees of it: its tiles, or the window."""
+        return max(1, self.size.tiles)

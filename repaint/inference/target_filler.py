@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, groupby
 
 import numpy as np
@@ -68,7 +69,8 @@ class TargetFiller(BatchObserver):
         if job.config.adapt is not None:
             self._adapter = ModelAdapter(job.pipeline, storage.join(results.folders.log, ADAPTED_MODELS))
         self._finished, self._batch_size = finished, batch_size
-        self._calls = self._parts = 0  # network calls of the batch so far, and its parts
+        self._calls = 0  # of the batch so far, one for each window and tile
+        self._rounds = self._inputs = 1
 
     def run(self) -> None:
         """Fill until nothing is left to claim; what is finished is written even if an error ends the run."""
@@ -97,7 +99,7 @@ class TargetFiller(BatchObserver):
         """The loop over the fills of a picture by the model adapted to it; none if that cannot be made."""
         # Of all fills of the picture, done or not: an interruption must not change the batch size.
         example = states[0].example
-        parts = self._job.config.num_samples_per_image * widest_round(example.order, example.is_refined)
+        parts = self._job.config.num_samples_per_image * widest_round(example)
         try:
             pipeline = self._adapt(adapter, states[0])
             yield BatchLoop(pipeline, states, max(1, min(self._batch_size, parts)), self)
@@ -136,15 +138,17 @@ class TargetFiller(BatchObserver):
             self.progress.plan(state.count_left(self._job.pipeline.count_calls) - self._nfe)
             yield state
 
-    def started(self, batch: Sequence[PartTask]) -> None:
+    def started(self, batch: Sequence[PartTask], rounds: int) -> None:
         """Start to record the batch."""
-        self._calls, self._parts = 0, len(batch)
+        self._calls, self._rounds, self._inputs = 0, rounds, sum(task.inputs for task in batch)
         self._recorder.start(batch)
 
     def stepped(self, step: Step) -> None:
         """Count network calls, and record the step."""
-        self._calls += step.calls
-        self.progress.called(step.calls * self._parts)
+        # Of each window and tile: how many of them make a batch of the network is no matter of theirs.
+        step = replace(step, nfe=step.nfe // self._rounds, calls=step.calls // self._rounds)
+        self._calls += step.calls * self._inputs
+        self.progress.called(step.calls * self._inputs)
         self._recorder.step(step)
 
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:
@@ -169,7 +173,7 @@ class TargetFiller(BatchObserver):
 
     def ran_out_of_memory(self, batch_size: int, reason: str) -> int:
         """Do the batch again in two halves."""
-        self.progress.called(-self._calls * self._parts)
+        self.progress.called(-self._calls)
         self._batch_size = halve_batch_size(batch_size, reason, self._job.pipeline.device)
         return self._batch_size
 

@@ -83,10 +83,15 @@ def method_of(config: SamplingConfig) -> Method:
     return METHODS[config.method]
 
 
-def count_calls(config: SamplingConfig, times: Sequence[int]) -> int:
-    """Network calls of a batch along a list of times; a backward pass counts as two."""
-    calls = method_of(config).calls
-    return sum(calls(config, before) for before, after in pairwise(times) if after < before)
+def step_calls(config: SamplingConfig, t: int, tiled: bool = False) -> int:
+    """Network calls of the step from t; a backward pass counts as two, and in tiles repeats the forward pass."""
+    method = method_of(config)
+    return method.calls(config, t) + (tiled and method.gradients)
+
+
+def count_calls(config: SamplingConfig, times: Sequence[int], tiled: bool = False) -> int:
+    """Network calls of a batch along a list of times, see `step_calls`."""
+    return sum(step_calls(config, before, tiled) for before, after in pairwise(times) if after < before)
 
 
 def check_method(config: SamplingConfig) -> None:

@@ -17,32 +17,40 @@ from repaint.data.masks import Mask, by_channel
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
 from repaint.diffusion.methods.observation import Observation
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep, ReverseStep
+from repaint.diffusion.tiling import TiledStep, Tiling
 from repaint.models.optimize import with_settings
 from repaint.noise import PictureNoise
-from repaint.pipeline.methods import count_calls, method_of
+from repaint.pipeline.areas import area_noise, stack_areas
+from repaint.pipeline.methods import count_calls, method_of, step_calls
 from repaint.pipeline.network import load_cond_fn, load_network
 from repaint.pipeline.precision import pick_precision
-from repaint.pipeline.process import build_diffusion, build_refine_times, build_times, pick_respacing
+from repaint.pipeline.process import build_diffusion, build_refine_times, build_times, pick_respacing, refining
 from repaint.sampler import Callback, p_sample_loop
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A square crop to fill, at the network's size.
+    """What the sampler fills at once: a square of the network's size from noise, or an area of any size from a fill.
 
     Attributes:
-        pixels: uint8 [size, size, 3]; their values in the hole matter only if it is refined.
-        known: bool [size, size], or [size, size, 3] for a coloured mask, True = known.
+        pixels: uint8 [h, w, 3]; their values in the hole matter only in an area.
+        known: bool [h, w], or [h, w, 3] for a coloured mask, True = known.
         seed: of its noise.
         y: class label, None for an unconditional model without guidance.
-        refined: start from `pixels`, with the noise of the first of `Pipeline.refine_times` put on them.
+        tiles: of an area, top and left of the squares of the network's size that cover its holes. It starts from
+            `pixels`, with the noise of the first of `Pipeline.refined.times` put on them.
     """
 
     pixels: NDArray[np.uint8]
     known: Mask
     seed: int
     y: int | None = None
-    refined: bool = False
+    tiles: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.known.shape[0], self.known.shape[1]
 
 
 @dataclass(frozen=True)
@@ -73,17 +81,21 @@ class Pipeline:
         return self.count_calls(refined=False)
 
     @cached_property
-    def refine_times(self) -> list[int]:
-        """The schedule of crops that are refined."""
-        return build_refine_times(self.config, self.times)
+    def refined(self) -> "Pipeline":
+        """The pipeline that samples fills again: the same model with other steps, from `refine_from` on."""
+        config = refining(self.config)
+        return replace(
+            self, config=config, diffusion=_build_process(config, self.device), times=build_refine_times(config)
+        )
 
     def times_of(self, refined: bool) -> list[int]:
         """The schedule of a batch of crops."""
-        return self.refine_times if refined else self.times
+        return self.refined.times if refined else self.times
 
     def count_calls(self, refined: bool) -> int:
         """Network calls of a batch of crops; a backward pass counts as two."""
-        return count_calls(self.config, self.times_of(refined))
+        config = self.refined.config if refined else self.config
+        return count_calls(config, self.times_of(refined), tiled=refined)
 
     def reverse_step(self, y: Tensor | None = None) -> EstimatingStep:
         """The configured unconditional step; `y` are class labels int64 [B], None for an unconditional model."""
@@ -91,13 +103,18 @@ class Pipeline:
             return DDIMStep(self.diffusion, self.model, y, self.config.ddim_eta)
         return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
 
+    def tiled_step(self, tiling: Tiling, y: Tensor | None = None) -> EstimatingStep:
+        """The configured unconditional step of pictures that the network sees in tiles; `y` as in `reverse_step`."""
+        guide = None if self.cond_fn is None else tiling.guide(self.cond_fn)
+        return TiledStep(replace(self, cond_fn=guide).reverse_step(y), tiling, self.reverse_step, y)
+
     def conditional_step(
         self,
         x0: Tensor,
         keep_mask: Tensor,
         noise: Callable[[], Tensor],
         y: Tensor | None = None,
-        refined: bool = False,
+        tiling: Tiling | None = None,
     ) -> ReverseStep:
         """The reverse step of the configured method for a batch.
 
@@ -106,13 +123,13 @@ class Pipeline:
             keep_mask: float [B, 1 or 3, H, W], 1 = known.
             noise: next standard normal like x0, beside the one that the sampler draws for each step.
             y: see `reverse_step`.
-            refined: whether the batch is of tiles, which are sampled again.
+            tiling: of areas, which are refined; None for pictures of the network's size.
         """
-        config = self.config.refining if refined else self.config
-        step, method = self.reverse_step(y), method_of(config)
+        step = self.reverse_step(y) if tiling is None else self.tiled_step(tiling, y)
+        method = method_of(self.config)
         if method.bind is None:
             return step
-        bound = method.bind(config, step, Observation(x0, keep_mask > 0.5), noise)
+        bound = method.bind(self.config, step, Observation(x0, keep_mask > 0.5), noise)
         if not method.gradients:
             return bound
         # The backward pass needs the settings of the network's precision as the forward pass does.
@@ -122,50 +139,82 @@ class Pipeline:
         """Whether a picture with this mask has to be sampled; one that is known everywhere stays as it is."""
         return not (self.config.inpa_inj_sched_prev and known.all())
 
-    def fill(self, crops: Sequence[Crop], batch_size: int, callback: Callback | None = None) -> Tensor:
+    def fill(self, crops: Sequence[Crop], batch_size: int, callback: Callback | None = None) -> list[Tensor]:
         """Fill crops with the sampler.
 
         Args:
-            crops: at least one and at most `batch_size`; all have a class label, or none has; all are refined, or none
-                is.
+            crops: at least one: areas, or else at most `batch_size` squares. All have a class label, or none has.
             batch_size: of the batch that the network sees. It is the same for all batches of a run, as a kernel chosen
-                for another shape gives other last bits; copies of the last crop pad the batch.
+                for another shape gives other last bits; copies of the last crop or tile pad the batch.
             callback: receives the steps of the whole batch, padding included.
 
         Returns:
-            float32 [len(crops), 3, image_size, image_size] in [-1, 1].
+            float32 [3, h, w] in [-1, 1] for each crop. Of an area what no tile covers is 0.
         """
-        config = self.config
-        padded = [*crops, *[crops[-1]] * (batch_size - len(crops))]
-        labels = [crop.y for crop in padded]
-        x0 = torch.stack([to_unit(to_tensor(crop.pixels)) for crop in padded]).to(self.device)
-        keep_mask = _stack_masks([crop.known for crop in padded]).to(self.device)
-        y = None if None in labels else torch.tensor(labels, device=self.device)
-        noise = PictureNoise([crop.seed for crop in padded], x0.shape[1:], self.device, config.noise_device)
-        method = method_of(config)
-        refined = crops[0].refined
-        times = self.times_of(refined)
-        filled = p_sample_loop(
-            self.conditional_step(x0, keep_mask, noise, y, refined),
+        if crops[0].tiles:
+            filled = self.refined._fill_areas(crops, batch_size, callback)
+        else:
+            filled = self._fill_squares([*crops, *[crops[-1]] * (batch_size - len(crops))], callback)
+        return [whole[:, : crop.shape[0], : crop.shape[1]] for whole, crop in zip(filled, crops, strict=False)]
+
+    def _fill_squares(self, crops: Sequence[Crop], callback: Callback | None) -> Tensor:
+        """Fill crops of the network's size from noise."""
+        x0 = torch.stack(_pixels_of(crops)).to(self.device)
+        keep_mask = torch.stack(_masks_of(crops)).to(self.device)
+        seeds = [crop.seed for crop in crops]
+        noise = PictureNoise(seeds, x0.shape[1:], self.device, self.config.noise_device)
+        return self._sample(x0, keep_mask, self._labels_of(crops), noise, None, callback)
+
+    def _fill_areas(self, crops: Sequence[Crop], batch_size: int, callback: Callback | None) -> Tensor:
+        """Sample areas again."""
+        x0 = stack_areas(_pixels_of(crops)).to(self.device)
+        keep_mask = stack_areas(_masks_of(crops)).to(self.device)
+        seeds, shapes, tiles = zip(*((crop.seed, crop.shape, crop.tiles) for crop in crops), strict=True)
+        noise = area_noise(seeds, shapes, self.device, self.config.noise_device)
+        tiling = Tiling(tiles, self.config.image_size, (x0.shape[2], x0.shape[3]), batch_size, self.device)
+        x0 = torch.where(tiling.covered, x0, 0)  # no estimate fits to what the network does not see
+        return self._sample(x0, keep_mask, self._labels_of(crops), noise, tiling, callback)
+
+    def _labels_of(self, crops: Sequence[Crop]) -> Tensor | None:
+        labels = [crop.y for crop in crops]
+        return None if None in labels else torch.tensor(labels, device=self.device)
+
+    def _sample(
+        self,
+        x0: Tensor,
+        keep_mask: Tensor,
+        y: Tensor | None,
+        noise: Callable[[], Tensor],
+        tiling: Tiling | None,
+        callback: Callback | None,
+    ) -> Tensor:
+        """Sample a batch along the schedule, from noise, or with a tiling from x0."""
+        config, method = self.config, method_of(self.config)
+        rounds = 1 if tiling is None else tiling.rounds
+        return p_sample_loop(
+            self.conditional_step(x0, keep_mask, noise, y, tiling),
             self.diffusion,
             x0,
             keep_mask,
-            times,
+            self.times,
             noise,
-            x_t=self.diffusion.q_sample(x0, times[0], noise()) if refined else None,
+            x_t=None if tiling is None else self.diffusion.q_sample(x0, self.times[0], noise()),
             inject=config.inpa_inj_sched_prev and method.bind is None,
             paste_known=config.inpa_inj_sched_prev and config.paste_known,
-            calls=lambda t: method.calls(config, t),
+            calls=lambda t: rounds * step_calls(config, t, tiling is not None),
             callback=callback,
         )
-        return filled[: len(crops)]
 
 
-def _stack_masks(masks: Sequence[Mask]) -> Tensor:
-    """Masks [H, W] or [H, W, 3] as one batch: float32 [B, 1, H, W], or [B, 3, H, W] if a coloured one is among them."""
-    channels = [torch.tensor(by_channel(mask)).permute(2, 0, 1).float() for mask in masks]
+def _pixels_of(crops: Sequence[Crop]) -> list[Tensor]:
+    return [to_unit(to_tensor(crop.pixels)) for crop in crops]
+
+
+def _masks_of(crops: Sequence[Crop]) -> list[Tensor]:
+    """Masks, float32 [1, H, W] each, or [3, H, W] if a coloured one is among them."""
+    channels = [torch.tensor(by_channel(crop.known)).permute(2, 0, 1).float() for crop in crops]
     most = max(len(mask) for mask in channels)
-    return torch.stack([mask.expand(most, -1, -1) for mask in channels])
+    return [mask.expand(most, -1, -1) for mask in channels]
 
 
 def build_pipeline(
@@ -188,7 +237,7 @@ def build_pipeline(
         CheckpointError: the weights have another architecture.
         ConfigError: the device lacks the precision, or PyTorch cannot compile here.
     """
-    diffusion, times = _process(config, device)
+    diffusion, times = _build_process(config, device), build_times(config)
     model = load_network(config, weights, device, count_calls(config, times) * batches)
     cond_fn = load_cond_fn(config, classifier, device)
     return Pipeline(config, weights, model, diffusion, cond_fn, times, device)
@@ -196,11 +245,10 @@ def build_pipeline(
 
 def reschedule(pipeline: Pipeline, config: SamplingConfig) -> Pipeline:
     """The pipeline of the same model with the schedule of another configuration; raises ConfigError."""
-    diffusion, times = _process(config, pipeline.device)
-    return replace(pipeline, config=config, diffusion=diffusion, times=times)
+    diffusion = _build_process(config, pipeline.device)
+    return replace(pipeline, config=config, diffusion=diffusion, times=build_times(config))
 
 
-def _process(config: SamplingConfig, device: torch.device) -> tuple[GaussianDiffusion, list[int]]:
+def _build_process(config: SamplingConfig, device: torch.device) -> GaussianDiffusion:
     bound_variance = config.method != DEFAULT_METHOD  # RePaint's is as published
-    diffusion = build_diffusion(config, pick_respacing(config), config.clip_denoised, bound_variance)
-    return diffusion.to(device), build_times(config)
+    return build_diffusion(config, pick_respacing(config), config.clip_denoised, bound_variance).to(device)

@@ -10,7 +10,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.config.training import TrainConfig
 from repaint.diffusion.betas import get_named_beta_schedule
 from repaint.diffusion.gaussian import GaussianDiffusion, MeanType, VarianceType
-from repaint.diffusion.respacing import space_timesteps
+from repaint.diffusion.respacing import dense_timesteps, space_timesteps
 from repaint.errors import ConfigError
 from repaint.schedule import (
     check_times,
@@ -169,18 +169,31 @@ def build_passes(config: SamplingConfig, steps: int) -> list[int] | None:
     return config.resample + [1] * (steps - len(config.resample))
 
 
-def build_refine_times(config: SamplingConfig, times: Sequence[int]) -> list[int]:
-    """The times that the sampler visits where a fill is refined: a schedule from `refine_from` on.
+def refining(config: SamplingConfig) -> SamplingConfig:
+    """The configuration by which a fill is sampled again: steps of another spacing, Langevin steps of another size.
+
+    Raises:
+        ConfigError: like `pick_respacing`.
+    """
+    count = len(build_timesteps(config))
+    steps = dense_timesteps(config.diffusion_steps, count, config.refine_spacing)
+    changes: dict[str, object] = {"timestep_respacing": f"at:{','.join(map(str, steps))}"}
+    if config.langevin is not None:
+        changes["langevin"] = config.langevin.model_copy(update={"step_size": config.refine_step_size})
+    return config.model_copy(update=changes)
+
+
+def build_refine_times(config: SamplingConfig) -> list[int]:
+    """The times that the sampler visits where a fill is sampled again: a schedule from `refine_from` on.
 
     Args:
-        config: its `refine_from` is a share of the trained process's steps.
-        times: of `build_times`.
+        config: of `refining`; its `refine_from` is a share of the trained process's steps.
 
     Returns:
         Times from the highest step below that share, or else from the lowest of all, to -1.
     """
     below = sum(step < config.refine_from * config.diffusion_steps for step in build_timesteps(config))
-    return restrict_times(times, max(below, 1) - 1)
+    return restrict_times(build_times(config), max(below, 1) - 1)
 
 
 def describe_schedule(config: SamplingConfig) -> str:

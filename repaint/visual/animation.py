@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from repaint.data.images import to_uint8
 from repaint.errors import missing_extra
 from repaint.sampler import Step
-from repaint.visual.contact_sheets import enlarge
+from repaint.visual.contact_sheets import enlarge, shrink
 
 Pixels = NDArray[np.uint8]
 Format = Literal["gif", "webp", "mp4"]
@@ -33,14 +33,14 @@ class Frame:
     Attributes:
         transition: its number, from 1.
         nfe: network calls so far.
-        state: x_t, uint8 [B, H, W, 3].
-        pred_xstart: predicted x0, uint8 [B, H, W, 3].
+        state: x_t of each picture, uint8 [H, W, 3].
+        pred_xstart: predicted x0 of each, uint8 [H, W, 3].
     """
 
     transition: int
     nfe: int
-    state: Pixels
-    pred_xstart: Pixels
+    state: Sequence[Pixels]
+    pred_xstart: Sequence[Pixels]
 
 
 class Recorder:
@@ -51,15 +51,22 @@ class Recorder:
         frames: maximum number of frames, spread evenly over the transitions; the last one is always recorded.
         snapshot_interval: network calls between snapshots; 0 for none.
         on_snapshot: receives each snapshot at once, because thousands would not fit into memory.
+        shapes: height and width of each picture, where they are padded to the largest of the batch.
     """
 
     def __init__(
-        self, times: Sequence[int], frames: int, snapshot_interval: int, on_snapshot: Callable[[Frame], object]
+        self,
+        times: Sequence[int],
+        frames: int,
+        snapshot_interval: int,
+        on_snapshot: Callable[[Frame], object],
+        shapes: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         transitions = len(times) - 1
         self._recorded = set(np.linspace(transitions, 1, min(frames, transitions)).round().astype(int).tolist())
         self._interval = snapshot_interval
         self._on_snapshot = on_snapshot
+        self._shapes = shapes
         self._transition = 0
         self.frames: list[Frame] = []
 
@@ -71,15 +78,16 @@ class Recorder:
         animate = self._transition in self._recorded
         if not (snapshot or animate):
             return
-        frame = Frame(self._transition, step.nfe, _to_bytes(step.x), _to_bytes(step.pred_xstart))
+        frame = Frame(self._transition, step.nfe, self._to_bytes(step.x), self._to_bytes(step.pred_xstart))
         if animate:
             self.frames.append(frame)
         if snapshot:
             self._on_snapshot(frame)
 
-
-def _to_bytes(batch: torch.Tensor) -> Pixels:
-    return np.stack([to_uint8(x) for x in batch])
+    def _to_bytes(self, batch: torch.Tensor) -> list[Pixels]:
+        shapes = self._shapes or [(batch.shape[2], batch.shape[3])] * len(batch)
+        pictures = zip(batch, shapes, strict=True)
+        return [shrink(to_uint8(picture[:, :height, :width])) for picture, (height, width) in pictures]
 
 
 def draw_pair(frame: Frame, number: int) -> Pixels:
@@ -96,7 +104,7 @@ def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], resu
         frames: of a `Recorder`.
         number: of the picture in the batch.
         times: the schedule.
-        result: the fill, uint8 [size, size, 3].
+        result: the fill, uint8 [H, W, 3].
 
     Returns:
         uint8 [H, W, 3] each, H and W even.
@@ -105,7 +113,7 @@ def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], resu
     size = pairs[0].shape[:2]
     background, curve = _draw_background(size, times)
     drawn = [_draw_frame(background, pair, curve, frame) for pair, frame in zip(pairs, frames, strict=True)]
-    end = Frame(len(times) - 1, frames[-1].nfe, frames[-1].state, result[None].repeat(number + 1, axis=0))
+    end = Frame(len(times) - 1, frames[-1].nfe, frames[-1].state, [shrink(result)] * (number + 1))
     return [*drawn, _draw_frame(background, draw_pair(end, number), curve, end)]
 
 

@@ -124,14 +124,15 @@ def test_keys_that_others_replace_do_not_count(tmp_path: Path) -> None:
 
 def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
     crop = load(tmp_path)
-    assert not {"refine", "refine_from", "refine_step_size"} & deciding_values(crop).keys()
+    assert not {"refine", "refine_from", "refine_spacing", "refine_step_size"} & deciding_values(crop).keys()
     for fit in ("window", "pad", "resize"):
         config = with_data(crop, fit=fit).model_copy(update={"refine": "auto"})
         plain = config.model_copy(update={"refine": "none"})
         assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
-        for key in ("refine_from", "refine_step_size"):
+        for key in ("refine_from", "refine_spacing", "refine_step_size"):
             assert digest(plain.model_copy(update={key: 0.1})) == digest(plain)
         assert digest(config.model_copy(update={"refine_from": 0.1})) != digest(config)
+        assert digest(config.model_copy(update={"refine_spacing": 3.0})) != digest(config)
         assert digest(config.model_copy(update={"refine_step_size": 0.1})) == digest(
             config
         )  # RePaint takes no such step

@@ -1,4 +1,4 @@
-"""Levels and tiles of windows that are refined: they cover the hole, and leave what is known alone."""
+"""Levels, areas and tiles of windows that are refined: they cover the hole, and leave what is known alone."""
 
 from itertools import pairwise
 
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from repaint.data.refinement import (
     LEAST_RATIO,
     LEVEL_RATIO,
+    Area,
     RefinedWindow,
-    Tile,
     level_shapes,
-    order_tiles,
-    plan_tiles,
+    order_areas,
+    plan_areas,
 )
 from repaint.data.window_order import Waiting, find_earlier
 from repaint.data.window_pixels import cut_out, cut_out_at, known_at
@@ -25,8 +25,8 @@ RNG = np.random.default_rng(0)
 SIZES = st.sampled_from([8, 16, 32])
 
 
-def plan(known: np.ndarray, windows: list[Window], size: int, most: int | None = None) -> list[Tile]:
-    return list(plan_tiles(windows, find_earlier(windows, known), known, size, most))
+def plan(known: np.ndarray, windows: list[Window], size: int, most: int | None = None) -> list[Area]:
+    return list(plan_areas(windows, find_earlier(windows, known), known, size, most))
 
 
 def square(side: int) -> Window:
@@ -76,25 +76,35 @@ def test_tiles_cover_the_hole_and_lie_inside(known: np.ndarray, size: int) -> No
     assert rest.all()
 
 
-def test_tiles_at_the_border_of_a_hole_come_first_and_every_other_one_of_them_goes_together() -> None:
-    known = holes(400, 400, [(100, 300, 100, 300)])
-    tiles = cover_with_tiles(known, 64)
+def test_a_hole_is_cut_into_equal_parts() -> None:
+    tiles = cover_with_tiles(holes(400, 400, [(100, 300, 100, 301)]), 64)
+    fills = {(top, bottom) for top, bottom, _, _ in (tile.fill for tile in tiles)}
+    assert fills == {(start, start + 40) for start in range(100, 300, 40)}
     assert len(tiles) == 25
-    inner = [
-        tile
-        for tile in tiles
-        if tile.fill[0] > 100 and tile.fill[1] < 300 and tile.fill[2] > 100 and tile.fill[3] < 300
-    ]
-    assert min(map(tiles.index, inner)) == 16
-    earlier = find_earlier(tiles, known)
-    assert sum(not before for before in earlier) >= 6
+
+
+# Areas
+
+
+def test_tiles_that_touch_are_one_area() -> None:
+    """Also if only by way of others: the ends of a long hole do not see each other."""
+    known = holes(640, 640, [(20, 60, 20, 600), (300, 500, 300, 500), (60, 64, 590, 594)])
+    areas = [area for area in plan(known, [square(640)], 64) if area.level == 4]
+    assert [len(area.tiles) for area in areas] == [13, 25]
+    for area in areas:
+        rows, columns = area.box
+        for (top, left), tile in zip(area.corners, area.tiles, strict=True):
+            assert (top + rows.start, left + columns.start) == (tile.top, tile.left)
+        assert min(top for top, _ in area.corners) == min(left for _, left in area.corners) == 0
+        assert max(top for top, _ in area.corners) + 64 == rows.stop - rows.start
+    assert areas[1].box == (slice(288, 512), slice(288, 512))
 
 
 def test_only_what_the_window_fills_is_refined() -> None:
     known = holes(200, 200, [(40, 140, 40, 140), (40, 140, 170, 190)])
     window = Window(0, 0, 200, 200, (40, 140, 40, 140))
     assert level_shapes(window, 64) == [(113, 113), (200, 200)]
-    last = [tile.place for tile in plan(known, [window], 64) if tile.level == 2]
+    last = [tile for area in plan(known, [window], 64) if area.level == 2 for tile in area.tiles]
     assert (min(tile.fill[2] for tile in last), max(tile.fill[3] for tile in last)) == (40, 140)
 
 
@@ -102,21 +112,21 @@ def test_what_windows_before_have_filled_is_not_refined_again() -> None:
     known = holes(300, 300, [(50, 250, 50, 250)])
     first = Window(40, 40, 150, 150, (50, 180, 50, 250))
     second = Window(40, 40, 220, 220, (50, 250, 50, 250))
-    tiles = [tile for tile in plan(known, [first, second], 64) if tile.window == 1]
-    assert min(tile.place.fill[0] for tile in tiles if tile.level == tiles[-1].level) == 140
+    areas = [area for area in plan(known, [first, second], 64) if area.window == 1]
+    assert min(tile.fill[0] for area in areas if area.level == areas[-1].level for tile in area.tiles) == 140
 
 
 def test_windows_and_levels_wait_for_each_other() -> None:
-    known = holes(120, 300, [(20, 100, 20, 280)])
-    windows = [Window(0, 0, 120, 120, (20, 100, 20, 110)), Window(0, 90, 120, 120, (20, 100, 110, 200))]
+    known = holes(120, 300, [(50, 100, 20, 280), (0, 4, 0, 4)])
+    windows = [Window(0, 0, 120, 120, (0, 100, 0, 110)), Window(0, 90, 120, 120, (50, 100, 110, 200))]
     earlier = find_earlier(windows, known)
     assert earlier == [[], [0]]
-    tiles = plan(known, windows, 32)
-    order = order_tiles(earlier, tiles)
-    assert order.parts == 2 + len(tiles)
+    areas = plan(known, windows, 32)
+    order = order_areas(earlier, areas)
+    assert order.parts == 2 + len(areas)
     numbers: dict[tuple[int, int], list[int]] = {key: [] for key in ((0, 1), (0, 2), (1, 1), (1, 2))}
-    for number, tile in enumerate(tiles, 2):
-        numbers[tile.window, tile.level].append(number)
+    for number, area in enumerate(areas, 2):
+        numbers[area.window, area.level].append(number)
     waiting = Waiting(order)
     rounds = []
     while waiting.ready:  # no circle
@@ -128,41 +138,41 @@ def test_windows_and_levels_wait_for_each_other() -> None:
     stages = [[0], numbers[0, 1], numbers[0, 2], [1], numbers[1, 1], numbers[1, 2]]
     for before, after in pairwise(stages):
         assert max(when[number] for number in before) < min(when[number] for number in after)
-    assert len({when[number] for number in numbers[0, 2]}) > 1  # tiles that touch wait for each other
+    assert len({when[number] for number in numbers[0, 2]}) == 1 < len(numbers[0, 2])  # areas do not touch
 
 
 def test_levels_at_which_a_speck_is_not_seen_are_left_out() -> None:
     known = holes(8, 3400, [(4, 5, 1700, 1701)])
     windows = [padded(8, 3400)]
-    tiles = plan(known, windows, 16)
-    levels = [tile.level for tile in tiles]
+    areas = plan(known, windows, 16)
+    levels = [area.level for area in areas]
     assert min(levels) > 1
     assert sorted(set(levels)) == list(range(min(levels), len(level_shapes(windows[0], 16)) + 1))
-    waiting = Waiting(order_tiles([[]], tiles))
+    waiting = Waiting(order_areas([[]], areas))
     filled: list[int] = []
     while waiting.ready:
-        (number,) = waiting.ready  # a speck has one tile a level
+        (number,) = waiting.ready  # a speck has one area a level
         filled.append(number)
         waiting.fill(number)
-    assert filled == list(range(1 + len(tiles)))
+    assert filled == list(range(1 + len(areas)))
 
 
-def test_what_comes_after_a_window_without_tiles_waits_for_the_window_itself() -> None:
+def test_what_comes_after_a_window_without_areas_waits_for_the_window_itself() -> None:
     """At the only level that is asked for its speck is not seen."""
     known = holes(8, 3400, [(4, 5, 1700, 1701)])
     assert plan(known, [padded(8, 3400)], 16, most=1) == []
-    tile = Tile(1, 3, (32, 32), square(16), ())
-    assert order_tiles([[], [0]], [tile]).earlier[:3] == [[], [0], [1]]
+    area = Area(1, 3, (32, 32), (square(16),))
+    assert order_areas([[], [0]], [area]).earlier[:3] == [[], [0], [1]]
 
 
-def test_planning_a_large_hole_takes_little() -> None:
-    """What waits for what grows with the number of tiles, not with its square."""
-    known = holes(1500, 1500, [(100, 1400, 100, 1400)])
-    windows = [Window(0, 0, 1500, 1500, (100, 1400, 100, 1400))]
-    tiles = plan(known, windows, 32)
-    order = order_tiles(find_earlier(windows, known), tiles)
-    assert len(tiles) > 3000
-    assert sum(map(len, order.earlier)) < 12 * len(tiles)
+def test_planning_many_holes_takes_little() -> None:
+    """What waits for what grows with the number of areas, not with its square."""
+    known = holes(1500, 1500, [(y, y + 4, x, x + 4) for y in range(40, 1460, 60) for x in range(40, 1460, 60)])
+    windows = [Window(0, 0, 1500, 1500, (0, 1500, 0, 1500))]
+    areas = plan(known, windows, 16)
+    order = order_areas(find_earlier(windows, known), areas)
+    assert len(areas) > 1000
+    assert sum(map(len, order.earlier)) < 4 * len(areas)
 
 
 # Pixels
@@ -176,25 +186,22 @@ def test_every_hole_pixel_is_refined_once_and_known_ones_are_shown_as_they_are(
     pixels = RNG.integers(0, 255, (*known.shape, 3), np.uint8)
     covers = {"window": lambda: around_holes(known, size), "pad": lambda: [padded(*known.shape)]}
     windows = covers.get(fit, lambda: [whole(*known.shape)])()[:1]
-    tiles = [] if known.all() else plan(known, windows, size)
-    if not tiles:
+    areas = [] if known.all() else plan(known, windows, size)
+    if not areas:
         return
-    assert [tile.level for tile in tiles] == sorted(tile.level for tile in tiles)
-    assert {tile.level for tile in tiles} == set(range(1, len(level_shapes(windows[0], size)) + 1))
+    assert [area.level for area in areas] == sorted(area.level for area in areas)
+    assert {area.level for area in areas} == set(range(1, len(level_shapes(windows[0], size)) + 1))
     seen, _ = cut_out(pixels, known, windows[0], size)
     refined = RefinedWindow(np.full_like(seen, 255))
-    for level in range(1, tiles[-1].level + 1):
-        own = [tile for tile in tiles if tile.level == level]
-        truth, truth_known = cut_out_at(pixels, known, windows[0], own[0].shape)
-        np.testing.assert_array_equal(known_at(known, windows[0], own[0].shape), truth_known)
-        for number, tile in enumerate(own):
-            shown, shown_known = refined.cut_out(tile, windows[0], pixels, known)
-            rows, columns = slice(*tile.place.rows), slice(*tile.place.columns)
-            expected = truth_known[rows, columns]
-            np.testing.assert_array_equal(shown[expected], truth[rows, columns][expected])
-            assert shown_known[expected].all()
-            assert shown.shape == (size, size, 3)
-            refined.paste(tile, np.full((size, size, 3), number % 200, np.uint8))
+    for level in range(1, areas[-1].level + 1):
+        own = [area for area in areas if area.level == level]
+        truth, expected = cut_out_at(pixels, known, windows[0], own[0].shape)
+        np.testing.assert_array_equal(known_at(known, windows[0], own[0].shape), expected)
+        for number, area in enumerate(own):
+            shown, shown_known = refined.cut_out(area, windows[0], pixels, known)
+            np.testing.assert_array_equal(shown_known, expected[area.box])
+            np.testing.assert_array_equal(shown[shown_known], truth[area.box][shown_known])
+            refined.paste(area, np.full(shown.shape, number % 200, np.uint8))
     top, bottom, left, right = windows[0].fill
     if windows[0].height >= size <= windows[0].width:
         rows, columns = slice(top - windows[0].top, bottom - windows[0].top), slice(left - windows[0].left, None)
@@ -204,44 +211,43 @@ def test_every_hole_pixel_is_refined_once_and_known_ones_are_shown_as_they_are(
         np.testing.assert_array_equal(part[~hole], pixels[top:bottom, left:right][~hole])
 
 
-def test_a_tile_begins_with_the_enlarged_fill() -> None:
+def test_an_area_begins_with_the_enlarged_fill() -> None:
     known = holes(64, 64, [(16, 48, 16, 48)])
     pixels = np.full((64, 64, 3), 90, np.uint8)
-    (tile, *_) = plan(known, [square(64)], 32)
+    (area,) = plan(known, [square(64)], 32)
     fill = np.full((32, 32, 3), 90, np.uint8)
     fill[8:24, 8:24] = 200
-    shown, _ = RefinedWindow(fill).cut_out(tile, square(64), pixels, known)
-    middle = shown[24 - tile.place.top : 28 - tile.place.top, 24 - tile.place.left : 28 - tile.place.left]
+    shown, _ = RefinedWindow(fill).cut_out(area, square(64), pixels, known)
+    rows, columns = area.box
+    middle = shown[24 - rows.start : 28 - rows.start, 24 - columns.start : 28 - columns.start]
     assert middle.shape == (4, 4, 3)
     assert (middle == 200).all()
 
 
 def test_the_border_of_a_padded_picture_is_not_refined() -> None:
     known = holes(60, 200, [(20, 40, 90, 110)])
-    tiles = plan(known, [padded(60, 200)], 32)
-    assert [tile.level for tile in tiles] == [1, 2, 3]
+    areas = plan(known, [padded(60, 200)], 32)
+    assert [(area.level, len(area.tiles)) for area in areas] == [(1, 1), (2, 1), (3, 1)]
 
 
 @pytest.mark.parametrize("size", [32, 64])
-def test_a_window_of_the_networks_size_has_no_tiles(size: int) -> None:
+def test_a_window_of_the_networks_size_has_no_areas(size: int) -> None:
     known = holes(100, 100, [(40, 60, 40, 60)])
     assert plan(known, around_holes(known, size), size) == []
 
 
-def test_what_a_tile_has_filled_is_known_to_those_after_it_at_its_level_alone() -> None:
-    known, pixels = holes(128, 128, [(20, 108, 20, 108)]), np.full((128, 128, 3), 90, np.uint8)
-    tiles = plan(known, [square(128)], 32)
+def test_an_area_changes_only_the_holes_that_its_tiles_fill() -> None:
+    """The boxes of two areas may overlap where the tiles do not: those of an L and of what lies in its angle."""
+    known, pixels = (
+        holes(256, 256, [(20, 30, 20, 236), (20, 236, 20, 30), (180, 200, 180, 200)]),
+        np.full((256, 256, 3), 90, np.uint8),
+    )
+    angle, speck = [area for area in plan(known, [square(256)], 32) if area.level == 3]
+    angle, speck = (angle, speck) if len(angle.tiles) > len(speck.tiles) else (speck, angle)
     refined = RefinedWindow(np.full((32, 32, 3), 50, np.uint8))
-    first, second, *_, last = [tile for tile in tiles if tile.level == 1]
-    refined.cut_out(first, square(128), pixels, known)
-    refined.paste(first, np.full((32, 32, 3), 200, np.uint8))
-    _, seen = refined.cut_out(second, square(128), pixels, known)
-    _, alone = RefinedWindow(refined.pixels).cut_out(second, square(128), pixels, known)
-    assert seen.sum() > alone.sum()
-    assert second.earlier == (0,)
-    coarse = refined.pixels[last.place.fill[0], last.place.fill[2]]
-    assert (coarse == 50).all()
-    (above, *_) = [tile for tile in tiles if tile.level == 2]
-    shown, seen = refined.cut_out(above, square(128), pixels, known)
-    assert (seen == known[slice(*above.place.rows), slice(*above.place.columns)]).all()
-    assert 200 in shown[~seen]
+    for area, value in ((speck, 10), (angle, 200)):
+        box, _ = refined.cut_out(area, square(256), pixels, known)
+        refined.paste(area, np.full(box.shape, value, np.uint8))
+    assert (refined.pixels[known] == 90).all()
+    assert (refined.pixels[180:200, 180:200] == 10).all()
+    assert (refined.pixels[20:30, 20:236] == 200).all()

@@ -7,12 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.mask_generators import generate_mask
 from repaint.data.pairing import Pair
-from repaint.data.window_order import FillOrder, Waiting, count_batches, find_earlier, widest_round
+from repaint.data.window_order import (
+    FillOrder,
+    Size,
+    Waiting,
+    count_batches,
+    count_rounds,
+    find_earlier,
+    next_batch,
+    widest_round,
+)
 from repaint.data.windows import Window, around_holes
 from repaint.inference.batch_loop import BatchLoop, BatchObserver
 from repaint.inference.state import FillState
@@ -39,7 +50,7 @@ class Recorder(BatchObserver):
         self.batches: list[list[int]] = []
         self.done: list[FillState] = []
 
-    def started(self, batch: Any) -> None:
+    def started(self, batch: Any, rounds: int) -> None:
         self.batches.append([task.number for task in batch])
 
     def finished(self, state: FillState) -> None:
@@ -88,14 +99,13 @@ def test_a_scratch_is_filled_in_few_batches() -> None:
     assert len(whole.windows) > 10
     rounds = run(scratch(), 100).batches
     assert len(rounds) <= 4
-    assert widest_round(whole.order) == max(map(len, rounds)) >= 5
+    assert widest_round(whole) == max(map(len, rounds)) >= 5
 
 
 @pytest.mark.parametrize(("fills", "batch_size"), [(1, 1), (1, 4), (3, 4), (3, 100)])
 def test_batches_are_counted_before_they_are_made(fills: int, batch_size: int) -> None:
     recorder = run(scratch(), batch_size, fills)
-    order = example(scratch()).order
-    assert count_batches([(order, lambda _number: False)] * fills, batch_size) == (len(recorder.batches), 0)
+    assert count_batches([example(scratch())] * fills, batch_size) == (len(recorder.batches), 0)
     assert len(recorder.done) == fills
 
 
@@ -147,3 +157,77 @@ def test_windows_that_only_share_known_pixels_go_together() -> None:
     known[5, 5] = known[5, 40] = False
     windows = [Window(0, 0, 20, 30, (0, 20, 0, 20)), Window(0, 10, 20, 40, (0, 20, 20, 50))]
     assert find_earlier(windows, known) == [[], []]
+
+
+class Picture:
+    """A picture whose parts can all be filled now; areas are rows of tiles of one pixel, unless a height is given."""
+
+    def __init__(self, *parts: int | Size) -> None:
+        self.sizes = [part if isinstance(part, Size) else Size(part, bool(part), part) for part in parts]
+        self.order = FillOrder([[] for _ in parts], len(parts))
+
+    def size_of(self, part: int) -> Size:
+        return self.sizes[part]
+
+
+def batches_of(batch_size: int, *pictures: Picture) -> list[list[Size]]:
+    """The sizes of the parts of each batch."""
+    opened: list[list[Size]] = []
+    waiting, batches = iter([[*picture.sizes] for picture in pictures]), []
+    while batch := next_batch(
+        opened,
+        waiting,
+        lambda fill: [(fill, number) for number in range(len(fill))],
+        lambda part: part[0][part[1]],
+        batch_size,
+    ):
+        batches.append([fill[number] for fill, number in batch])
+        for fill, number in reversed(batch):
+            del fill[number]
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("pictures", "batches"),
+    [
+        ([(4, 3), (2, 1, 4)], [[4, 3, 1], [2, 4]]),  # smaller areas fill what room is left
+        ([(5,), (5,)], [[5], [5]]),
+        ([(9, 5), (3,)], [[9, 5], [3]]),  # 16 tiles are two batches
+        ([(0, 0, 4), (0,)], [[4], [0, 0, 0]]),
+        ([(0,) * 9, (3,)], [[0] * 8, [3], [0]]),  # windows are not stacked with areas
+    ],
+)
+def test_areas_share_batches_of_tiles(pictures: list[tuple[int, ...]], batches: list[list[int]]) -> None:
+    planned = [Picture(*tiles) for tiles in pictures]
+    assert [[size.tiles for size in batch] for batch in batches_of(8, *planned)] == batches
+    rounds = [count_rounds(batch, 8) for batch in batches]
+    coarse, refined = count_batches(planned, 8)
+    assert coarse == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] == 0)
+    assert refined == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] > 0)
+
+
+SIZE_OF_AREA = st.builds(Size, st.integers(1, 20), st.integers(8, 300), st.integers(8, 300))
+
+
+@given(st.lists(st.lists(SIZE_OF_AREA, min_size=1, max_size=6), min_size=1, max_size=4), st.integers(1, 9))
+def test_a_batch_of_areas_is_at_most_twice_as_large_as_they_are(sizes: list[list[Size]], batch_size: int) -> None:
+    """A long diagonal scratch beside specks: each speck would take a state of the scratch's size."""
+    pictures = [Picture(*picture) for picture in sizes]
+    batches = batches_of(batch_size, *pictures)
+    assert sorted(size for batch in batches for size in batch) == sorted(size for picture in sizes for size in picture)
+    for batch in batches:
+        height, width = max(size.height for size in batch), max(size.width for size in batch)
+        assert len(batch) * height * width <= 2 * sum(size.height * size.width for size in batch)
+        tiles = [size.tiles for size in batch]
+        assert count_rounds(tiles, batch_size) == count_rounds(tiles[:1], batch_size)
+    assert count_batches(pictures, batch_size)[1] == sum(
+        count_rounds([size.tiles for size in batch], batch_size) for batch in batches
+    )
+
+
+def test_the_widest_round_counts_windows_and_tiles() -> None:
+    picture = Picture(0, 0, 4, 9, 2)
+    picture.order = FillOrder([[], [], [0], [0], [1]], 5)
+    assert widest_round(picture) == 15
+    picture.sizes = [Size()] * 5
+    assert widest_round(picture) == 3

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repaint.diffusion.betas import get_named_beta_schedule
-from repaint.diffusion.respacing import respace_betas, space_timesteps
+from repaint.diffusion.respacing import dense_timesteps, respace_betas, space_timesteps
 
 counts_of_steps = st.integers(1, 1000).flatmap(lambda steps: st.tuples(st.integers(1, steps), st.just(steps)))
 
@@ -120,3 +120,21 @@ def test_all_steps_keep_their_betas() -> None:
 def test_a_kept_step_stands_for_all_it_skips() -> None:
     betas = np.array([0.1, 0.2, 0.3, 0.4])
     assert respace_betas(betas, [0, 3]) == pytest.approx([0.1, 1 - 0.8 * 0.7 * 0.6])
+
+
+@given(st.integers(1, 1000), st.floats(1, 10), st.data())
+def test_dense_timesteps_rise_from_end_to_end(total: int, exponent: float, data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, total))
+    steps = dense_timesteps(total, count, exponent)
+    assert steps == sorted(set(steps))
+    assert len(steps) == count
+    assert steps[0] == 0
+    assert steps[-1] == (total - 1 if count > 1 else 0)
+    even = dense_timesteps(total, count, 1)
+    assert all(dense <= step for dense, step in zip(steps, even, strict=True))
+
+
+def test_dense_timesteps_by_hand() -> None:
+    assert dense_timesteps(1000, 15, 2) == [0, 5, 20, 46, 82, 127, 183, 250, 326, 413, 510, 617, 734, 861, 999]
+    assert dense_timesteps(100, 5, 1) == [0, 25, 50, 74, 99]
+    assert dense_timesteps(10, 8, 3) == [0, 1, 2, 3, 4, 5, 6, 9]

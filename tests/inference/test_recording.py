@@ -36,20 +36,19 @@ def test_every_window_has_its_animation(tmp_path: Path) -> None:
     fill(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), animation="gif", animation_frames=3)
     films = tmp_path / "out/animations"
     names = sorted(str(path.relative_to(films)) for path in films.rglob("*.gif"))
-    tiles = [f"a/window1_level1_tile{number}.gif" for number in range(2)]
-    assert names == ["a/window0.gif", "a/window1.gif", *tiles]
+    assert names == ["a/window0.gif", "a/window1.gif", "a/window1_level1_area0.gif"]
 
 
-def test_a_refined_picture_has_the_animation_of_the_whole_and_of_its_tiles(tmp_path: Path) -> None:
-    prepare_run(tmp_path, two_holes(30, 30), refine="auto", refine_from=0.5)
+def test_a_refined_picture_has_the_animation_of_the_whole_and_of_its_areas(tmp_path: Path) -> None:
+    prepare_run(tmp_path, two_holes(30, 30), refine="auto", refine_from=0.5, refine_spacing=1)
     Image.fromarray(smooth(30, 30)).save(tmp_path / "gt/a.png")
     mask = str(tmp_path / "mask.png")
     fill(tmp_path, fit="pad", mask_path=mask, animation="gif", animation_frames=3, snapshot_interval=3)
     films, shots = tmp_path / "out/animations", tmp_path / "out/snapshots"
     names = {str(path.relative_to(films)) for path in films.rglob("*.gif")}
-    assert names == {"a.gif", *(f"a/level1_tile{number}.gif" for number in range(len(names) - 1))}
-    assert len(names) > 2
-    assert {path.name for path in (shots / "a/level1_tile0").iterdir()} == {"000003.png"}
+    assert names == {"a.gif", *(f"a/level1_area{number}.gif" for number in range(len(names) - 1))}
+    assert len(names) > 1
+    assert {path.name for path in (shots / "a/level1_area0").iterdir()} == {"000003.png"}
     assert {path.name for path in (shots / "a").glob("*.png")} == {"000003.png", "000006.png"}
 
 

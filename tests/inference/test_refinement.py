@@ -114,7 +114,7 @@ def test_calls_are_counted_before_the_run(
     batch_size: int,
     keys: dict[str, Any],
 ) -> None:
-    data = prepare(tmp_path, 2, num_samples_per_image=2, refine_from=0.5, **keys)
+    data = prepare(tmp_path, 2, num_samples_per_image=2, refine_from=0.5, refine_spacing=1, **keys)
     conf = tmp_path / "conf.yml"
     settings = {"fit": fit, "mask_path": data["mask_path"], "batch_size": batch_size}
     changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in settings.items()]
@@ -134,12 +134,14 @@ def test_calls_are_counted_before_the_run(
 
 @pytest.mark.parametrize("fit", FITS)
 def test_a_picture_does_not_depend_on_the_batch_size(tmp_path: Path, fit: str) -> None:
-    fills = []
+    fills, calls = [], []
     for batch_size in (1, 5):
         folder = tmp_path / str(batch_size)
         data = prepare(folder, 2)
         out = fill(folder, fit=fit, batch_size=batch_size, **data)
         fills.append([read_pixels(out / f"{i}.png").astype(int) for i in range(2)])
+        calls.append([line["nfe"] for line in manifest(folder)])
+    assert calls[0] == calls[1]
     for one, five in zip(*fills, strict=True):
         assert np.abs(one - five).max() <= 2  # roundings of one level meet those of the next
 
@@ -160,7 +162,7 @@ def test_processes_and_interruptions_leave_no_trace(tmp_path: Path, monkeypatch:
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         batches.append(1)
-        if len(batches) == 20:  # among the tiles of the second picture
+        if len(batches) == 8:  # among the areas of the second picture
             raise KeyboardInterrupt
         return loop(*arguments, **options)
 
@@ -217,7 +219,7 @@ def painter(folder: Path, **settings: Any) -> repaint.Inpainter:
     prepare(folder)
     keys = SCHEDULE | KEYS | {"schedule": None, "device": "cpu"}
     if settings.get("refine") != "none" and settings.get("fit") != "crop":
-        keys |= {"refine": "auto", "refine_from": 0.5}
+        keys |= {"refine": "auto", "refine_from": 0.5, "refine_spacing": 1}
     return repaint.Inpainter(folder / "model.safetensors", **(keys | settings))
 
 
@@ -237,12 +239,30 @@ def test_the_library_refines_and_counts(tmp_path: Path) -> None:
             painter(tmp_path, fit=fit, **settings)
 
 
-def test_from_where_the_sampling_of_a_tile_begins(tmp_path: Path) -> None:
+def test_from_where_the_sampling_of_a_level_begins(tmp_path: Path) -> None:
     schedule = painter(tmp_path).pipeline
-    assert schedule.refine_times == [1, 0, 1, 0, -1]
-    starts = {share: painter(tmp_path, refine_from=share).pipeline.refine_times[0] for share in (1e-9, 0.34, 0.7, 1)}
+    assert schedule.refined.times == [1, 0, 1, 0, -1]
+    starts = {share: painter(tmp_path, refine_from=share).pipeline.refined.times[0] for share in (1e-9, 0.34, 0.7, 1)}
     assert starts == {1e-9: 0, 0.34: 1, 0.7: 2, 1: 3}
-    assert painter(tmp_path, refine_from=1).pipeline.refine_times == schedule.times
+    assert painter(tmp_path, refine_from=1).pipeline.refined.times == schedule.times
+
+
+def test_where_the_steps_of_a_refinement_lie(tmp_path: Path) -> None:
+    plain = painter(tmp_path).pipeline
+    steps = {
+        spacing: painter(tmp_path, refine_spacing=spacing).pipeline.refined.diffusion.timestep_map.tolist()
+        for spacing in (1, 2)
+    }
+    assert steps == {1: plain.diffusion.timestep_map.tolist(), 2: [0, 111, 444, 999]}
+    assert steps[1] == [0, 333, 666, 999]
+    fills = {
+        spacing: np.asarray(painter(tmp_path, refine_spacing=spacing)(smooth(90, 70), blob())[0]) for spacing in (1, 2)
+    }
+    assert (fills[1] != fills[2]).any()
+    with pytest.raises(ConfigError, match="refine_spacing"):
+        painter(tmp_path, refine_spacing=0.5)
+    with pytest.raises(ConfigError, match="refine_spacing has no meaning with refine: none"):
+        painter(tmp_path, refine="none", refine_spacing=2)
 
 
 def test_what_is_not_enlarged_is_as_it_is_without(tmp_path: Path) -> None:
@@ -259,7 +279,7 @@ def test_a_speck_that_only_finer_levels_see_is_filled(tmp_path: Path) -> None:
     known, picture = np.ones((480, 3400), bool), smooth(480, 3400)
     known[240, 1700] = False
     inpainter = painter(tmp_path, fit="pad")
-    levels = [tile.level for tile in inpainter.read(picture, known).tiles]
+    levels = [area.level for area in inpainter.read(picture, known).areas]
     assert min(levels) > 1
     filled = np.asarray(inpainter(picture, known)[0])
     np.testing.assert_array_equal(filled[known], picture[known])
@@ -295,5 +315,5 @@ def test_every_part_draws_its_own_noise(tmp_path: Path, monkeypatch: pytest.Monk
     inpainter = painter(tmp_path)
     example = inpainter.read(smooth(90, 70), blob())
     inpainter(example, seed=3)
-    assert len(example.tiles) > 4
+    assert len(example.areas) == 2
     assert sorted(seeds) == [picture_seed(3, 0, 0, number) for number in range(example.order.parts)]

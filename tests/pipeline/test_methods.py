@@ -42,7 +42,7 @@ def build(folder: Path, method: str, **changes: Any) -> Pipeline:
 
 
 def fill(pipeline: Pipeline, seeds: list[int], pixels: np.ndarray = PIXELS, **options: Any) -> Tensor:
-    return pipeline.fill([Crop(pixels, KNOWN, seed) for seed in seeds], len(seeds), **options)
+    return torch.stack(pipeline.fill([Crop(pixels, KNOWN, seed) for seed in seeds], len(seeds), **options))
 
 
 def test_every_method_of_the_configuration_is_registered() -> None:

@@ -26,7 +26,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 
 def fill(pipeline: Pipeline, seeds: Sequence[int], batch_size: int) -> Tensor:
-    return pipeline.fill([Crop(PIXELS, KNOWN, seed) for seed in seeds], batch_size)
+    return torch.stack(pipeline.fill([Crop(PIXELS, KNOWN, seed) for seed in seeds], batch_size))
 
 
 def test_padding_does_not_change_the_fills(pipeline: Pipeline) -> None:
@@ -49,7 +49,7 @@ def test_a_picture_without_a_hole_is_not_sampled(pipeline: Pipeline) -> None:
     assert not pipeline.has_to_fill(np.ones_like(KNOWN))
 
 
-def test_a_refined_crop_begins_with_its_own_pixels_noised(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_area_begins_with_its_own_pixels_noised(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     loop, seen = pipelines.p_sample_loop, []
 
     def recorded(*arguments: Any, x_t: Tensor | None, **options: Any) -> Tensor:
@@ -57,10 +57,10 @@ def test_a_refined_crop_begins_with_its_own_pixels_noised(pipeline: Pipeline, mo
         return loop(*arguments, x_t=x_t, **options)
 
     monkeypatch.setattr(pipelines, "p_sample_loop", recorded)
-    pipeline.fill([Crop(PIXELS, KNOWN, 5, refined=True)], 1)
+    pipeline.fill([Crop(PIXELS, KNOWN, 5, tiles=((0, 0),))], 1)
     fill(pipeline, [5], 1)
     (times, state), (all_times, nothing) = seen
-    assert (times, all_times, nothing) == (pipeline.refine_times, pipeline.times, None)
+    assert (times, all_times, nothing) == (pipeline.refined.times, pipeline.times, None)
     x0 = torch.tensor(PIXELS).permute(2, 0, 1)[None] / 127.5 - 1
     noise = PictureNoise([5], x0.shape[1:])()
-    torch.testing.assert_close(state, pipeline.diffusion.q_sample(x0, times[0], noise), rtol=0, atol=1e-6)
+    torch.testing.assert_close(state, pipeline.refined.diffusion.q_sample(x0, times[0], noise), rtol=0, atol=1e-6)

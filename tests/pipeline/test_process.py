@@ -15,7 +15,7 @@ from repaint.inference.inputs import build_folders, config_digest
 from repaint.pipeline.methods import METHODS
 from repaint.pipeline.network import check_weights
 from repaint.pipeline.notes import sampling_notes
-from repaint.pipeline.pipeline import _process
+from repaint.pipeline.pipeline import _build_process
 from repaint.pipeline.process import build_diffusion, build_times, build_timesteps, describe_schedule, pick_respacing
 from tests.helpers.tiny import make_run, write_config
 
@@ -203,7 +203,7 @@ def test_every_way_to_say_the_schedule_is_in_the_digest(tmp_path: Path) -> None:
 def test_all_methods_but_the_published_one_bound_the_learned_variance(tmp_path: Path) -> None:
     config = load(tmp_path)
     bounded = {
-        method: _process(config.model_copy(update={"method": method}), CPU)[0].bound_variance for method in METHODS
+        method: _build_process(config.model_copy(update={"method": method}), CPU).bound_variance for method in METHODS
     }
     assert bounded == {method: method != "repaint" for method in METHODS}
     # Training takes it as it is, whatever the method: an adapted model is found again by all of them.

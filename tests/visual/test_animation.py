@@ -39,7 +39,7 @@ def test_frames_are_thinned_evenly_and_end_with_the_last(count: int) -> None:
     assert numbers[-1] == len(TIMES) - 1
     steps = np.diff(numbers)
     assert len(steps) == 0 or steps.max() - steps.min() <= 1
-    assert [int(frame.state[0, 0, 0, 0]) for frame in frames] == numbers
+    assert [int(frame.state[0][0, 0, 0]) for frame in frames] == numbers
 
 
 def test_nothing_is_kept_when_off() -> None:

@@ -44,7 +44,8 @@ class DPSStep:
         residual = self.observation.residual(pred_xstart)
         if not self.normalized:
             return 2 * residual
-        norm: Tensor = torch.linalg.vector_norm(residual, dim=(1, 2, 3), keepdim=True).clamp(
-            min=1e-12
-        )  # nothing known: 0
-        return residual / norm
+        # In float64 the order of the sum, which padding changes, does not show; Apple's GPUs have none.
+        dtype = torch.float32 if residual.device.type == "mps" else torch.float64
+        norm: Tensor = torch.linalg.vector_norm(residual, dim=(1, 2, 3), keepdim=True, dtype=dtype)
+        norm = norm.clamp(min=1e-12)  # nothing known: 0
+        return residual / norm.to(residual.dtype)
