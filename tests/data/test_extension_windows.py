@@ -1,12 +1,15 @@
 """Windows around an extended picture: all of the new part, once, from near to far."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
 from repaint.data.extension_windows import around_picture
-from repaint.data.window_order import FillOrder, Waiting, find_earlier, widest_round
+from repaint.data.window_order import FillOrder, Size, Waiting, find_earlier, widest_round
 from repaint.data.windows import Window
 
 SIZE = 16
@@ -82,7 +85,8 @@ def test_the_sides_of_a_shallow_extension_go_together_and_the_corners_after_them
     first = Waiting(order).ready
     assert len(first) >= 8
     assert not set(first) & set(corners)
-    assert widest_round(order) >= 8
+    picture: Any = SimpleNamespace(order=order, size_of=lambda _part: Size())
+    assert widest_round(picture) >= 8
 
 
 def test_a_deep_extension_is_seen_as_a_whole() -> None:
