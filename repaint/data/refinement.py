@@ -8,6 +8,7 @@ those that touch make one area, which is sampled as a whole.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +43,12 @@ class Area:
     shape: Shape
     tiles: tuple[Window, ...]
 
-    @property
+    @cached_property
     def box(self) -> tuple[slice, slice]:
         """Rows and columns of the window at this level that the tiles show."""
         return _hull([tile.rows for tile in self.tiles]), _hull([tile.columns for tile in self.tiles])
 
-    @property
+    @cached_property
     def size(self) -> Size:
         """Number of tiles, and height and width of the box."""
         rows, columns = self.box

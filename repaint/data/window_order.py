@@ -130,6 +130,11 @@ class Size(NamedTuple):
     height: int = 0
     width: int = 0
 
+    @property
+    def inputs(self) -> int:
+        """What the network sees of the part: its tiles, or the window."""
+        return max(1, self.tiles)
+
 
 class Planned(Protocol):
     """A picture whose parts are planned."""
@@ -154,9 +159,9 @@ def widest_round(picture: Planned) -> int:
     return widest
 
 
-def count_rounds(tiles: Sequence[int], batch_size: int) -> int:
-    """Batches that the network takes for each of its calls, given the tiles of each part, 0 for a whole window."""
-    return -(-sum(max(1, count) for count in tiles) // batch_size)
+def count_rounds(inputs: int, batch_size: int) -> int:
+    """Batches that the network takes for each of its calls, given what it sees of all parts together."""
+    return -(-inputs // batch_size)
 
 
 Opened = TypeVar("Opened")
@@ -213,7 +218,7 @@ def _fit(areas: Iterable[tuple[Part, Size]], batch_size: int) -> Iterator[Part]:
     room = pixels = count = height = width = 0
     for part, size in areas:
         if count == 0:
-            room = count_rounds([size.tiles], batch_size) * batch_size
+            room = count_rounds(size.tiles, batch_size) * batch_size
         tall, wide = max(height, size.height), max(width, size.width)
         own = pixels + size.height * size.width
         if size.tiles <= room and (count + 1) * tall * wide <= MOST_PADDED * own:
@@ -247,9 +252,9 @@ def count_batches(pictures: Iterable[Planned], batch_size: int) -> tuple[int, in
     fills = map(_Fill, pictures)
     counts = [0, 0]
     while batch := next_batch(opened, fills, _Fill.ready, _size_of, batch_size):
-        tiles = [_size_of(part).tiles for part in batch]
+        sizes = [_size_of(part) for part in batch]
         for fill, number in batch:
             fill.waiting.fill(number)
-        counts[tiles[0] > 0] += count_rounds(tiles, batch_size)
+        counts[sizes[0].tiles > 0] += count_rounds(sum(size.inputs for size in sizes), batch_size)
         opened[:] = [fill for fill in opened if fill.waiting.left]
     return counts[0], counts[1]

@@ -57,13 +57,18 @@ def _power(num_timesteps: int, respacing: str) -> list[int]:
     count, exponent = int(found[1]), float(found[2])
     if count > num_timesteps:
         raise ValueError(f"cannot take {count} of the {num_timesteps} steps")
-    steps = [round((num_timesteps - 1) * (i / (count - 1)) ** exponent) for i in range(count)]
+    steps = [_by_power(num_timesteps, count, exponent, i) for i in range(count)]
     if len(set(steps)) < count:
         raise ValueError(
             f"respacing {respacing!r}: some of the steps fall on the same of the {num_timesteps} timesteps; take fewer "
             f"steps or a smaller exponent"
         )
     return steps
+
+
+def _by_power(num_timesteps: int, count: int, exponent: float, i: int) -> int:
+    step: int = round((num_timesteps - 1) * (i / (count - 1)) ** exponent)
+    return step
 
 
 def dense_timesteps(num_timesteps: int, count: int, exponent: float) -> list[int]:
@@ -74,10 +79,9 @@ def dense_timesteps(num_timesteps: int, count: int, exponent: float) -> list[int
         count: from 1 to `num_timesteps`.
         exponent: at least 1; the larger, the denser at low noise.
     """
-    steps: list[int] = []
-    for i in range(count):
-        wanted = round((num_timesteps - 1) * (i / max(1, count - 1)) ** exponent)
-        steps.append(max(wanted, steps[-1] + 1 if steps else 0))
+    steps = [0]
+    for i in range(1, count):
+        steps.append(max(_by_power(num_timesteps, count, exponent, i), steps[-1] + 1))
     return steps
 
 

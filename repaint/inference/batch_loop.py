@@ -96,12 +96,12 @@ class BatchLoop:
     def _fill_batch(self, batch: Sequence[PartTask]) -> None:
         started = time.perf_counter()
         finite_check = FiniteCheck()
-        rounds = count_rounds([task.size.tiles for task in batch], self.batch_size)
-        self.observer.started(batch, rounds)
+        inputs = sum(task.size.inputs for task in batch)
+        self.observer.started(batch, count_rounds(inputs, self.batch_size))
         samples = self._sample(batch, finite_check)
         if samples is None:
             return
-        seconds = (time.perf_counter() - started) / sum(task.inputs for task in batch)
+        seconds = (time.perf_counter() - started) / inputs
         calls = self.pipeline.count_calls(batch[0].size.tiles > 0)
         failures: dict[FillState, str] = {}
         spent: Counter[FillState] = Counter()
@@ -110,13 +110,13 @@ class BatchLoop:
             reason = finite_check.report(number)
             if reason is not None:
                 failures.setdefault(state, f"{reason}{self._overflow_hint()}")
-                spent[state] += calls * task.inputs
+                spent[state] += calls * task.size.inputs
                 continue
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
             state.paste(task.number, pixels)
-            state.nfe += calls * task.inputs
-            state.seconds += seconds * task.inputs
+            state.nfe += calls * task.size.inputs
+            state.seconds += seconds * task.size.inputs
         self._close_states(failures, spent)
 
     def _overflow_hint(self) -> str:
@@ -145,7 +145,7 @@ class BatchLoop:
             finite_check(step)
             self.observer.stepped(step)
 
-        inputs = sum(task.inputs for task in batch)
+        inputs = sum(task.size.inputs for task in batch)
         size = min(self.batch_size, 1 << (inputs - 1).bit_length()) if self._shrink else self.batch_size
         try:
             return self.pipeline.fill(crops, size, callback)

@@ -63,8 +63,8 @@ class FillState:
         Args:
             calls: those for a tile, which is refined, or for a window, which is not.
         """
-        counts = [self.example.size_of(number).tiles for number in self._waiting.left]
-        return sum(calls(count > 0) * max(1, count) for count in counts)
+        sizes = map(self.example.size_of, self._waiting.left)
+        return sum(calls(size.tiles > 0) * size.inputs for size in sizes)
 
     def ready(self) -> list["PartTask"]:
         """The parts that can be filled now, in any order or together: those before which none has to come."""
@@ -130,8 +130,3 @@ class PartTask:
     def size(self) -> Size:
         """Of an area, which starts from a fill; all 0 for a window."""
         return self.state.example.size_of(self.number)
-
-    @property
-    def inputs(self) -> int:
-        """What the network sees of it: its tiles, or the window."""
-        return max(1, self.size.tiles)

@@ -140,7 +140,7 @@ class TargetFiller(BatchObserver):
 
     def started(self, batch: Sequence[PartTask], rounds: int) -> None:
         """Start to record the batch."""
-        self._calls, self._rounds, self._inputs = 0, rounds, sum(task.inputs for task in batch)
+        self._calls, self._rounds, self._inputs = 0, rounds, sum(task.size.inputs for task in batch)
         self._recorder.start(batch)
 
     def stepped(self, step: Step) -> None:

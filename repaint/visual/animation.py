@@ -51,7 +51,8 @@ class Recorder:
         frames: maximum number of frames, spread evenly over the transitions; the last one is always recorded.
         snapshot_interval: network calls between snapshots; 0 for none.
         on_snapshot: receives each snapshot at once, because thousands would not fit into memory.
-        shapes: height and width of each picture, where they are padded to the largest of the batch.
+        shapes: height and width of each picture, where they are padded to the largest of the batch; such pictures may
+            be of any size, and large ones are recorded smaller.
     """
 
     def __init__(
@@ -85,8 +86,9 @@ class Recorder:
             self._on_snapshot(frame)
 
     def _to_bytes(self, batch: torch.Tensor) -> list[Pixels]:
-        shapes = self._shapes or [(batch.shape[2], batch.shape[3])] * len(batch)
-        pictures = zip(batch, shapes, strict=True)
+        if self._shapes is None:
+            return [to_uint8(picture) for picture in batch]
+        pictures = zip(batch, self._shapes, strict=True)
         return [shrink(to_uint8(picture[:, :height, :width])) for picture, (height, width) in pictures]
 
 
@@ -113,7 +115,9 @@ def draw_frames(frames: Sequence[Frame], number: int, times: Sequence[int], resu
     size = pairs[0].shape[:2]
     background, curve = _draw_background(size, times)
     drawn = [_draw_frame(background, pair, curve, frame) for pair, frame in zip(pairs, frames, strict=True)]
-    end = Frame(len(times) - 1, frames[-1].nfe, frames[-1].state, [shrink(result)] * (number + 1))
+    last = frames[-1].state
+    shown = shrink(result, max(last[number].shape))  # as large as it was recorded
+    end = Frame(len(times) - 1, frames[-1].nfe, last, [shown] * (number + 1))
     return [*drawn, _draw_frame(background, draw_pair(end, number), curve, end)]
 
 

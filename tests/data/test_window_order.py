@@ -200,7 +200,7 @@ def batches_of(batch_size: int, *pictures: Picture) -> list[list[Size]]:
 def test_areas_share_batches_of_tiles(pictures: list[tuple[int, ...]], batches: list[list[int]]) -> None:
     planned = [Picture(*tiles) for tiles in pictures]
     assert [[size.tiles for size in batch] for batch in batches_of(8, *planned)] == batches
-    rounds = [count_rounds(batch, 8) for batch in batches]
+    rounds = [count_rounds(sum(Size(tiles).inputs for tiles in batch), 8) for batch in batches]
     coarse, refined = count_batches(planned, 8)
     assert coarse == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] == 0)
     assert refined == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] > 0)
@@ -219,9 +219,9 @@ def test_a_batch_of_areas_is_at_most_twice_as_large_as_they_are(sizes: list[list
         height, width = max(size.height for size in batch), max(size.width for size in batch)
         assert len(batch) * height * width <= 2 * sum(size.height * size.width for size in batch)
         tiles = [size.tiles for size in batch]
-        assert count_rounds(tiles, batch_size) == count_rounds(tiles[:1], batch_size)
+        assert count_rounds(sum(tiles), batch_size) == count_rounds(tiles[0], batch_size)
     assert count_batches(pictures, batch_size)[1] == sum(
-        count_rounds([size.tiles for size in batch], batch_size) for batch in batches
+        count_rounds(sum(size.tiles for size in batch), batch_size) for batch in batches
     )
 
 

@@ -42,6 +42,21 @@ def test_frames_are_thinned_evenly_and_end_with_the_last(count: int) -> None:
     assert [int(frame.state[0][0, 0, 0]) for frame in frames] == numbers
 
 
+def test_areas_are_recorded_without_their_padding_and_not_too_large() -> None:
+    """Pictures of the network's size are recorded as they are, whatever that is."""
+    x = torch.zeros(2, 3, 300, 600)
+    step = Step(TIMES[0], TIMES[1], 1, x, x, 1)
+    for shapes, expected in ((None, [(300, 600)] * 2), ([(300, 512), (40, 30)], [(150, 256), (40, 30)])):
+        recorder = Recorder(TIMES, 1000, 0, ignore, shapes)
+        recorder(step)
+        (frame,) = recorder.frames
+        assert [state.shape[:2] for state in frame.state] == expected
+        assert [picture.shape[:2] for picture in frame.pred_xstart] == expected
+        shape = (300, 600) if shapes is None else shapes[0]
+        pages = draw_frames(recorder.frames, 0, TIMES, np.zeros((*shape, 3), np.uint8))
+        assert len({page.shape for page in pages}) == 1
+
+
 def test_nothing_is_kept_when_off() -> None:
     snapshots: list[Frame] = []
     assert record(0, 0, snapshots.append).frames == snapshots == []
