@@ -24,7 +24,7 @@ from repaint.data.in_memory import Picture, name_of, open_picture
 from repaint.data.pairing import Pair
 from repaint.data.window_order import MOST_WINDOWS, count_batches, widest_round
 from repaint.errors import ConfigError
-from repaint.inference.adapted_models import ModelAdapter, check_adaptable
+from repaint.inference.adapted_models import ModelAdapter
 from repaint.inference.batch_loop import BatchLoop
 from repaint.inference.batch_size import BatchSizes
 from repaint.inference.checks import check_fit_mode, check_mask_channel, check_maskless, check_sampling
@@ -145,15 +145,15 @@ class Inpainter:
         """The same model, not loaded again, with other settings.
 
         Args:
-            settings: any of `adapt`, `refine`, `refine_from`, `refine_spacing`, `refine_step_size`, `fit`,
-                `window_context`, `mask_polarity`, `mask_color`, `mask_soft`, `mask_feather` and `extend`; ConfigError
-                for others. Variants with one `adapt` share the adapted model.
+            settings: any of `adapt`, `refine` and its details, `fit`, `window_context`, `mask_polarity`, `mask_color`,
+                `mask_soft`, `mask_feather` and `extend`; ConfigError for others. Variants with one `adapt` share the
+                adapted model.
         """
         other = copy(self)
         changes = {key: settings.pop(key) for key in ("adapt", *REFINE_KEYS) if key in settings}
         given = without_replaced(self.pipeline.config.given(), changes)
         config = make_config(SamplingConfig, given | changes, "inpaint")
-        check_adaptable(config)
+        check_sampling(config)
         other.pipeline = replace(self.pipeline, config=config)
         if "adapt" in changes:
             other._adapter = None if config.adapt is None else ModelAdapter(other.pipeline, self._adapted_models)
@@ -261,8 +261,7 @@ class Inpainter:
         if mask is None:
             check_maskless(self._fitting, all_known)
         grey = mask is not None or all_known or self._fitting.mask_color is not None
-        config = self.pipeline.config
-        reading = read_settings(config.image_size, self._fitting, "grey" if grey else "alpha", config.most_levels)
+        reading = read_settings(self.pipeline.config, self._fitting, "grey" if grey else "alpha")
         pair = Pair(0, "image", name_of(image, "image"), None if mask is None else name_of(mask, "mask"))
         return make_example(
             pair, open_picture(image, "image"), None if mask is None else open_picture(mask, "mask"), reading

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from repaint.config.fields import PositiveReal, PositiveShare, Spacing, StrictModel
+from repaint.config.fields import PositiveReal, PositiveShare, References, Spacing, StrictModel
 from repaint.config.presets import PRESETS
 
 MOST_LEVELS = 16  # a factor of 65,536
@@ -46,6 +46,12 @@ class RefineConfig(StrictModel):
     refine_step_size: PositiveReal = 0.25
     """`langevin.step_size` where a fill is sampled again: smaller steps paint more texture, larger ones are nearer to
     the true pixels. Only with `refine` and `method: langevin`."""
+
+    refine_references: References = 4
+    """Squares of a refined hole's surroundings, those with most known pixels, that all its tiles attend to beside
+    themselves, in the network's attention layers: textures and colours of the picture reach the middle of the hole.
+    Each takes as many network calls as a tile. 0 for none, as with the methods `dps` and `pigdm` and with networks of
+    diffusers. Only with `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:

@@ -96,7 +96,8 @@ class Config(SamplingConfig):
             return set(REFINE_KEYS)
         if self.refine == "none":
             return set(REFINE_KEYS[1:])
-        return {"refine_step_size"} if self.langevin is None else set()
+        idle = {"refine_step_size"} if self.langevin is None else set()
+        return idle if self.dps is None and self.pigdm is None else idle | {"refine_references"}
 
 
 def no_effect_keys(config: SamplingConfig) -> list[str]:

@@ -34,6 +34,7 @@ class ReadSettings:
             ("resize").
         context: of windows, see `windows.around_holes`.
         most_levels: of the refinement of enlarged fills; None for as many as are needed.
+        references: of the areas that are refined, see `refinement.plan_areas`.
         rule: mask format; a soft one not with "crop".
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
@@ -46,6 +47,7 @@ class ReadSettings:
     fit: Literal["crop", "window", "pad", "resize"] = "crop"
     context: float = windows.CONTEXT
     most_levels: int | None = 0
+    references: int = 0
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: MaskGenerator | None = None
     mask_seed: int = 0
@@ -133,7 +135,8 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     planned = _plan_windows(example, reading)
     if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
-    areas = plan_areas(planned, find_earlier(planned, example.known), example.known, reading.size, reading.most_levels)
+    earlier = find_earlier(planned, example.known)
+    areas = plan_areas(planned, earlier, example.known, reading.size, reading.most_levels, reading.references)
     return replace(example, windows=planned, areas=tuple(areas))
 
 

@@ -36,12 +36,14 @@ class Area:
         level: from 1; the fill of the whole window at the network's size is level 0.
         shape: height and width of the window at this level.
         tiles: squares of the network's size in the window at this level, each with the part that it fills.
+        references: squares of the area that all its tiles attend to.
     """
 
     window: int
     level: int
     shape: Shape
     tiles: tuple[Window, ...]
+    references: int = 0
 
     @cached_property
     def box(self) -> tuple[slice, slice]:
@@ -50,9 +52,9 @@ class Area:
 
     @cached_property
     def size(self) -> Size:
-        """Number of tiles, and height and width of the box."""
+        """Number of tiles, height and width of the box, and number of references."""
         rows, columns = self.box
-        return Size(len(self.tiles), rows.stop - rows.start, columns.stop - columns.start)
+        return Size(len(self.tiles), rows.stop - rows.start, columns.stop - columns.start, self.references)
 
     @property
     def corners(self) -> tuple[Corner, ...]:
@@ -90,7 +92,12 @@ def _side(length: int, size: int, share: float) -> int:
 
 
 def plan_areas(
-    windows: Sequence[Window], earlier: Sequence[Sequence[int]], known: Mask, size: int, most: int | None
+    windows: Sequence[Window],
+    earlier: Sequence[Sequence[int]],
+    known: Mask,
+    size: int,
+    most: int | None,
+    references: int = 0,
 ) -> Iterator[Area]:
     """The areas of all windows and levels, in order.
 
@@ -100,6 +107,7 @@ def plan_areas(
         known: bool [H, W], True = known.
         size: of the network's input.
         most: see `level_shapes`.
+        references: of areas of several tiles; a single one sees all that there is.
     """
     for number, window in enumerate(windows):
         shapes = level_shapes(window, size, most)
@@ -113,7 +121,8 @@ def plan_areas(
             seen = known_at(now, window, shape)
             places = cover_with_tiles(~(hole_at(now, window, shape) & _fills(window, shape)), size)
             for tiles in _connected(find_earlier(places, seen)):
-                yield Area(number, level, shape, tuple(places[tile] for tile in tiles))
+                shared = references if len(tiles) > 1 else 0
+                yield Area(number, level, shape, tuple(places[tile] for tile in tiles), shared)
 
 
 def _connected(earlier: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -124,16 +124,23 @@ class Size(NamedTuple):
         tiles: that cover it.
         height: in pixels, of all that the tiles show.
         width: likewise.
+        references: squares that the network sees before the tiles, which attend to them.
     """
 
     tiles: int = 0
     height: int = 0
     width: int = 0
+    references: int = 0
+
+    @property
+    def squares(self) -> int:
+        """What the network fills of the part: its tiles, or the window."""
+        return max(1, self.tiles)
 
     @property
     def inputs(self) -> int:
-        """What the network sees of the part: its tiles, or the window."""
-        return max(1, self.tiles)
+        """What the network sees of the part."""
+        return self.squares + self.references
 
 
 class Planned(Protocol):
@@ -159,9 +166,9 @@ def widest_round(picture: Planned) -> int:
     return widest
 
 
-def count_rounds(inputs: int, batch_size: int) -> int:
-    """Batches that the network takes for each of its calls, given what it sees of all parts together."""
-    return -(-inputs // batch_size)
+def count_rounds(sizes: Sequence[Size], batch_size: int) -> int:
+    """Batches that the network takes for each of its calls, given the parts that it sees together."""
+    return sum(-(-count // batch_size) for count in (sum(s.squares for s in sizes), sum(s.references for s in sizes)))
 
 
 Opened = TypeVar("Opened")
@@ -211,17 +218,18 @@ def next_batch(
 
 
 def _fit(areas: Iterable[tuple[Part, Size]], batch_size: int) -> Iterator[Part]:
-    """The first area, and the others whose tiles find room in the batches that it takes.
+    """The first area, and the others whose tiles find room in the batches that it takes, with as many references.
 
     Stacked areas are padded to the largest, which may take twice the memory of them all at most.
     """
-    room = pixels = count = height = width = 0
+    room = pixels = count = height = width = references = 0
     for part, size in areas:
         if count == 0:
-            room = count_rounds(size.tiles, batch_size) * batch_size
+            room, references = -(-size.tiles // batch_size) * batch_size, size.references
         tall, wide = max(height, size.height), max(width, size.width)
         own = pixels + size.height * size.width
-        if size.tiles <= room and (count + 1) * tall * wide <= MOST_PADDED * own:
+        fits = size.tiles <= room and size.references == references
+        if fits and (count + 1) * tall * wide <= MOST_PADDED * own:
             room, pixels, count, height, width = room - size.tiles, own, count + 1, tall, wide
             yield part
 
@@ -255,6 +263,6 @@ def count_batches(pictures: Iterable[Planned], batch_size: int) -> tuple[int, in
         sizes = [_size_of(part) for part in batch]
         for fill, number in batch:
             fill.waiting.fill(number)
-        counts[sizes[0].tiles > 0] += count_rounds(sum(size.inputs for size in sizes), batch_size)
+        counts[sizes[0].tiles > 0] += count_rounds(sizes, batch_size)
         opened[:] = [fill for fill in opened if fill.waiting.left]
     return counts[0], counts[1]

@@ -2,7 +2,8 @@
 
 All tiles are at the same time of one process: in each step the network's estimates for them are averaged where they
 overlap, and the noise is that of the whole picture (MultiDiffusion, Bar-Tal et al. 2023, algorithm 1). So tiles that
-touch agree on what they have in common, which tiles that are sampled one after the other do not.
+touch agree on what they have in common, which tiles that are sampled one after the other do not. Where a picture has
+references, squares of it that show much of what is known, all its tiles attend to those as well.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, ReverseDistribution
 from repaint.diffusion.reverse_steps import EstimatingStep
+from repaint.models.shared_attention import Attend, SharedAttention
 
 # f(tiles, pictures) -> [N, C, size, size]: tiles are [N, 3, size, size], `pictures` int64 [N] the picture of each.
 TileFunction = Callable[[Tensor, Tensor], Tensor]
+Corners = Sequence[tuple[int, int]]  # top and left of squares
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,22 @@ class _Batch:
             total[number, :, rows, columns] += value
 
 
+def _to_batches(corners: Sequence[Corners], size: int, batch_size: int, device: torch.device) -> list[_Batch]:
+    """Batches of squares, those of the first picture first."""
+    places = [
+        (number, slice(top, top + size), slice(left, left + size))
+        for number, squares in enumerate(corners)
+        for top, left in squares
+    ]
+    batches = []
+    for start in range(0, len(places), batch_size):
+        own = places[start : start + batch_size]
+        padded = [*own, *[own[-1]] * (batch_size - len(own))]
+        pictures = torch.tensor([number for number, _, _ in padded], device=device)
+        batches.append(_Batch(padded, len(own), pictures))
+    return batches
+
+
 class Tiling:
     """Tiles of a batch of pictures, and averages over them.
 
@@ -54,32 +73,26 @@ class Tiling:
         shape: height and width of the batch.
         batch_size: tiles that the network sees at a time.
         device: of the batch.
+        references: for each picture top and left of squares that its tiles attend to; equally many for each.
 
     Attributes:
         covered: bool [B, 1, H, W], where there are tiles.
-        rounds: batches of tiles that cover all pictures once.
+        references: batches of the references, none without any.
+        rounds: batches of references, and of tiles that cover all pictures once.
     """
 
     def __init__(
         self,
-        corners: Sequence[Sequence[tuple[int, int]]],
+        corners: Sequence[Corners],
         size: int,
         shape: tuple[int, int],
         batch_size: int,
         device: torch.device,
+        references: Sequence[Corners] = (),
     ) -> None:
-        places = [
-            (number, slice(top, top + size), slice(left, left + size))
-            for number, tiles in enumerate(corners)
-            for top, left in tiles
-        ]
-        self.batches: list[_Batch] = []
-        for start in range(0, len(places), batch_size):
-            own = places[start : start + batch_size]
-            padded = [*own, *[own[-1]] * (batch_size - len(own))]
-            pictures = torch.tensor([number for number, _, _ in padded], device=device)
-            self.batches.append(_Batch(padded, len(own), pictures))
-        self.rounds = len(self.batches)
+        self.batches = _to_batches(corners, size, batch_size, device)
+        self.references = _to_batches(references, size, batch_size, device)
+        self.rounds = len(self.batches) + len(self.references)
         distance = torch.arange(size, device=device) + 0.5
         ramp = torch.minimum(distance, size - distance) / size
         weight = ramp[:, None] * ramp
@@ -150,13 +163,15 @@ class TiledStep:
     Attributes:
         whole: the step, which draws; its own estimate is not used.
         tiling: of the pictures.
-        step_of: makes the step of tiles with these class labels.
+        x0: the pictures, [B, 3, H, W] in [-1, 1]; where there are no tiles, they are known and their own estimate.
+        step_of: makes the step of tiles with these class labels, whose network attends to what is given.
         y: class labels int64 [B] of the pictures, None for an unconditional model.
     """
 
     whole: EstimatingStep
     tiling: Tiling
-    step_of: Callable[[Tensor | None], EstimatingStep]
+    x0: Tensor
+    step_of: Callable[[Tensor | None, Attend | None], EstimatingStep]
     y: Tensor | None = None
 
     @property
@@ -170,15 +185,33 @@ class TiledStep:
         return self.draw(law, law.pred_xstart, x, t, noise), law.pred_xstart
 
     def estimate(self, x: Tensor, t: int) -> ReverseDistribution:
-        """See `EstimatingStep`; one network call for each batch of tiles."""
+        """See `EstimatingStep`; one network call for each batch of references, and of tiles."""
+        shared = self._look_at_references(x, t)
 
         def of_tiles(tiles: Tensor, pictures: Tensor) -> Tensor:
-            law = self.step_of(None if self.y is None else self.y[pictures]).estimate(tiles, t)
+            attend = None if shared is None else shared.attend_to(pictures)
+            law = self._step_of(pictures, attend).estimate(tiles, t)
             return torch.cat([law.pred_xstart, law.log_variance], dim=1)
 
         pred_xstart, log_variance = self.tiling.average(of_tiles, x).chunk(2, dim=1)
+        covered, posterior = self.tiling.covered, self.diffusion.at("posterior_log_variance_clipped", t)
+        pred_xstart, log_variance = (
+            torch.where(covered, average, elsewhere)
+            for average, elsewhere in ((pred_xstart, self.x0), (log_variance, posterior))
+        )
         mean = self.diffusion.q_posterior_mean(pred_xstart, x, t)
         return ReverseDistribution(mean, log_variance, pred_xstart)
+
+    def _look_at_references(self, x: Tensor, t: int) -> SharedAttention | None:
+        if not self.tiling.references:
+            return None
+        shared = SharedAttention(len(x))
+        for batch in self.tiling.references:
+            self._step_of(batch.pictures, shared.keep(batch.own)).estimate(batch.cut_out(x), t)
+        return shared
+
+    def _step_of(self, pictures: Tensor, attend: Attend | None) -> EstimatingStep:
+        return self.step_of(None if self.y is None else self.y[pictures], attend)
 
     def draw(self, law: ReverseDistribution, pred_xstart: Tensor, x: Tensor, t: int, noise: Tensor) -> Tensor:
         """See `EstimatingStep`."""

@@ -97,7 +97,7 @@ class BatchLoop:
         started = time.perf_counter()
         finite_check = FiniteCheck()
         inputs = sum(task.size.inputs for task in batch)
-        self.observer.started(batch, count_rounds(inputs, self.batch_size))
+        self.observer.started(batch, count_rounds([task.size for task in batch], self._size_for(batch)))
         samples = self._sample(batch, finite_check)
         if samples is None:
             return
@@ -118,6 +118,11 @@ class BatchLoop:
             state.nfe += calls * task.size.inputs
             state.seconds += seconds * task.size.inputs
         self._close_states(failures, spent)
+
+    def _size_for(self, batch: Sequence[PartTask]) -> int:
+        """How many windows or tiles the network is to see at a time."""
+        squares = sum(task.size.squares for task in batch)
+        return min(self.batch_size, 1 << (squares - 1).bit_length()) if self._shrink else self.batch_size
 
     def _overflow_hint(self) -> str:
         narrow = pick_precision(self.pipeline.config, self.pipeline.device) == "fp16"
@@ -145,10 +150,8 @@ class BatchLoop:
             finite_check(step)
             self.observer.stepped(step)
 
-        inputs = sum(task.size.inputs for task in batch)
-        size = min(self.batch_size, 1 << (inputs - 1).bit_length()) if self._shrink else self.batch_size
         try:
-            return self.pipeline.fill(crops, size, callback)
+            return self.pipeline.fill(crops, self._size_for(batch), callback)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

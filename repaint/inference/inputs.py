@@ -28,6 +28,7 @@ from repaint.data.pairing import Pair, check_ratios, find_other_ratios, name_som
 from repaint.errors import ConfigError, DataError
 from repaint.inference.results import ResultFolders
 from repaint.noise import draw_class, picture_seed
+from repaint.pipeline.methods import count_references
 from repaint.pipeline.precision import pick_precision
 
 
@@ -118,22 +119,22 @@ def _fit_names(config: Config, pairs: Sequence[Pair]) -> tuple[list[Pair], str |
 
 
 def read_settings(
-    size: int, data: FitConfig, channel: Literal["grey", "alpha"], most_levels: int | None, file_format: str = "png"
+    config: SamplingConfig, data: FitConfig, channel: Literal["grey", "alpha"], file_format: str = "png"
 ) -> ReadSettings:
     """How pictures and mask files are read.
 
     Args:
-        size: of the network's input.
+        config: size of the network's input, and how fills are refined.
         data: how they meet the network.
         channel: of `MaskRule`.
-        most_levels: see `ReadSettings`.
         file_format: of the results.
     """
     return ReadSettings(
-        size,
+        config.image_size,
         data.fit,
         data.window_context,
-        most_levels,
+        config.most_levels,
+        count_references(config),
         MaskRule(data.mask_polarity == "hole_white", channel, data.mask_color, data.mask_soft),
         file_format=file_format,
         extension=Extension() if data.extend is None else Extension(**data.extend.lengths),
@@ -148,7 +149,7 @@ def build_reading(config: Config) -> ReadSettings:
         ConfigError: the kind of mask lacks an option that was set.
     """
     data = config.eval_data
-    reading = read_settings(config.image_size, data, data.mask_channel, config.most_levels, data.format)
+    reading = read_settings(config, data, data.mask_channel, data.format)
     if data.mask is None:
         return reading
     try:

@@ -79,7 +79,7 @@ class FillState:
         area = self.example.area(number)
         window = self.example.windows[area.window]
         pixels, known = self._refined[area.window].cut_out(area, window, self._pixels, self._known)
-        return Crop(pixels, known, seed, self.label, area.corners)
+        return Crop(pixels, known, seed, self.label, area.corners, area.references)
 
     def paste(self, number: int, filled: NDArray[np.uint8]) -> None:
         """Paste the fill uint8 [h, w, 3] of a part: of a window once all its areas are there."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from repaint.models.normalisation import GroupNorm32
+from repaint.models.shared_attention import Attend
 
 
 def timestep_embedding(timesteps: Tensor, width: int, max_period: float = 10_000) -> Tensor:
@@ -152,13 +153,14 @@ class ResBlock(nn.Module):
         return out
 
 
-def attention(qkv: Tensor, heads: int, new_order: bool) -> Tensor:
+def attention(qkv: Tensor, heads: int, new_order: bool, attend: Attend | None = None) -> Tensor:
     """Multi-head attention over positions.
 
     Args:
         qkv: queries, keys and values [B, 3 * C, N].
         heads: number of heads; divides C.
         new_order: channels are (q k v) x heads; else heads x (q k v), as in the older checkpoints.
+        attend: changes what is attended to.
 
     Returns:
         [B, C, N].
@@ -171,6 +173,8 @@ def attention(qkv: Tensor, heads: int, new_order: bool) -> Tensor:
         q, k, v = qkv.reshape(batch, heads, 3, head_width, positions).transpose(3, 4).unbind(2)
     # The fused kernels need heads whose channels are adjacent in memory, as in channels-last maps.
     q, k, v = (part if part.stride(-1) == 1 else part.contiguous() for part in (q, k, v))
+    if attend is not None:
+        k, v = attend(k, v)
     out = F.scaled_dot_product_attention(q, k, v)  # [B, heads, N, head_width]
     return out.transpose(1, 2).reshape(batch, positions, -1).transpose(1, 2)
 
@@ -186,8 +190,8 @@ class AttentionBlock(nn.Module):
         self.qkv = PointwiseConv1d(channels, 3 * channels)
         self.proj_out = zero_init(PointwiseConv1d(channels, channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = attention(self.qkv(self.norm(x).flatten(2)), self.num_heads, self.use_new_attention_order)
+    def forward(self, x: Tensor, attend: Attend | None = None) -> Tensor:
+        h = attention(self.qkv(self.norm(x).flatten(2)), self.num_heads, self.use_new_attention_order, attend)
         out: Tensor = x + self.proj_out(h).reshape(x.shape)  # in x's memory layout
         return out
 
@@ -231,9 +235,12 @@ class AttentionPool2d(nn.Module):
 
 
 class TimestepSequential(nn.Sequential):
-    """A sequence that passes the embedding to the layers that take one."""
+    """A sequence that passes the embedding, and what to attend to, to the layers that take them."""
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, emb: Tensor, attend: Attend | None = None) -> Tensor:  # type: ignore[override]
         for layer in self:
-            x = layer(x, emb) if isinstance(layer, ResBlock) else layer(x)
+            if isinstance(layer, ResBlock):
+                x = layer(x, emb)
+            else:
+                x = layer(x) if attend is None or not isinstance(layer, AttentionBlock) else layer(x, attend)
         return x

@@ -6,6 +6,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from repaint.models.shared_attention import Attend
+
 
 class Replay:
     """A network as a CUDA graph: each call replays a recording, one launch by the host instead of hundreds.
@@ -22,8 +24,14 @@ class Replay:
         self._kind: tuple[object, ...] | None = None
         self._recorded: Callable[..., Tensor] | None = None
 
-    def __call__(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
-        """The network's output, in newly allocated memory; without a recording where `x` asks for gradients."""
+    def __call__(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None, attend: Attend | None = None) -> Tensor:
+        """The network's output, in newly allocated memory.
+
+        There is no recording where `x` asks for gradients, or where attention is shared.
+        """
+        if attend is not None:
+            sharing: Tensor = self.network(x, timesteps, y, attend)
+            return sharing
         if x.requires_grad and torch.is_grad_enabled():
             plain: Tensor = self.network(x, timesteps, y)
             return plain

@@ -23,12 +23,12 @@ class ScopedCall(Generic[Result]):
     call: Callable[..., Result]
     settings: tuple[Callable[[], AbstractContextManager[object]], ...]
 
-    def __call__(self, *arguments: Any) -> Result:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Result:
         """The result of the call."""
         with ExitStack() as stack:
             for setting in self.settings:
                 stack.enter_context(setting())
-            return self.call(*arguments)
+            return self.call(*arguments, **keywords)
 
 
 @contextmanager

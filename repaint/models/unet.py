@@ -15,6 +15,7 @@ from repaint.models.blocks import (
     zero_init,
 )
 from repaint.models.normalisation import GroupNorm32
+from repaint.models.shared_attention import Attend
 
 # Channel multipliers of the published models by picture size (guided-diffusion's defaults).
 DEFAULT_CHANNEL_MULT: dict[int, tuple[float, ...]] = {
@@ -147,14 +148,14 @@ class Encoder(nn.Module):
         embedding: Tensor = self.time_embed(timestep_embedding(timesteps, self.config.num_channels))
         return embedding
 
-    def encode(self, x: Tensor, emb: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def encode(self, x: Tensor, emb: Tensor, attend: Attend | None = None) -> tuple[Tensor, list[Tensor]]:
         """Feature map at the bottom, and the outputs of all input blocks for the skip connections."""
         h = x.to(self.dtype)
         skips = []
         for block in self.input_blocks:
-            h = block(h, emb)
+            h = block(h, emb, attend)
             skips.append(h)
-        return self.middle_block(h, emb), skips
+        return self.middle_block(h, emb, attend), skips
 
     def convert(self, dtype: torch.dtype) -> None:
         """Convert the weights of all convolutions but the last; normalisation and embeddings stay float32."""
@@ -198,15 +199,18 @@ class UNet(Encoder):
         """What to compile one by one: blocks of equal shapes share code, which takes less time than the whole."""
         return [module for module in self.modules() if isinstance(module, ResBlock | AttentionBlock)] + [self.out]
 
-    def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
-        """Raises ValueError if `y` is given to an unconditional network or missing for a class-conditional one."""
+    def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None, attend: Attend | None = None) -> Tensor:
+        """Raises ValueError if `y` is given to an unconditional network or missing for a class-conditional one.
+
+        `attend` changes what the attention layers attend to, see `repaint.models.shared_attention`.
+        """
         if (y is None) != (self.config.num_classes is None):
             raise ValueError("class labels y must be given if and only if the network is class-conditional")
         emb = self.embed(timesteps)
         if y is not None:
             emb = emb + self.label_emb(y)
-        h, skips = self.encode(x, emb)
+        h, skips = self.encode(x, emb, attend)
         for block in self.output_blocks:
-            h = block(torch.cat([h, skips.pop()], dim=1), emb)
+            h = block(torch.cat([h, skips.pop()], dim=1), emb, attend)
         out: Tensor = self.out(h.to(x.dtype))
         return out.contiguous()  # whatever layout the network works in

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from repaint.checkpoints.formats import has_own_network
 from repaint.config.sampling import SamplingConfig
 from repaint.diffusion.methods.ddnm import DDNMStep
 from repaint.diffusion.methods.dps import DPSStep
@@ -94,9 +95,21 @@ def count_calls(config: SamplingConfig, times: Sequence[int], tiled: bool = Fals
     return sum(step_calls(config, before, tiled) for before, after in pairwise(times) if after < before)
 
 
+def count_references(config: SamplingConfig) -> int:
+    """References of an area: none for networks of other libraries, or where the gradients of a step are needed."""
+    return config.refine_references if _shares_attention(config) else 0
+
+
+def _shares_attention(config: SamplingConfig) -> bool:
+    return not (has_own_network(config) or method_of(config).gradients)
+
+
 def check_method(config: SamplingConfig) -> None:
     """Raise ConfigError if the method cannot be combined with something else in the configuration."""
     if config.guided and not method_of(config).guidable:
         raise ConfigError(
             f"method: {config.method} cannot be combined with a classifier; set classifier_scale: 0 or another method"
         )
+    if "refine_references" in config.model_fields_set and config.refine_references and not _shares_attention(config):
+        cause = f"method: {config.method}" if method_of(config).gradients else "a model of diffusers"
+        raise ConfigError(f"refine_references cannot be combined with {cause}; leave it out")

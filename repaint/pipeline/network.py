@@ -118,7 +118,7 @@ def load_network(config: SamplingConfig, weights: Weights, device: torch.device,
     fast = prepare(network, device, precision, compiled, gradients=method_of(config).gradients)
     if config.class_cond:
         return fast
-    return lambda x, timesteps, _y: fast(x, timesteps)
+    return lambda x, timesteps, _y, **attend: fast(x, timesteps, **attend)
 
 
 def load_cond_fn(config: SamplingConfig, weights: Weights | None, device: torch.device) -> CondFn | None:

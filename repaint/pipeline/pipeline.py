@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from repaint.config.choices import DEFAULT_METHOD
 from repaint.config.sampling import SamplingConfig
 from repaint.data.images import to_tensor, to_unit
 from repaint.data.masks import Mask, by_channel
-from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, Model
+from repaint.data.references import pick_references
+from repaint.diffusion.gaussian import CondFn, GaussianDiffusion
 from repaint.diffusion.methods.observation import Observation
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep, ReverseStep
 from repaint.diffusion.tiling import TiledStep, Tiling
 from repaint.models.optimize import with_settings
+from repaint.models.shared_attention import Attend
 from repaint.noise import PictureNoise
 from repaint.pipeline.areas import area_noise, stack_areas
 from repaint.pipeline.methods import count_calls, method_of, step_calls
@@ -39,6 +41,7 @@ class Crop:
         y: class label, None for an unconditional model without guidance.
         tiles: of an area, top and left of the squares of the network's size that cover its holes. It starts from
             `pixels`, with the noise of the first of `Pipeline.refined.times` put on them.
+        references: of an area, how many squares of it all its tiles attend to.
     """
 
     pixels: NDArray[np.uint8]
@@ -46,6 +49,7 @@ class Crop:
     seed: int
     y: int | None = None
     tiles: tuple[tuple[int, int], ...] = ()
+    references: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,7 +64,8 @@ class Pipeline:
     Attributes:
         config: resolved, see `repaint.checkpoints.resolve`.
         weights: metadata of the network; its tensors have been moved into `model`.
-        model: the network as the sampler calls it.
+        model: the network as the sampler calls it, see `repaint.diffusion.gaussian.Model`; for areas with references it
+            takes `attend`, too.
         diffusion: the respaced process.
         cond_fn: classifier guidance, None without.
         times: the jump schedule.
@@ -69,7 +74,7 @@ class Pipeline:
 
     config: SamplingConfig
     weights: Weights
-    model: Model
+    model: Callable[..., Tensor]
     diffusion: GaussianDiffusion
     cond_fn: CondFn | None
     times: list[int]
@@ -97,16 +102,22 @@ class Pipeline:
         config = self.refined.config if refined else self.config
         return count_calls(config, self.times_of(refined), tiled=refined)
 
-    def reverse_step(self, y: Tensor | None = None) -> EstimatingStep:
-        """The configured unconditional step; `y` are class labels int64 [B], None for an unconditional model."""
-        if self.config.use_ddim:
-            return DDIMStep(self.diffusion, self.model, y, self.config.ddim_eta)
-        return DDPMStep(self.diffusion, self.model, y, self.cond_fn)
+    def reverse_step(self, y: Tensor | None = None, attend: Attend | None = None) -> EstimatingStep:
+        """The configured unconditional step.
 
-    def tiled_step(self, tiling: Tiling, y: Tensor | None = None) -> EstimatingStep:
-        """The configured unconditional step of pictures that the network sees in tiles; `y` as in `reverse_step`."""
+        Args:
+            y: class labels int64 [B], None for an unconditional model.
+            attend: what the network attends to, None for each picture to itself.
+        """
+        model = self.model if attend is None else partial(self.model, attend=attend)
+        if self.config.use_ddim:
+            return DDIMStep(self.diffusion, model, y, self.config.ddim_eta)
+        return DDPMStep(self.diffusion, model, y, self.cond_fn)
+
+    def tiled_step(self, tiling: Tiling, x0: Tensor, y: Tensor | None = None) -> EstimatingStep:
+        """The configured unconditional step of pictures x0 that the network sees in tiles; `y` as in `reverse_step`."""
         guide = None if self.cond_fn is None else tiling.guide(self.cond_fn)
-        return TiledStep(replace(self, cond_fn=guide).reverse_step(y), tiling, self.reverse_step, y)
+        return TiledStep(replace(self, cond_fn=guide).reverse_step(y), tiling, x0, self.reverse_step, y)
 
     def conditional_step(
         self,
@@ -125,7 +136,7 @@ class Pipeline:
             y: see `reverse_step`.
             tiling: of areas, which are refined; None for pictures of the network's size.
         """
-        step = self.reverse_step(y) if tiling is None else self.tiled_step(tiling, y)
+        step = self.reverse_step(y) if tiling is None else self.tiled_step(tiling, x0, y)
         method = method_of(self.config)
         if method.bind is None:
             return step
@@ -149,7 +160,7 @@ class Pipeline:
             callback: receives the steps of the whole batch, padding included.
 
         Returns:
-            float32 [3, h, w] in [-1, 1] for each crop. Of an area what no tile covers is 0.
+            float32 [3, h, w] in [-1, 1] for each crop.
         """
         if crops[0].tiles:
             filled = self.refined._fill_areas(crops, batch_size, callback)
@@ -171,8 +182,9 @@ class Pipeline:
         keep_mask = stack_areas(_masks_of(crops)).to(self.device)
         seeds, shapes, tiles = zip(*((crop.seed, crop.shape, crop.tiles) for crop in crops), strict=True)
         noise = area_noise(seeds, shapes, self.device, self.config.noise_device)
-        tiling = Tiling(tiles, self.config.image_size, (x0.shape[2], x0.shape[3]), batch_size, self.device)
-        x0 = torch.where(tiling.covered, x0, 0)  # no estimate fits to what the network does not see
+        size = self.config.image_size
+        references = [pick_references(crop.known, size, crop.references) for crop in crops]
+        tiling = Tiling(tiles, size, (x0.shape[2], x0.shape[3]), batch_size, self.device, references)
         return self._sample(x0, keep_mask, self._labels_of(crops), noise, tiling, callback)
 
     def _labels_of(self, crops: Sequence[Crop]) -> Tensor | None:

@@ -58,6 +58,19 @@ def test_as_many_levels_as_are_asked_for_at_most() -> None:
 # Tiles
 
 
+def test_areas_of_several_tiles_have_references() -> None:
+    known = np.ones((300, 300), bool)
+    known[100:200, 100:200] = known[290:, 290:] = False
+    windows = around_holes(known, 64)
+    areas = list(plan_areas(windows, find_earlier(windows, known), known, 64, None, references=3))
+    assert {len(area.tiles) > 1 for area in areas} == {True}
+    assert all(area.references == area.size.references == 3 for area in areas)
+    speck = np.ones((128, 128), bool)
+    speck[60:64, 60:64] = False
+    (area,) = plan_areas([square(128)], [[]], speck, 64, None, references=3)
+    assert (len(area.tiles), area.references) == (1, 0)
+
+
 @settings(max_examples=100, deadline=None)
 @given(masks(), SIZES)
 def test_tiles_cover_the_hole_and_lie_inside(known: np.ndarray, size: int) -> None:

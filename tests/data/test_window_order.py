@@ -200,13 +200,22 @@ def batches_of(batch_size: int, *pictures: Picture) -> list[list[Size]]:
 def test_areas_share_batches_of_tiles(pictures: list[tuple[int, ...]], batches: list[list[int]]) -> None:
     planned = [Picture(*tiles) for tiles in pictures]
     assert [[size.tiles for size in batch] for batch in batches_of(8, *planned)] == batches
-    rounds = [count_rounds(sum(Size(tiles).inputs for tiles in batch), 8) for batch in batches]
+    rounds = [count_rounds([Size(tiles) for tiles in batch], 8) for batch in batches]
     coarse, refined = count_batches(planned, 8)
     assert coarse == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] == 0)
     assert refined == sum(number for number, batch in zip(rounds, batches, strict=True) if batch[0] > 0)
 
 
-SIZE_OF_AREA = st.builds(Size, st.integers(1, 20), st.integers(8, 300), st.integers(8, 300))
+def test_references_take_batches_of_their_own_and_areas_without_them_too() -> None:
+    areas = [Size(5, 64, 64, 4), Size(1, 64, 64), Size(2, 64, 64, 4)]
+    assert batches_of(8, Picture(*areas)) == [[areas[0], areas[2]], [areas[1]]]
+    assert count_rounds([areas[0], areas[2]], 8) == 1 + 1
+    assert count_rounds(areas[:1] * 3, 8) == 2 + 2
+    assert count_batches([Picture(*areas)], 8) == (0, 1 + 1 + 1)
+    assert (areas[0].inputs, areas[1].inputs, Size().inputs) == (9, 1, 1)
+
+
+SIZE_OF_AREA = st.builds(Size, *[st.integers(*ends) for ends in ((1, 20), (8, 300), (8, 300), (0, 1))])
 
 
 @given(st.lists(st.lists(SIZE_OF_AREA, min_size=1, max_size=6), min_size=1, max_size=4), st.integers(1, 9))
@@ -219,10 +228,9 @@ def test_a_batch_of_areas_is_at_most_twice_as_large_as_they_are(sizes: list[list
         height, width = max(size.height for size in batch), max(size.width for size in batch)
         assert len(batch) * height * width <= 2 * sum(size.height * size.width for size in batch)
         tiles = [size.tiles for size in batch]
-        assert count_rounds(sum(tiles), batch_size) == count_rounds(tiles[0], batch_size)
-    assert count_batches(pictures, batch_size)[1] == sum(
-        count_rounds(sum(size.tiles for size in batch), batch_size) for batch in batches
-    )
+        assert -(-sum(tiles) // batch_size) == -(-tiles[0] // batch_size)
+        assert len({size.references for size in batch}) == 1
+    assert count_batches(pictures, batch_size)[1] == sum(count_rounds(batch, batch_size) for batch in batches)
 
 
 def test_the_widest_round_counts_windows_and_tiles() -> None:

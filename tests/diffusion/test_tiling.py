@@ -1,6 +1,7 @@
 """Reverse steps by tiles: averages of estimates, against the step that sees the whole picture."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 from repaint.diffusion.methods.gradients import estimate_with_vjp
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep
 from repaint.diffusion.tiling import TiledStep, Tiling
+from repaint.models.shared_attention import Attend
 from tests.helpers.process import process, with_variance
 
 SIZE, SHAPE = 8, (12, 20)
@@ -47,7 +49,7 @@ def steps(kind: str, batch_size: int = 3) -> tuple[EstimatingStep, TiledStep]:
     }
     build = builders[kind]
     whole = build(LABELS, cut.guide(cond_fn))
-    return build(LABELS, cond_fn), TiledStep(whole, cut, lambda y: build(y, cond_fn), LABELS)
+    return build(LABELS, cond_fn), TiledStep(whole, cut, draw(9), lambda y, _attend: build(y, cond_fn), LABELS)
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "guided", "ddim"])
@@ -60,6 +62,18 @@ def test_where_tiles_agree_the_step_is_that_of_the_whole_picture(kind: str, batc
     for expected, found in zip(whole(draw(1), t, draw(2)), tiled(draw(1), t, draw(2)), strict=True):
         torch.testing.assert_close(found[covered], expected[covered], rtol=1e-5, atol=1e-5)
         assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["ddpm", "ddim"])
+def test_what_no_tile_shows_is_known(kind: str) -> None:
+    tiled = steps(kind)[1]
+    outside = ~tiled.tiling.covered.expand(-1, 3, -1, -1)
+    law = tiled.estimate(draw(1), 3)
+    assert torch.equal(law.pred_xstart[outside], draw(9)[outside])
+    posterior = tiled.diffusion.at("posterior_log_variance_clipped", 3)
+    assert (law.log_variance[outside] == posterior).all()
+    expected = tiled.diffusion.q_posterior_mean(draw(9), draw(1), 3)
+    torch.testing.assert_close(law.mean[outside], expected[outside])
 
 
 def test_a_tile_weighs_most_in_its_middle() -> None:
@@ -87,6 +101,32 @@ def test_the_network_sees_full_batches_and_each_tile_once() -> None:
     assert seen == [(3, [0, 0, 0]), (3, [0, 1, 1])]
     assert cut.rounds == 2
     torch.testing.assert_close(average, torch.where(cut.covered, x, 0))
+
+
+def test_tiles_attend_to_the_references_of_their_own_picture() -> None:
+    """A network with one attention layer, over the mean colours of what it sees: keys of 1, values of the mean."""
+    references = [[(0, 0), (4, 12), (0, 3)], [(4, 0), (0, 0), (4, 12)]]
+    seen: list[int] = []
+
+    def network(x: Tensor, _timesteps: Tensor, _y: Tensor | None, attend: Attend) -> Tensor:
+        seen.append(len(x))
+        own = x.mean((1, 2, 3))[:, None, None, None]  # [B, heads, N, D]
+        _, values = attend(torch.ones_like(own), own)
+        return with_variance(values.mean((1, 2, 3))[:, None, None, None].expand_as(x), 0.3)
+
+    def step_of(y: Tensor | None, attend: Attend | None) -> EstimatingStep:
+        assert attend is not None
+        return DDPMStep(diffusion, partial(network, attend=attend), y)
+
+    diffusion = process(mean_type="xstart", clip_denoised=False)
+    cut = Tiling(CORNERS, SIZE, SHAPE, 4, CPU, references)
+    assert cut.rounds == 2 + 2  # of 6 references and of 5 tiles
+    x = draw(1)
+    found = TiledStep(DDPMStep(diffusion, pixelwise), cut, draw(9), step_of).estimate(x, 3).pred_xstart
+    assert seen == [4] * 4
+    only = x[1, :, 2:10, 3:11].mean()  # the one tile of the second picture
+    others = [x[1, :, top : top + SIZE, left : left + SIZE].mean() for top, left in references[1]]
+    torch.testing.assert_close(found[1, 0, 4, 5], torch.stack([only, *others]).mean())
 
 
 def test_gradients_do_not_depend_on_how_many_tiles_are_in_memory() -> None:

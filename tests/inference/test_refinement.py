@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
 import repaint
+from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import around_holes
@@ -20,7 +22,7 @@ from repaint.pipeline import methods, pipeline
 from tests.helpers import processes
 from tests.helpers.command import manifest, run
 from tests.helpers.pictures import fill, prepare_run, smooth
-from tests.helpers.tiny import FLAGS, read_pixels
+from tests.helpers.tiny import FLAGS, read_pixels, tiny_unet
 
 FITS = ("window", "pad", "resize")
 # The tiny network is none of the published, so its heads and process are assumed.
@@ -44,6 +46,13 @@ def prepare(folder: Path, count: int = 1, **changes: Any) -> dict[str, Any]:
     for i in range(count):
         Image.fromarray(np.roll(smooth(90, 70), 7 * i, axis=1)).save(folder / f"gt/{i}.png")
     return {"mask_path": str(folder / "mask.png")}
+
+
+def attentive_weights() -> dict[str, Tensor]:
+    """Those of the tiny network, in which attention decides more than the last bits."""
+    weights = tiny_unet().state_dict()
+    blocks = {key.removesuffix("qkv.weight") for key in weights if key.endswith("qkv.weight")}
+    return {key: 20 * value if key.startswith(tuple(blocks)) else value for key, value in weights.items()}
 
 
 def results(folder: Path, place: str = "out/inpainted") -> dict[str, bytes]:
@@ -75,6 +84,18 @@ def test_only_the_hole_changes_and_otherwise_than_without(tmp_path: Path, fit: s
         assert manifest(folder)[0]["refine"] == refine if fit == "window" or refine != "none" else True
     hole = ~blob()
     assert len({fills[refine][hole].tobytes() for refine in fills}) == 3
+
+
+def test_references_change_the_fill_of_a_large_hole(tmp_path: Path) -> None:
+    fills = {}
+    for references in (0, 4, 5, None):
+        folder = tmp_path / str(references)
+        data = prepare(folder, **({} if references is None else {"refine_references": references}))
+        (folder / "model.safetensors").write_bytes(encode_checkpoint(attentive_weights(), {}))
+        fills[references] = read_pixels(fill(folder, fit="window", **data) / "0.png")
+        np.testing.assert_array_equal(fills[references][blob()], smooth(90, 70)[blob()])
+    assert len({fills[references].tobytes() for references in (0, 4, 5)}) == 3
+    np.testing.assert_array_equal(fills[None], fills[4])
 
 
 def test_without_refinement_the_fill_is_enlarged_and_nothing_else(

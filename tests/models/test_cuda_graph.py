@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from repaint.models.cuda_graph import Replay
+from repaint.models.shared_attention import SharedAttention
 from tests.helpers.networks import pictures, unet
 
 
@@ -58,3 +59,17 @@ def test_gradients_do_not_come_from_a_recording(recordings: list[tuple[Tensor, .
     x.requires_grad_()
     assert torch.autograd.grad(replay(x, t).sum(), x)[0].abs().sum() > 0
     assert len(recordings) == 1
+
+
+@torch.no_grad()
+def test_shared_attention_is_not_recorded(recordings: list[tuple[Tensor, ...]]) -> None:
+    network = unet()
+    replay, x, t = Replay(network), pictures(), torch.full((1,), 3).expand(len(pictures()))
+    for _ in range(3):
+        answers = []
+        for call in (replay, network):
+            shared = SharedAttention(1)
+            call(x.flip(0), t, attend=shared.keep(len(x)))
+            answers.append(call(x, t, attend=shared.attend_to(torch.zeros(len(x), dtype=torch.int64))))
+        torch.testing.assert_close(*answers)
+    assert not recordings

@@ -18,7 +18,7 @@ from repaint.config.run import Config
 from repaint.errors import ConfigError
 from repaint.inference import batch_size
 from repaint.models import optimize
-from repaint.pipeline.methods import METHODS, check_method
+from repaint.pipeline.methods import METHODS, check_method, count_references
 from repaint.pipeline.network import estimate_memory
 from repaint.pipeline.pipeline import Crop, Pipeline, build_pipeline
 from repaint.sampler import Step
@@ -190,3 +190,29 @@ def test_a_classifier_guides_only_what_it_can(tmp_path: Path, method: str) -> No
     else:
         with pytest.raises(ConfigError, match=f"method: {method} cannot be combined with a classifier"):
             check_method(config)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_tiles_attend_to_references_where_no_gradients_are_needed(tmp_path: Path, method: str) -> None:
+    for keys in ({}, {"refine_references": 0}, {"refine_references": 7}):
+        config = load_config(Config, write_config(tmp_path, **keys_of(method), refine="auto", **keys))
+        number = keys.get("refine_references", 4)
+        if not METHODS[method].gradients:
+            check_method(config)
+            assert count_references(config) == number
+            continue
+        assert count_references(config) == 0
+        if number == 7:
+            with pytest.raises(ConfigError, match=f"refine_references cannot be combined with method: {method}"):
+                check_method(config)
+        else:
+            check_method(config)
+
+
+def test_networks_of_diffusers_have_no_references(tmp_path: Path) -> None:
+    keys = {"model_format": "diffusers", "refine": "auto"}
+    config = load_config(Config, write_config(tmp_path, **keys))
+    check_method(config)
+    assert count_references(config) == 0
+    with pytest.raises(ConfigError, match="refine_references cannot be combined with a model of diffusers"):
+        check_method(load_config(Config, write_config(tmp_path, **keys, refine_references=1)))
