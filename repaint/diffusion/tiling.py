@@ -8,18 +8,28 @@ references, squares of it that show much of what is known, all its tiles attend 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from repaint.diffusion.gaussian import CondFn, GaussianDiffusion, ReverseDistribution
 from repaint.diffusion.reverse_steps import EstimatingStep
-from repaint.models.shared_attention import Attend, SharedAttention
 
 # f(tiles, pictures) -> [N, C, size, size]: tiles are [N, 3, size, size], `pictures` int64 [N] the picture of each.
 TileFunction = Callable[[Tensor, Tensor], Tensor]
 Corners = Sequence[tuple[int, int]]  # top and left of squares
+Attend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # what a network is told to attend to
+
+
+class Sharing(Protocol):
+    """What a network has seen of references, see `repaint.models.shared_attention`."""
+
+    def keep(self, count: int) -> Attend:
+        """Tells a network to keep what it sees of the first `count` of its batch."""
+
+    def attend_to(self, pictures: Tensor) -> Attend:
+        """Tells a network to attend to the references of these pictures, int64 [B]."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +175,7 @@ class TiledStep:
         tiling: of the pictures.
         x0: the pictures, [B, 3, H, W] in [-1, 1]; where there are no tiles, they are known and their own estimate.
         step_of: makes the step of tiles with these class labels, whose network attends to what is given.
+        share: begins to keep the references of so many pictures.
         y: class labels int64 [B] of the pictures, None for an unconditional model.
     """
 
@@ -172,6 +183,7 @@ class TiledStep:
     tiling: Tiling
     x0: Tensor
     step_of: Callable[[Tensor | None, Attend | None], EstimatingStep]
+    share: Callable[[int], Sharing]
     y: Tensor | None = None
 
     @property
@@ -202,10 +214,10 @@ class TiledStep:
         mean = self.diffusion.q_posterior_mean(pred_xstart, x, t)
         return ReverseDistribution(mean, log_variance, pred_xstart)
 
-    def _look_at_references(self, x: Tensor, t: int) -> SharedAttention | None:
+    def _look_at_references(self, x: Tensor, t: int) -> Sharing | None:
         if not self.tiling.references:
             return None
-        shared = SharedAttention(len(x))
+        shared = self.share(len(x))
         for batch in self.tiling.references:
             self._step_of(batch.pictures, shared.keep(batch.own)).estimate(batch.cut_out(x), t)
         return shared

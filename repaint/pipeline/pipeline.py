@@ -20,7 +20,7 @@ from repaint.diffusion.methods.observation import Observation
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep, ReverseStep
 from repaint.diffusion.tiling import TiledStep, Tiling
 from repaint.models.optimize import with_settings
-from repaint.models.shared_attention import Attend
+from repaint.models.shared_attention import Attend, SharedAttention
 from repaint.noise import PictureNoise
 from repaint.pipeline.areas import area_noise, stack_areas
 from repaint.pipeline.methods import count_calls, method_of, step_calls
@@ -117,7 +117,8 @@ class Pipeline:
     def tiled_step(self, tiling: Tiling, x0: Tensor, y: Tensor | None = None) -> EstimatingStep:
         """The configured unconditional step of pictures x0 that the network sees in tiles; `y` as in `reverse_step`."""
         guide = None if self.cond_fn is None else tiling.guide(self.cond_fn)
-        return TiledStep(replace(self, cond_fn=guide).reverse_step(y), tiling, x0, self.reverse_step, y)
+        whole = replace(self, cond_fn=guide).reverse_step(y)
+        return TiledStep(whole, tiling, x0, self.reverse_step, SharedAttention, y)
 
     def conditional_step(
         self,

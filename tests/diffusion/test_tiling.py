@@ -11,7 +11,7 @@ from torch import Tensor
 from repaint.diffusion.methods.gradients import estimate_with_vjp
 from repaint.diffusion.reverse_steps import DDIMStep, DDPMStep, EstimatingStep
 from repaint.diffusion.tiling import TiledStep, Tiling
-from repaint.models.shared_attention import Attend
+from repaint.models.shared_attention import Attend, SharedAttention
 from tests.helpers.process import process, with_variance
 
 SIZE, SHAPE = 8, (12, 20)
@@ -49,7 +49,9 @@ def steps(kind: str, batch_size: int = 3) -> tuple[EstimatingStep, TiledStep]:
     }
     build = builders[kind]
     whole = build(LABELS, cut.guide(cond_fn))
-    return build(LABELS, cond_fn), TiledStep(whole, cut, draw(9), lambda y, _attend: build(y, cond_fn), LABELS)
+    return build(LABELS, cond_fn), TiledStep(
+        whole, cut, draw(9), lambda y, _attend: build(y, cond_fn), SharedAttention, LABELS
+    )
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "guided", "ddim"])
@@ -122,7 +124,7 @@ def test_tiles_attend_to_the_references_of_their_own_picture() -> None:
     cut = Tiling(CORNERS, SIZE, SHAPE, 4, CPU, references)
     assert cut.rounds == 2 + 2  # of 6 references and of 5 tiles
     x = draw(1)
-    found = TiledStep(DDPMStep(diffusion, pixelwise), cut, draw(9), step_of).estimate(x, 3).pred_xstart
+    found = TiledStep(DDPMStep(diffusion, pixelwise), cut, draw(9), step_of, SharedAttention).estimate(x, 3).pred_xstart
     assert seen == [4] * 4
     only = x[1, :, 2:10, 3:11].mean()  # the one tile of the second picture
     others = [x[1, :, top : top + SIZE, left : left + SIZE].mean() for top, left in references[1]]
