@@ -33,7 +33,7 @@ class RefineConfig(StrictModel):
     bundled one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which
     enlarges nothing."""
 
-    refine_from: PositiveShare = 0.65
+    refine_from: PositiveShare = 0.6
     """Where the sampling of a level begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
@@ -47,7 +47,7 @@ class RefineConfig(StrictModel):
     """`langevin.step_size` where a fill is sampled again: smaller steps paint more texture, larger ones are nearer to
     the true pixels. Only with `refine` and `method: langevin`."""
 
-    refine_references: References = 4
+    refine_references: References = 2
     """Squares of a refined hole's surroundings, those with most known pixels, that all its tiles attend to beside
     themselves, in the network's attention layers: textures and colours of the picture reach the middle of the hole.
     Each takes as many network calls as a tile. 0 for none, as with the methods `dps` and `pigdm` and with networks of
