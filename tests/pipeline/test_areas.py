@@ -83,7 +83,10 @@ def test_what_no_tile_sees_does_not_matter(tmp_path: Path) -> None:
     one, other = (
         pipeline.fill([Crop(pixels, crop.known, 1, tiles=crop.tiles)], 1)[0] for pixels in (crop.pixels, changed)
     )
-    assert torch.equal(one, other)
+    assert torch.equal(one[:, :, :SIZE], other[:, :, :SIZE])
+    for filled, pixels in ((one, crop.pixels), (other, changed)):
+        given = torch.from_numpy(pixels[:, SIZE:]).permute(2, 0, 1) / 127.5 - 1
+        torch.testing.assert_close(filled[:, :, SIZE:], given)
 
 
 def test_there_is_no_seam_between_tiles(pipeline: Pipeline) -> None:
@@ -110,3 +113,20 @@ def test_network_calls_count_every_batch_of_tiles(pipeline: Pipeline) -> None:
         pipeline.fill([crop], batch_size, lambda step, steps=steps: steps.append(step.calls))
         calls.append(sum(steps) // pipeline.count_calls(refined=True))
     assert calls == [3, 2, 1, 1]
+
+
+def test_network_calls_count_references(pipeline: Pipeline) -> None:
+    calls, seen, network = [], [], pipeline.model
+
+    def model(x: torch.Tensor, *arguments: object, **attend: object) -> torch.Tensor:
+        seen.append(bool(attend))
+        return network(x, *arguments, **attend)
+
+    crop = replace(area(1, SIZE, 2 * SIZE, (0, 0), (0, 8), (0, SIZE)), references=2)
+    for batch_size in (1, 2, 4):
+        steps: list[int] = []
+        seen.clear()
+        replace(pipeline, model=model).fill([crop], batch_size, lambda step, steps=steps: steps.append(step.calls))
+        calls.append(sum(steps) // pipeline.count_calls(refined=True))
+        assert seen == [True] * sum(steps)
+    assert calls == [3 + 2, 2 + 1, 1 + 1]
