@@ -167,8 +167,12 @@ def widest_round(picture: Planned) -> int:
 
 
 def count_rounds(sizes: Sequence[Size], batch_size: int) -> int:
-    """Batches that the network takes for each of its calls, given the parts that it sees together."""
-    return sum(-(-count // batch_size) for count in (sum(s.squares for s in sizes), sum(s.references for s in sizes)))
+    """Batches that the network takes for each of its calls, given the parts that it sees together.
+
+    The references of each part are a batch of their own, or several.
+    """
+    counts = sum(size.squares for size in sizes), *(size.references for size in sizes)
+    return sum(-(-count // batch_size) for count in counts)
 
 
 Opened = TypeVar("Opened")

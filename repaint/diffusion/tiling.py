@@ -6,7 +6,7 @@ touch agree on what they have in common, which tiles that are sampled one after 
 references, squares of it that show much of what is known, all its tiles attend to those as well.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,11 +56,13 @@ class _Batch:
             total[number, :, rows, columns] += value
 
 
-def _to_batches(corners: Sequence[Corners], size: int, batch_size: int, device: torch.device) -> list[_Batch]:
-    """Batches of squares, those of the first picture first."""
+def _to_batches(
+    corners: Iterable[tuple[int, Corners]], size: int, batch_size: int, device: torch.device
+) -> list[_Batch]:
+    """Batches of the squares of pictures, each given with its number."""
     places = [
         (number, slice(top, top + size), slice(left, left + size))
-        for number, squares in enumerate(corners)
+        for number, squares in corners
         for top, left in squares
     ]
     batches = []
@@ -100,8 +102,14 @@ class Tiling:
         device: torch.device,
         references: Sequence[Corners] = (),
     ) -> None:
-        self.batches = _to_batches(corners, size, batch_size, device)
-        self.references = _to_batches(references, size, batch_size, device)
+        self.batches = _to_batches(enumerate(corners), size, batch_size, device)
+        # Those of each picture by themselves: such batches are alike, whatever pictures go together, without padding.
+        self.references = [
+            batch
+            for number, squares in enumerate(references)
+            if squares
+            for batch in _to_batches([(number, squares)], size, min(len(squares), batch_size), device)
+        ]
         self.rounds = len(self.batches) + len(self.references)
         distance = torch.arange(size, device=device) + 0.5
         ramp = torch.minimum(distance, size - distance) / size

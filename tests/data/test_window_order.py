@@ -209,9 +209,9 @@ def test_areas_share_batches_of_tiles(pictures: list[tuple[int, ...]], batches: 
 def test_references_take_batches_of_their_own_and_areas_without_them_too() -> None:
     areas = [Size(5, 64, 64, 4), Size(1, 64, 64), Size(2, 64, 64, 4)]
     assert batches_of(8, Picture(*areas)) == [[areas[0], areas[2]], [areas[1]]]
-    assert count_rounds([areas[0], areas[2]], 8) == 1 + 1
-    assert count_rounds(areas[:1] * 3, 8) == 2 + 2
-    assert count_batches([Picture(*areas)], 8) == (0, 1 + 1 + 1)
+    assert count_rounds([areas[0], areas[2]], 8) == 1 + 1 + 1
+    assert count_rounds(areas[:1] * 3, 3) == 5 + 2 + 2 + 2
+    assert count_batches([Picture(*areas)], 8) == (0, 1 + 1 + 1 + 1)
     assert (areas[0].inputs, areas[1].inputs, Size().inputs) == (9, 1, 1)
 
 

@@ -122,10 +122,10 @@ def test_tiles_attend_to_the_references_of_their_own_picture() -> None:
 
     diffusion = process(mean_type="xstart", clip_denoised=False)
     cut = Tiling(CORNERS, SIZE, SHAPE, 4, CPU, references)
-    assert cut.rounds == 2 + 2  # of 6 references and of 5 tiles
+    assert cut.rounds == 2 + 2  # of the references of two pictures, and of 5 tiles
     x = draw(1)
     found = TiledStep(DDPMStep(diffusion, pixelwise), cut, draw(9), step_of, SharedAttention).estimate(x, 3).pred_xstart
-    assert seen == [4] * 4
+    assert seen == [3, 3, 4, 4]
     only = x[1, :, 2:10, 3:11].mean()  # the one tile of the second picture
     others = [x[1, :, top : top + SIZE, left : left + SIZE].mean() for top, left in references[1]]
     torch.testing.assert_close(found[1, 0, 4, 5], torch.stack([only, *others]).mean())
