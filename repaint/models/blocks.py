@@ -241,6 +241,8 @@ class TimestepSequential(nn.Sequential):
         for layer in self:
             if isinstance(layer, ResBlock):
                 x = layer(x, emb)
+            elif isinstance(layer, AttentionBlock):
+                x = layer(x, attend)
             else:
-                x = layer(x) if attend is None or not isinstance(layer, AttentionBlock) else layer(x, attend)
+                x = layer(x)
         return x

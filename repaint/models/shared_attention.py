@@ -6,6 +6,7 @@ outside of what the network takes. Nothing is trained for it; the paper's normal
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -48,16 +49,21 @@ class SharedAttention:
         Args:
             pictures: int64 [B].
         """
-        layers = iter(self._layers)
+        layers = iter(self._kept)
 
         def attend(k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-            keys, values = zip(*next(layers), strict=True)
-            return self._extend(k, keys, pictures), self._extend(v, values, pictures)
+            keys, values = next(layers)
+            return torch.cat([k, keys[pictures]], dim=2), torch.cat([v, values[pictures]], dim=2)
 
         return attend
 
-    def _extend(self, own: Tensor, kept: Sequence[Tensor], pictures: Tensor) -> Tensor:
-        """[B, heads, N, D] and that of the references, [B, heads, N + references of a picture * N, D]."""
+    @cached_property
+    def _kept(self) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of each layer by picture, once all references are kept: there are many batches of tiles."""
+        every = [zip(*calls, strict=True) for calls in self._layers]
+        return [(self._by_picture(keys), self._by_picture(values)) for keys, values in every]
+
+    def _by_picture(self, kept: Sequence[Tensor]) -> Tensor:
+        """[references, heads, N, D] in parts as [pictures, heads, references of a picture * N, D]."""
         every = torch.cat(list(kept))
-        of_picture = every.reshape(self._pictures, -1, *every.shape[1:]).transpose(1, 2).flatten(2, 3)
-        return torch.cat([own, of_picture[pictures]], dim=2)
+        return every.reshape(self._pictures, -1, *every.shape[1:]).transpose(1, 2).flatten(2, 3)
