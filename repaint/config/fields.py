@@ -115,6 +115,12 @@ def _check_heads(value: int) -> int:
     return value
 
 
+def _check_candidates(value: int) -> int:
+    if value == 2:
+        raise ValueError("should be 1, or at least 3: of two fills neither is more central")
+    return value
+
+
 def _check_labels(value: object) -> object:
     numbers = value if isinstance(value, list) else [value]
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
@@ -163,6 +169,7 @@ Whole = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
 Steps = Annotated[int, Field(ge=1, le=1_000_000)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
 References = Annotated[int, Field(ge=0, le=64)]
+Candidates = Annotated[int, Field(ge=1, le=64), AfterValidator(_check_candidates)]
 Feather = Annotated[int, Field(ge=0, le=1000)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 Seed = Annotated[int, Field(ge=0, le=2**62)]

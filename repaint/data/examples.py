@@ -35,6 +35,7 @@ class ReadSettings:
         context: of windows, see `windows.around_holes`.
         most_levels: of the refinement of enlarged fills; None for as many as are needed.
         references: of the areas that are refined, see `refinement.plan_areas`.
+        candidates: first fills of a window that is refined, of which one is taken.
         rule: mask format; a soft one not with "crop".
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
@@ -48,6 +49,7 @@ class ReadSettings:
     context: float = windows.CONTEXT
     most_levels: int | None = 0
     references: int = 0
+    candidates: int = 1
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: MaskGenerator | None = None
     mask_seed: int = 0
@@ -68,6 +70,8 @@ class Example:
         share: of a soft mask, how much of the picture its pixels keep, uint8 [H, W] in 255ths; None for a hard one.
         margins: what the extended picture has beyond the sides of the file's; black in `photo`, and unknown.
         areas: parts to fill after them, where windows are refined.
+        candidates: for each further first fill of a window that is refined the number of that window. Of all its first
+            fills the most central is refined.
     """
 
     pair: Pair
@@ -77,6 +81,7 @@ class Example:
     share: soft_masks.Share | None = None
     margins: Margins = field(default_factory=Margins)
     areas: tuple[Area, ...] = ()
+    candidates: tuple[int, ...] = ()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -91,20 +96,23 @@ class Example:
 
     @cached_property
     def order(self) -> FillOrder:
-        """What each part has to wait for; parts are windows, and after them areas of those that are refined."""
-        return order_areas(find_earlier(self.windows, self.known), self.areas)
+        """What each part has to wait for: windows, then areas and further candidates of those that are refined."""
+        return order_areas(find_earlier(self.windows, self.known), self.areas, self.candidates)
 
-    def is_refined(self, part: int) -> bool:
-        """Whether a part, by its number in `order`, is an area, which starts from a fill."""
-        return part >= len(self.windows)
+    def area_of(self, part: int) -> Area | None:
+        """The area that a part is, by its number in `order`; None for a window, which starts from noise."""
+        number = part - len(self.windows)
+        return self.areas[number] if 0 <= number < len(self.areas) else None
 
-    def area(self, part: int) -> Area:
-        """The area of a part that is one."""
-        return self.areas[part - len(self.windows)]
+    @cached_property
+    def window_of(self) -> list[int]:
+        """For each part of `order` the number of the window that it is, or is of."""
+        return [*range(len(self.windows)), *(area.window for area in self.areas), *self.candidates]
 
     def size_of(self, part: int) -> Size:
         """Size of an area; of a window, which starts from noise, all is 0."""
-        return self.area(part).size if self.is_refined(part) else Size()
+        area = self.area_of(part)
+        return Size() if area is None else area.size
 
 
 def load_example(pair: Pair, reading: ReadSettings) -> Example:
@@ -136,8 +144,10 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
     earlier = find_earlier(planned, example.known)
-    areas = plan_areas(planned, earlier, example.known, reading.size, reading.most_levels, reading.references)
-    return replace(example, windows=planned, areas=tuple(areas))
+    areas = tuple(plan_areas(planned, earlier, example.known, reading.size, reading.most_levels, reading.references))
+    refined = dict.fromkeys(area.window for area in areas)
+    candidates = [window for window in refined for _ in range(reading.candidates - 1)]
+    return replace(example, windows=planned, areas=areas, candidates=tuple(candidates))
 
 
 def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettings) -> None:

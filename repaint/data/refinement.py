@@ -152,27 +152,43 @@ def _fills(window: Window, shape: Shape) -> Mask:
     return part
 
 
-def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area]) -> FillOrder:
-    """What each window, and then each area, has to wait for.
+def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area], candidates: Sequence[int] = ()) -> FillOrder:
+    """What each window, then each area, and then each further candidate has to wait for.
 
     A window waits for the last areas of those before it, a level for the last one before it that has areas: the coarse
     ones of a wide window do not see a hole of a few pixels. A gate stands for all areas of a level, which do not touch.
+    The first level waits for all candidates, which are filled when their window is.
 
     Args:
         windows: see `find_earlier`.
         areas: see `plan_areas`.
+        candidates: for each further first fill of a window the number of that window.
     """
     levels: dict[tuple[int, int], list[int]] = {}
     for number, area in enumerate(areas, len(windows)):
         levels.setdefault((area.window, area.level), []).append(number)
     parts = len(windows) + len(areas)
-    last = list(range(len(windows)))  # what ends a window, so far
-    begin: dict[tuple[int, int], int] = {}  # what a level begins with
+    last = [[number] for number in range(len(windows))]  # what ends a window, so far
+    for number, window in enumerate(candidates, parts):
+        last[window].append(number)
+    parts += len(candidates)
+    begin: dict[tuple[int, int], list[int]] = {}  # what a level begins with
     for gate, (window, level) in enumerate(levels, parts):
-        begin[window, level], last[window] = last[window], gate
-    earlier = [[last[other] for other in before] for before in windows]
-    earlier += [[begin[area.window, area.level]] for area in areas]
+        begin[window, level], last[window] = last[window], [gate]
+    earlier = [[number for other in before for number in last[other]] for before in windows]
+    earlier += [begin[area.window, area.level] for area in areas] + [earlier[window] for window in candidates]
     return FillOrder([*earlier, *levels.values()], parts)
+
+
+def most_central(fills: Sequence[Pixels]) -> Pixels:
+    """Of fills of one hole, uint8 [h, w, 3] each, the one nearest to all of them: the medoid by squared differences.
+
+    The squared error of a random fill is about twice that of the mean of many, which no fill looks like. Of several
+    fills this one comes nearest to that mean, and is as sharp as any of them.
+    """
+    values = np.stack(fills).astype(np.int64).reshape(len(fills), -1)
+    from_mean = len(fills) * values - values.sum(axis=0)  # whole numbers: a tie is one, and the first of them is taken
+    return fills[int((from_mean**2).sum(axis=1).argmin())]
 
 
 class RefinedWindow:

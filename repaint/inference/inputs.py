@@ -135,6 +135,7 @@ def read_settings(
         data.window_context,
         config.most_levels,
         count_references(config),
+        config.refine_candidates,
         MaskRule(data.mask_polarity == "hole_white", channel, data.mask_color, data.mask_soft),
         file_format=file_format,
         extension=Extension() if data.extend is None else Extension(**data.extend.lengths),

@@ -93,10 +93,12 @@ def _refinement_note(config: Config) -> str | None:
         return None
     times, refined = build_times(config), refining(config)
     from_fill = build_refine_times(refined)
+    calls = count_calls(refined, from_fill, tiled=True)
     size = f"{config.image_size}x{config.image_size}"
+    first = f"the most central of {config.refine_candidates} fills" if config.refine_candidates > 1 else "the fill"
     return (
-        f"refine: {config.refine}, fills larger than {size} are sampled again in tiles, from step {from_fill[0] + 1} "
-        f"of {max(times) + 1} on, {count_calls(refined, from_fill, tiled=True)} network calls a batch"
+        f"refine: {config.refine}, of a window larger than {size} {first} is sampled again in tiles, from step "
+        f"{from_fill[0] + 1} of {max(times) + 1} on, {calls} network calls a batch"
     )
 
 

@@ -62,12 +62,13 @@ class BatchRecorder:
         Where pictures have windows each has a folder, also if one is enough for it: `a_window0` could be a picture.
         """
         stem, example = task.state.name.rpartition(".")[0], task.state.example
-        windows = self._config.eval_data.fit == "window"
-        if not task.size.tiles:
-            return f"{stem}/window{task.number}" if windows else stem
-        area = example.area(task.number)
-        name = f"level{area.level}_area{task.number - len(example.windows)}"
-        return f"{stem}/window{area.window}_{name}" if windows else f"{stem}/{name}"
+        window, further = example.window_of[task.number], task.number - len(example.windows)
+        names = [f"window{window}"] if self._config.eval_data.fit == "window" else []
+        if (area := example.area_of(task.number)) is not None:
+            names.append(f"level{area.level}_area{further}")
+        elif further >= 0:
+            names.append(f"candidate{further - len(example.areas)}")
+        return "/".join([stem, "_".join(names)]) if names else stem
 
 
 def _shapes(batch: Sequence[PartTask]) -> list[tuple[int, int]] | None:

@@ -4,17 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from repaint.config.sampling import SamplingConfig
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
-from repaint.data.refinement import RefinedWindow
+from repaint.data.refinement import Area, RefinedWindow, most_central
 from repaint.data.soft_masks import blend
 from repaint.data.window_order import Size, Waiting
-from repaint.data.window_pixels import cut_out, paste
+from repaint.data.window_pixels import Pixels, cut_out, paste
 from repaint.data.windows import whole
 from repaint.noise import picture_seed
 from repaint.pipeline.pipeline import Crop
@@ -24,7 +21,8 @@ from repaint.pipeline.pipeline import Crop
 class FillState:
     """One sample of a picture. What a part has filled counts as known for the parts that touch it.
 
-    Parts are windows and, where windows are refined, areas of them; their numbers are those of `Example.order`.
+    Parts are windows and, where windows are refined, areas and further candidates of them; their numbers are those of
+    `Example.order`.
 
     Attributes:
         example: picture, mask, windows and areas.
@@ -42,8 +40,9 @@ class FillState:
     nfe: int = 0
     seconds: float = 0.0
     _waiting: Waiting = field(init=False)
-    _pixels: NDArray[np.uint8] = field(init=False)
+    _pixels: Pixels = field(init=False)
     _known: Mask = field(init=False)
+    _candidates: dict[int, dict[int, Pixels]] = field(init=False, default_factory=dict)
     _refined: dict[int, RefinedWindow] = field(init=False, default_factory=dict)
     _areas_left: Counter[int] = field(init=False)
 
@@ -73,30 +72,39 @@ class FillState:
     def crop(self, number: int, config: SamplingConfig) -> Crop:
         """What the sampler fills for a part, with its noise seed."""
         seed = picture_seed(config.seed, self.example.pair.index, self.sample, number)
-        if not self.example.is_refined(number):
-            pixels, known = cut_out(self._pixels, self._known, self.example.windows[number], config.image_size)
+        area, window = self.example.area_of(number), self.example.windows[self.example.window_of[number]]
+        if area is None:
+            pixels, known = cut_out(self._pixels, self._known, window, config.image_size)
             return Crop(pixels, known, seed, self.label)
-        area = self.example.area(number)
-        window = self.example.windows[area.window]
         pixels, known = self._refined[area.window].cut_out(area, window, self._pixels, self._known)
         return Crop(pixels, known, seed, self.label, area.corners, area.references)
 
-    def paste(self, number: int, filled: NDArray[np.uint8]) -> None:
+    def paste(self, number: int, filled: Pixels) -> None:
         """Paste the fill uint8 [h, w, 3] of a part: of a window once all its areas are there."""
         self._waiting.fill(number)
-        if not self.example.is_refined(number):
-            if self._areas_left[number]:
-                self._refined[number] = RefinedWindow(filled)
-            else:
-                self._paste_window(number, filled)
-            return
-        area = self.example.area(number)
+        area, window = self.example.area_of(number), self.example.window_of[number]
+        if area is not None:
+            self._paste_area(area, filled)
+        elif self._areas_left[window]:
+            self._add_candidate(window, number, filled)
+        else:
+            self._paste_window(window, filled)
+
+    def _add_candidate(self, window: int, number: int, filled: Pixels) -> None:
+        candidates = self._candidates.setdefault(window, {})
+        candidates[number] = filled
+        if len(candidates) == 1 + self.example.candidates.count(window):
+            in_order = [candidates[part] for part in sorted(candidates)]  # and not as batches happened to end
+            self._refined[window] = RefinedWindow(most_central(in_order))
+            del self._candidates[window]
+
+    def _paste_area(self, area: Area, filled: Pixels) -> None:
         self._refined[area.window].paste(area, filled)
         self._areas_left[area.window] -= 1
         if not self._areas_left[area.window]:
             self._paste_window(area.window, self._refined.pop(area.window).pixels)
 
-    def _paste_window(self, number: int, filled: NDArray[np.uint8]) -> None:
+    def _paste_window(self, number: int, filled: Pixels) -> None:
         window = self.example.windows[number]
         top, bottom, left, right = window.fill
         if window == whole(*filled.shape[:2]) and filled.shape == self._pixels.shape:

@@ -13,6 +13,7 @@ from repaint.data.refinement import (
     Area,
     RefinedWindow,
     level_shapes,
+    most_central,
     order_areas,
     plan_areas,
 )
@@ -178,6 +179,36 @@ def test_what_comes_after_a_window_without_areas_waits_for_the_window_itself() -
     assert order_areas([[], [0]], [area]).earlier[:3] == [[], [0], [1]]
 
 
+def test_refining_waits_for_all_candidates_of_the_window() -> None:
+    known = holes(120, 300, [(50, 100, 20, 280)])
+    windows = [Window(0, 0, 120, 120, (0, 100, 0, 110)), Window(0, 90, 120, 120, (50, 100, 110, 280))]
+    earlier = find_earlier(windows, known)
+    assert earlier == [[], [0]]
+    areas = plan(known, windows, 32)
+    of_window = [{number for number, area in enumerate(areas, 2) if area.window == window} for window in (0, 1)]
+    first = 2 + len(areas)
+    order = order_areas(earlier, areas, [0, 0, 1])
+    assert order.parts == first + 3
+    waiting = Waiting(order)
+    assert waiting.ready == [0, first, first + 1]
+    for number in (first + 1, 0):
+        waiting.fill(number)
+        assert waiting.ready == sorted({0, first, first + 1} & waiting.left)
+    waiting.fill(first)
+    while waiting.left & of_window[0]:
+        assert set(waiting.ready) <= of_window[0]
+        waiting.fill(waiting.ready[0])
+    assert waiting.ready == [1, first + 2]
+    waiting.fill(1)
+    assert waiting.ready == [first + 2]
+    waiting.fill(first + 2)
+    assert set(waiting.ready) <= of_window[1]
+
+
+def test_a_window_without_areas_is_waited_for_with_all_its_candidates() -> None:
+    assert list(order_areas([[], [0]], [], [0, 0]).earlier) == [[], [0, 2, 3], [], []]
+
+
 def test_planning_many_holes_takes_little() -> None:
     """What waits for what grows with the number of areas, not with its square."""
     known = holes(1500, 1500, [(y, y + 4, x, x + 4) for y in range(40, 1460, 60) for x in range(40, 1460, 60)])
@@ -186,6 +217,22 @@ def test_planning_many_holes_takes_little() -> None:
     order = order_areas(find_earlier(windows, known), areas)
     assert len(areas) > 1000
     assert sum(map(len, order.earlier)) < 4 * len(areas)
+
+
+# Candidates
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([1, 3, 255]))
+def test_the_most_central_fill_has_the_least_distance_to_all(seed: int, count: int, most: int) -> None:
+    fills = list(np.random.default_rng(seed).integers(0, most, (count, 4, 3, 3), np.uint8, endpoint=True))
+    distances = [sum(((one.astype(int) - other) ** 2).sum() for other in fills) for one in fills]
+    assert most_central(fills) is fills[distances.index(min(distances))]
+
+
+def test_of_fills_that_are_equally_central_the_first_is_taken() -> None:
+    fills = [np.full((2, 2, 3), value, np.uint8) for value in (0, 255, 255, 0)]
+    assert most_central(fills) is fills[0]
+    assert most_central(fills[1:3]) is fills[1]
 
 
 # Pixels

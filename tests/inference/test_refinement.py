@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -98,6 +99,47 @@ def test_references_change_the_fill_of_a_large_hole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(fills[None], fills[2])
 
 
+def test_the_most_central_of_the_candidates_is_refined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order in which batches fill them; the window that is not refined has none."""
+    fill_batch, begun = pipeline.Pipeline.fill, list[np.ndarray]()
+    inpainter = painter(tmp_path, refine=1, refine_candidates=4)
+    example = inpainter.read(smooth(90, 70), blob())
+    (refined,) = {area.window for area in example.areas}
+    parts = [part for part in range(example.order.parts) if example.window_of[part] == refined]
+    candidates = [part for part in parts if example.area_of(part) is None]
+    assert (len(example.areas), len(candidates), example.order.parts) == (1, 4, 2 + 1 + 3)
+    greys = dict(zip([picture_seed(0, 0, 0, part) for part in candidates], (10, 240, 90, 110), strict=True))
+
+    def painted(self: Any, crops: Any, *arguments: Any) -> list[Tensor]:
+        filled = fill_batch(self, crops, *arguments)
+        begun.extend(crop.pixels[~crop.known] for crop in crops if crop.tiles)
+        return [
+            x if crop.seed not in greys else torch.full_like(x, greys[crop.seed] / 127.5 - 1)
+            for x, crop in zip(filled, crops, strict=True)
+        ]
+
+    monkeypatch.setattr(pipeline.Pipeline, "fill", painted)
+    for batch_size in (1, 3, 8):
+        begun.clear()
+        folder = tmp_path / str(batch_size)
+        data = prepare(folder, refine=1, refine_candidates=4, seed=0)
+        fill(folder, fit="window", batch_size=batch_size, **data)
+        assert len(begun) == 1
+        assert np.unique(begun[0]).tolist() == [110]
+
+
+def test_candidates_are_one_or_at_least_three(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="refine_candidates: should be 1, or at least 3: of two fills neither"):
+        painter(tmp_path, refine_candidates=2)
+    with pytest.raises(ConfigError, match="refine_candidates has no meaning with refine: none"):
+        painter(tmp_path, refine="none", refine_candidates=3)
+    fills = {
+        number: painter(tmp_path, refine_candidates=number)(smooth(90, 70), blob())[0].tobytes() for number in (1, 3, 5)
+    }
+    assert fills[5] == painter(tmp_path)(smooth(90, 70), blob())[0].tobytes()
+    assert len({*fills.values()}) > 1
+
+
 def test_without_refinement_the_fill_is_enlarged_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +187,8 @@ def test_calls_are_counted_before_the_run(
         (out := capsys.readouterr().out),
     )
     assert found is not None
-    assert "refine: auto, fills larger than 16x16 are sampled again in tiles, from step 2 of 4 on, 3 network" in out
+    note = "of a window larger than 16x16 the most central of 5 fills is sampled again in tiles, from step 2 of 4 on, 3"
+    assert f"refine: auto, {note} network calls a batch" in out
     assert run(conf, *changes) == 0
     assert int(found[1].replace(",", "")) == sum(count for _, count in calls)
     assert {start for start, _ in calls} == {3, 1}
