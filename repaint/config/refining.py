@@ -33,7 +33,7 @@ class RefineConfig(StrictModel):
     bundled one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which
     enlarges nothing."""
 
-    refine_from: PositiveShare = 0.65
+    refine_from: PositiveShare = 0.6
     """Where the sampling of a level begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
@@ -53,10 +53,10 @@ class RefineConfig(StrictModel):
     Each takes as many network calls as a tile. 0 for none, as with the methods `dps` and `pigdm` and with networks of
     diffusers. Only with `refine`."""
 
-    refine_candidates: Candidates = 5
+    refine_candidates: Candidates = 4
     """First fills of each window that is refined, from noise of their own. The most central of them, that nearest to
     their mean, goes on: fewer holes get what is possible but unlikely there, and fills of several seeds differ less.
-    Each takes the schedule's network calls, a batch at a time. 1 for none to choose from. Only with `refine`."""
+    Each takes the schedule's network calls, a batch at a time. 1 for none to choose from, otherwise at least 3. Only with `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:

@@ -134,9 +134,9 @@ def test_candidates_are_one_or_at_least_three(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="refine_candidates has no meaning with refine: none"):
         painter(tmp_path, refine="none", refine_candidates=3)
     fills = {
-        number: painter(tmp_path, refine_candidates=number)(smooth(90, 70), blob())[0].tobytes() for number in (1, 3, 5)
+        number: painter(tmp_path, refine_candidates=number)(smooth(90, 70), blob())[0].tobytes() for number in (1, 3, 4)
     }
-    assert fills[5] == painter(tmp_path)(smooth(90, 70), blob())[0].tobytes()
+    assert fills[4] == painter(tmp_path)(smooth(90, 70), blob())[0].tobytes()
     assert len({*fills.values()}) > 1
 
 
@@ -187,7 +187,7 @@ def test_calls_are_counted_before_the_run(
         (out := capsys.readouterr().out),
     )
     assert found is not None
-    note = "of a window larger than 16x16 the most central of 5 fills is sampled again in tiles, from step 2 of 4 on, 3"
+    note = "of a window larger than 16x16 the most central of 4 fills is sampled again in tiles, from step 2 of 4 on, 3"
     assert f"refine: auto, {note} network calls a batch" in out
     assert run(conf, *changes) == 0
     assert int(found[1].replace(",", "")) == sum(count for _, count in calls)
