@@ -56,7 +56,8 @@ class RefineConfig(StrictModel):
     refine_candidates: Candidates = 4
     """First fills of each window that is refined, from noise of their own. The most central of them, that nearest to
     their mean, goes on: fewer holes get what is possible but unlikely there, and fills of several seeds differ less.
-    Each takes the schedule's network calls, a batch at a time. 1 for none to choose from, otherwise at least 3. Only with `refine`."""
+    Each takes the schedule's network calls, a batch at a time. 1 for none to choose from, otherwise at least 3. Only
+    with `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:
