@@ -119,7 +119,7 @@ def plan_areas(
             now[top:bottom, left:right] = True
         for level, shape in enumerate(shapes, 1):
             seen = known_at(now, window, shape)
-            places = cover_with_tiles(~(hole_at(now, window, shape) & _fills(window, shape)), size)
+            places = cover_with_tiles(~hole_to_fill(now, window, shape), size)
             for tiles in _connected(find_earlier(places, seen)):
                 shared = references if len(tiles) > 1 else 0
                 yield Area(number, level, shape, tuple(places[tile] for tile in tiles), shared)
@@ -140,8 +140,8 @@ def _connected(earlier: Sequence[Sequence[int]]) -> list[list[int]]:
     return groups
 
 
-def _fills(window: Window, shape: Shape) -> Mask:
-    """The part of a window at a level, bool of `shape`, that it fills."""
+def hole_to_fill(known: Mask, window: Window, shape: Shape) -> Mask:
+    """The hole in the part of a window that it fills, at any height and width, bool of `shape`; `known` is [H, W]."""
     top, bottom, left, right = window.fill
     part = np.zeros(shape, bool)
     tall, wide = shape[0] / window.height, shape[1] / window.width
@@ -149,7 +149,7 @@ def _fills(window: Window, shape: Shape) -> Mask:
         math.floor((top - window.top) * tall) : math.ceil((bottom - window.top) * tall),
         math.floor((left - window.left) * wide) : math.ceil((right - window.left) * wide),
     ] = True
-    return part
+    return part & hole_at(known, window, shape)
 
 
 def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area], candidates: Sequence[int] = ()) -> FillOrder:
@@ -180,13 +180,17 @@ def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area], candida
     return FillOrder([*earlier, *levels.values()], parts)
 
 
-def most_central(fills: Sequence[Pixels]) -> Pixels:
-    """Of fills of one hole, uint8 [h, w, 3] each, the one nearest to all of them: the medoid by squared differences.
+def most_central(fills: Sequence[Pixels], hole: Mask) -> Pixels:
+    """Of several fills of one hole the one nearest to all of them: the medoid by squared differences.
 
     The squared error of a random fill is about twice that of the mean of many, which no fill looks like. Of several
     fills this one comes nearest to that mean, and is as sharp as any of them.
+
+    Args:
+        fills: uint8 [h, w, 3] each.
+        hole: bool [h, w], where they are compared: what lies outside the picture is not.
     """
-    values = np.stack(fills).astype(np.int64).reshape(len(fills), -1)
+    values = np.stack([fill[hole] for fill in fills]).astype(np.int64).reshape(len(fills), -1)
     from_mean = len(fills) * values - values.sum(axis=0)  # whole numbers: a tie is one, and the first of them is taken
     return fills[int((from_mean**2).sum(axis=1).argmin())]
 

@@ -8,7 +8,7 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
-from repaint.data.refinement import Area, RefinedWindow, most_central
+from repaint.data.refinement import Area, RefinedWindow, hole_to_fill, most_central
 from repaint.data.soft_masks import blend
 from repaint.data.window_order import Size, Waiting
 from repaint.data.window_pixels import Pixels, cut_out, paste
@@ -95,7 +95,8 @@ class FillState:
         candidates[number] = filled
         if len(candidates) == 1 + self.example.candidates.count(window):
             in_order = [candidates[part] for part in sorted(candidates)]  # and not as batches happened to end
-            self._refined[window] = RefinedWindow(most_central(in_order))
+            hole = hole_to_fill(self._known, self.example.windows[window], filled.shape[:2])
+            self._refined[window] = RefinedWindow(most_central(in_order, hole))
             del self._candidates[window]
 
     def _paste_area(self, area: Area, filled: Pixels) -> None:

@@ -12,6 +12,7 @@ from repaint.data.refinement import (
     LEVEL_RATIO,
     Area,
     RefinedWindow,
+    hole_to_fill,
     level_shapes,
     most_central,
     order_areas,
@@ -224,15 +225,23 @@ def test_planning_many_holes_takes_little() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([1, 3, 255]))
 def test_the_most_central_fill_has_the_least_distance_to_all(seed: int, count: int, most: int) -> None:
-    fills = list(np.random.default_rng(seed).integers(0, most, (count, 4, 3, 3), np.uint8, endpoint=True))
-    distances = [sum(((one.astype(int) - other) ** 2).sum() for other in fills) for one in fills]
-    assert most_central(fills) is fills[distances.index(min(distances))]
+    rng = np.random.default_rng(seed)
+    fills, hole = list(rng.integers(0, most, (count, 4, 3, 3), np.uint8, endpoint=True)), rng.random((4, 3)) < 0.5
+    distances = [sum(((one.astype(int) - other)[hole] ** 2).sum() for other in fills) for one in fills]
+    assert most_central(fills, hole) is fills[distances.index(min(distances))]
 
 
 def test_of_fills_that_are_equally_central_the_first_is_taken() -> None:
     fills = [np.full((2, 2, 3), value, np.uint8) for value in (0, 255, 255, 0)]
-    assert most_central(fills) is fills[0]
-    assert most_central(fills[1:3]) is fills[1]
+    for hole in (np.ones((2, 2), bool), np.zeros((2, 2), bool)):
+        assert most_central(fills, hole) is fills[0]
+        assert most_central(fills[1:3], hole) is fills[1]
+
+
+def test_the_hole_that_a_window_fills_ends_with_the_picture_and_with_its_part() -> None:
+    known = holes(20, 40, [(0, 20, 10, 40)])
+    hole = hole_to_fill(known, Window(-10, 0, 40, 40, (0, 20, 20, 40)), (20, 20))
+    np.testing.assert_array_equal(hole, ~holes(20, 20, [(5, 15, 10, 20)]))
 
 
 # Pixels
