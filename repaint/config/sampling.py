@@ -213,8 +213,8 @@ class SamplingConfig(NetworkConfig, ProcessConfig, MethodConfig, RefineConfig):
 
     seed: Seed = 0
     """Picture number *i* (of the sorted list, after `offset`) draws its noise from a generator of its own, seeded
-    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*; window or refined area *n* adds
-    1,000,000,000,039 *n*."""
+    `seed` + *i*; fill *k* of it from `seed` + *i* + 1,000,003 *k*; part *n* (windows, then refined areas, then further
+    first fills) adds 1,000,000,000,039 *n*."""
 
     noise_device: Annotated[Literal["cpu"] | None, NotFingerprinted("the kind of random numbers stands for it")] = None
     """Where the noise is drawn: `cpu` gives a CPU run's noise on a GPU; without it on the sampling device."""

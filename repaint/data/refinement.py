@@ -183,8 +183,8 @@ def order_areas(windows: Sequence[Sequence[int]], areas: Sequence[Area], candida
 def most_central(fills: Sequence[Pixels], hole: Mask) -> Pixels:
     """Of several fills of one hole the one nearest to all of them: the medoid by squared differences.
 
-    The squared error of a random fill is about twice that of the mean of many, which no fill looks like. Of several
-    fills this one comes nearest to that mean, and is as sharp as any of them.
+    The squared error of a random fill is about twice that of the mean of many, which is a blur. Of several fills this
+    one comes nearest to that mean, and is hardly smoother than the others.
 
     Args:
         fills: uint8 [h, w, 3] each.
