@@ -121,6 +121,12 @@ def _check_candidates(value: int) -> int:
     return value
 
 
+def _check_patch_size(value: int) -> int:
+    if value and (value < 3 or value % 2 == 0):
+        raise ValueError("should be 0, or an odd number from 3 to 9: a patch has a middle")
+    return value
+
+
 def _check_labels(value: object) -> object:
     numbers = value if isinstance(value, list) else [value]
     whole = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
@@ -170,6 +176,7 @@ Steps = Annotated[int, Field(ge=1, le=1_000_000)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
 References = Annotated[int, Field(ge=0, le=64)]
 Candidates = Annotated[int, Field(ge=1, le=64), AfterValidator(_check_candidates)]
+PatchSize = Annotated[int, Field(ge=0, le=9), AfterValidator(_check_patch_size)]
 Feather = Annotated[int, Field(ge=0, le=1000)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 Seed = Annotated[int, Field(ge=0, le=2**62)]

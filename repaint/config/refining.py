@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from repaint.config.fields import Candidates, PositiveReal, PositiveShare, References, Spacing, StrictModel
+from repaint.config.fields import Candidates, PatchSize, PositiveReal, PositiveShare, References, Spacing, StrictModel
 from repaint.config.presets import PRESETS
 
 MOST_LEVELS = 16  # a factor of 65,536
@@ -33,7 +33,7 @@ class RefineConfig(StrictModel):
     bundled one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which
     enlarges nothing."""
 
-    refine_from: PositiveShare = 0.6
+    refine_from: PositiveShare = 0.4
     """Where the sampling of a level begins, as a share of the trained process's steps: the noise of the schedule's last
     step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
     whole schedule. Only with `refine`."""
@@ -43,21 +43,26 @@ class RefineConfig(StrictModel):
     number of the way to the noisiest. With 1 they are even, larger numbers put more of them where there is little
     noise, which decides textures. Only with `refine`."""
 
-    refine_step_size: PositiveReal = 0.25
+    refine_step_size: PositiveReal = 0.1
     """`langevin.step_size` where a fill is sampled again: smaller steps paint more texture, larger ones are nearer to
     the true pixels. Only with `refine` and `method: langevin`."""
 
-    refine_references: References = 2
+    refine_references: References = 0
     """Squares of a refined hole's surroundings, those with most known pixels, that all its tiles attend to beside
     themselves, in the network's attention layers: textures and colours of the picture reach the middle of the hole.
-    Each takes as many network calls as a tile. 0 for none, as with the methods `dps` and `pigdm` and with networks of
-    diffusers. Only with `refine`."""
+    Each takes as many network calls as a tile. Copied texture (`refine_patch_size`) does more for less. 0 for none; not
+    with the methods `dps` and `pigdm` nor with networks of diffusers. Only with `refine`."""
 
     refine_candidates: Candidates = 4
     """First fills of each window that is refined, from noise of their own. The most central of them, that nearest to
     their mean, goes on: fewer holes get what is possible but unlikely there, and fills of several seeds differ less.
     Each takes the schedule's network calls, a batch at a time. 1 for none to choose from, otherwise at least 3. Only
     with `refine`."""
+
+    refine_patch_size: PatchSize = 5
+    """Before a fill is sampled again, at the network's size and at each level, it is put together anew from patches of
+    its surroundings that resemble it: their size in pixels, odd. So large holes get the picture's own texture, laid out
+    as the model filled it. Patches come from as far away as the hole is wide. 0 for none. Only with `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:

@@ -36,6 +36,7 @@ class ReadSettings:
         most_levels: of the refinement of enlarged fills; None for as many as are needed.
         references: of the areas that are refined, see `refinement.plan_areas`.
         candidates: first fills of a window that is refined, of which one is taken.
+        patch_size: of texture that is copied into windows that are refined; 0 for none.
         rule: mask format; a soft one not with "crop".
         generator: generates the masks instead; picture number i has the mask of seed `mask_seed + i`.
         mask_seed: see `generator`.
@@ -50,6 +51,7 @@ class ReadSettings:
     most_levels: int | None = 0
     references: int = 0
     candidates: int = 1
+    patch_size: int = 0
     rule: masks.MaskRule = field(default_factory=masks.MaskRule)
     generator: MaskGenerator | None = None
     mask_seed: int = 0
@@ -72,6 +74,7 @@ class Example:
         areas: parts to fill after them, where windows are refined.
         candidates: for each further first fill of a window that is refined the number of that window. Of all its first
             fills the most central is refined.
+        patch_size: of texture that is copied into them; 0 for none.
     """
 
     pair: Pair
@@ -82,6 +85,7 @@ class Example:
     margins: Margins = field(default_factory=Margins)
     areas: tuple[Area, ...] = ()
     candidates: tuple[int, ...] = ()
+    patch_size: int = 0
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -147,7 +151,7 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     areas = tuple(plan_areas(planned, earlier, example.known, reading.size, reading.most_levels, reading.references))
     refined = dict.fromkeys(area.window for area in areas)
     candidates = [window for window in refined for _ in range(reading.candidates - 1)]
-    return replace(example, windows=planned, areas=areas, candidates=tuple(candidates))
+    return replace(example, windows=planned, areas=areas, candidates=tuple(candidates), patch_size=reading.patch_size)
 
 
 def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettings) -> None:

@@ -1,4 +1,4 @@
-"""Refining enlarged fills from coarse to fine: sizes of the levels, areas of each, and the pictures in between.
+"""Refining enlarged fills from coarse to fine: sizes of the levels, areas of each, and their order.
 
 A window larger than the network's input is filled at the network's size first. Then, level by level, that fill is
 enlarged by about two and sampled again, until the window has its own size. The network sees it in overlapping tiles;
@@ -12,11 +12,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from repaint.data.masks import Mask
 from repaint.data.window_order import FillOrder, Size, find_earlier
-from repaint.data.window_pixels import cut_out_at, hole_at, known_at
+from repaint.data.window_pixels import hole_at, known_at
 from repaint.data.windows import Window, cover_with_tiles
 
 Pixels = NDArray[np.uint8]
@@ -193,49 +192,3 @@ def most_central(fills: Sequence[Pixels], hole: Mask) -> Pixels:
     values = np.stack([fill[hole] for fill in fills]).astype(np.int64).reshape(len(fills), -1)
     from_mean = len(fills) * values - values.sum(axis=0)  # whole numbers: a tie is one, and the first of them is taken
     return fills[int((from_mean**2).sum(axis=1).argmin())]
-
-
-class RefinedWindow:
-    """A window between its levels: its fill so far, and what of it is known.
-
-    Args:
-        filled: its fill at the network's size, uint8 [size, size, 3].
-
-    Attributes:
-        pixels: uint8 [h, w, 3] at the current level; in the hole the fill of the level before, enlarged, and what is
-            refined of it.
-    """
-
-    def __init__(self, filled: Pixels) -> None:
-        self.pixels = filled
-        self._level = 0
-        self._known: Mask = np.ones(filled.shape[:2], bool)
-
-    def cut_out(self, area: Area, window: Window, pixels: Pixels, known: Mask) -> tuple[Pixels, Mask]:
-        """The box of an area, begun from the enlarged fill.
-
-        Args:
-            area: of this window; all areas of the levels before are pasted.
-            window: in the picture.
-            pixels: the picture, uint8 [H, W, 3].
-            known: bool [H, W], True = known.
-
-        Returns:
-            (pixels, mask): uint8 [h, w, 3], in the hole the enlarged fill, and bool [h, w], True = known.
-        """
-        if area.level > self._level:
-            seen, self._known = cut_out_at(pixels, known, window, area.shape)
-            height, width = area.shape
-            enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
-            self.pixels = np.where(self._known[..., None], seen, enlarged)
-            self._level = area.level
-        return self.pixels[area.box].copy(), self._known[area.box].copy()
-
-    def paste(self, area: Area, filled: Pixels) -> None:
-        """Paste the fill of an area's box, uint8 [h, w, 3], into the holes that its tiles fill."""
-        rows, columns = area.box
-        for tile in area.tiles:
-            top, bottom, left, right = tile.fill
-            hole = ~self._known[top:bottom, left:right]
-            new = filled[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
-            self.pixels[top:bottom, left:right][hole] = new[hole]

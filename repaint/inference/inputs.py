@@ -136,6 +136,7 @@ def read_settings(
         config.most_levels,
         count_references(config),
         config.refine_candidates,
+        config.refine_patch_size,
         MaskRule(data.mask_polarity == "hole_white", channel, data.mask_color, data.mask_soft),
         file_format=file_format,
         extension=Extension() if data.extend is None else Extension(**data.extend.lengths),

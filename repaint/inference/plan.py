@@ -96,9 +96,11 @@ def _refinement_note(config: Config) -> str | None:
     calls = count_calls(refined, from_fill, tiled=True)
     size = f"{config.image_size}x{config.image_size}"
     first = f"the most central of {config.refine_candidates} fills" if config.refine_candidates > 1 else "the fill"
+    patches = f"{config.refine_patch_size}x{config.refine_patch_size}"
+    textured = f"gets texture in patches of {patches} pixels and " if config.refine_patch_size else ""
     return (
-        f"refine: {config.refine}, of a window larger than {size} {first} is sampled again in tiles, from step "
-        f"{from_fill[0] + 1} of {max(times) + 1} on, {calls} network calls a batch"
+        f"refine: {config.refine}, of a window larger than {size} {first} {textured}is sampled again in tiles, from "
+        f"step {from_fill[0] + 1} of {max(times) + 1} on, {calls} network calls a batch"
     )
 
 

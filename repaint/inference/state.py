@@ -8,7 +8,8 @@ from repaint.config.sampling import SamplingConfig
 from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
-from repaint.data.refinement import Area, RefinedWindow, hole_to_fill, most_central
+from repaint.data.refined_window import RefinedWindow
+from repaint.data.refinement import Area, hole_to_fill, most_central
 from repaint.data.soft_masks import blend
 from repaint.data.window_order import Size, Waiting
 from repaint.data.window_pixels import Pixels, cut_out, paste
@@ -72,11 +73,12 @@ class FillState:
     def crop(self, number: int, config: SamplingConfig) -> Crop:
         """What the sampler fills for a part, with its noise seed."""
         seed = picture_seed(config.seed, self.example.pair.index, self.sample, number)
-        area, window = self.example.area_of(number), self.example.windows[self.example.window_of[number]]
+        area = self.example.area_of(number)
         if area is None:
+            window = self.example.windows[self.example.window_of[number]]
             pixels, known = cut_out(self._pixels, self._known, window, config.image_size)
             return Crop(pixels, known, seed, self.label)
-        pixels, known = self._refined[area.window].cut_out(area, window, self._pixels, self._known)
+        pixels, known = self._refined[area.window].cut_out(area, self._pixels, self._known)
         return Crop(pixels, known, seed, self.label, area.corners, area.references)
 
     def paste(self, number: int, filled: Pixels) -> None:
@@ -90,14 +92,15 @@ class FillState:
         else:
             self._paste_window(window, filled)
 
-    def _add_candidate(self, window: int, number: int, filled: Pixels) -> None:
-        candidates = self._candidates.setdefault(window, {})
-        candidates[number] = filled
-        if len(candidates) == 1 + self.example.candidates.count(window):
+    def _add_candidate(self, number: int, part: int, filled: Pixels) -> None:
+        candidates = self._candidates.setdefault(number, {})
+        candidates[part] = filled
+        if len(candidates) == 1 + self.example.candidates.count(number):
             in_order = [candidates[part] for part in sorted(candidates)]  # and not as batches happened to end
-            hole = hole_to_fill(self._known, self.example.windows[window], filled.shape[:2])
-            self._refined[window] = RefinedWindow(most_central(in_order, hole))
-            del self._candidates[window]
+            window = self.example.windows[number]
+            taken = most_central(in_order, hole_to_fill(self._known, window, filled.shape[:2]))
+            self._refined[number] = RefinedWindow(taken, window, self._known, self.example.patch_size)
+            del self._candidates[number]
 
     def _paste_area(self, area: Area, filled: Pixels) -> None:
         self._refined[area.window].paste(area, filled)

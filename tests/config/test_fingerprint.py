@@ -129,11 +129,12 @@ def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
         config = with_data(crop, fit=fit).model_copy(update={"refine": "auto"})
         plain = config.model_copy(update={"refine": "none"})
         assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
-        for key in ("refine_from", "refine_spacing", "refine_step_size", "refine_candidates"):
+        for key in ("refine_from", "refine_spacing", "refine_step_size", "refine_candidates", "refine_patch_size"):
             assert digest(plain.model_copy(update={key: 0.1})) == digest(plain)
         assert digest(config.model_copy(update={"refine_from": 0.1})) != digest(config)
         assert digest(config.model_copy(update={"refine_spacing": 3.0})) != digest(config)
         assert digest(config.model_copy(update={"refine_candidates": 3})) != digest(config)
+        assert digest(config.model_copy(update={"refine_patch_size": 0})) != digest(config)
         assert digest(config.model_copy(update={"refine_step_size": 0.1})) == digest(
             config
         )  # RePaint takes no such step

@@ -11,7 +11,6 @@ from repaint.data.refinement import (
     LEAST_RATIO,
     LEVEL_RATIO,
     Area,
-    RefinedWindow,
     hole_to_fill,
     level_shapes,
     most_central,
@@ -19,7 +18,6 @@ from repaint.data.refinement import (
     plan_areas,
 )
 from repaint.data.window_order import Waiting, find_earlier
-from repaint.data.window_pixels import cut_out, cut_out_at, known_at
 from repaint.data.windows import Window, around_holes, cover_with_tiles, padded, tile_step, whole
 from tests.data.test_windows import holes, masks
 
@@ -247,52 +245,6 @@ def test_the_hole_that_a_window_fills_ends_with_the_picture_and_with_its_part() 
 # Pixels
 
 
-@settings(max_examples=60, deadline=None)
-@given(masks(), st.sampled_from([8, 16]), st.sampled_from(["window", "pad", "resize"]))
-def test_every_hole_pixel_is_refined_once_and_known_ones_are_shown_as_they_are(
-    known: np.ndarray, size: int, fit: str
-) -> None:
-    pixels = RNG.integers(0, 255, (*known.shape, 3), np.uint8)
-    covers = {"window": lambda: around_holes(known, size), "pad": lambda: [padded(*known.shape)]}
-    windows = covers.get(fit, lambda: [whole(*known.shape)])()[:1]
-    areas = [] if known.all() else plan(known, windows, size)
-    if not areas:
-        return
-    assert [area.level for area in areas] == sorted(area.level for area in areas)
-    assert {area.level for area in areas} == set(range(1, len(level_shapes(windows[0], size)) + 1))
-    seen, _ = cut_out(pixels, known, windows[0], size)
-    refined = RefinedWindow(np.full_like(seen, 255))
-    for level in range(1, areas[-1].level + 1):
-        own = [area for area in areas if area.level == level]
-        truth, expected = cut_out_at(pixels, known, windows[0], own[0].shape)
-        np.testing.assert_array_equal(known_at(known, windows[0], own[0].shape), expected)
-        for number, area in enumerate(own):
-            shown, shown_known = refined.cut_out(area, windows[0], pixels, known)
-            np.testing.assert_array_equal(shown_known, expected[area.box])
-            np.testing.assert_array_equal(shown[shown_known], truth[area.box][shown_known])
-            refined.paste(area, np.full(shown.shape, number % 200, np.uint8))
-    top, bottom, left, right = windows[0].fill
-    if windows[0].height >= size <= windows[0].width:
-        rows, columns = slice(top - windows[0].top, bottom - windows[0].top), slice(left - windows[0].left, None)
-        part = refined.pixels[rows, columns][:, : right - left]
-        hole = ~known[top:bottom, left:right]
-        assert (part[hole] < 200).all()
-        np.testing.assert_array_equal(part[~hole], pixels[top:bottom, left:right][~hole])
-
-
-def test_an_area_begins_with_the_enlarged_fill() -> None:
-    known = holes(64, 64, [(16, 48, 16, 48)])
-    pixels = np.full((64, 64, 3), 90, np.uint8)
-    (area,) = plan(known, [square(64)], 32)
-    fill = np.full((32, 32, 3), 90, np.uint8)
-    fill[8:24, 8:24] = 200
-    shown, _ = RefinedWindow(fill).cut_out(area, square(64), pixels, known)
-    rows, columns = area.box
-    middle = shown[24 - rows.start : 28 - rows.start, 24 - columns.start : 28 - columns.start]
-    assert middle.shape == (4, 4, 3)
-    assert (middle == 200).all()
-
-
 def test_the_border_of_a_padded_picture_is_not_refined() -> None:
     known = holes(60, 200, [(20, 40, 90, 110)])
     areas = plan(known, [padded(60, 200)], 32)
@@ -303,20 +255,3 @@ def test_the_border_of_a_padded_picture_is_not_refined() -> None:
 def test_a_window_of_the_networks_size_has_no_areas(size: int) -> None:
     known = holes(100, 100, [(40, 60, 40, 60)])
     assert plan(known, around_holes(known, size), size) == []
-
-
-def test_an_area_changes_only_the_holes_that_its_tiles_fill() -> None:
-    """The boxes of two areas may overlap where the tiles do not: those of an L and of what lies in its angle."""
-    known, pixels = (
-        holes(256, 256, [(20, 30, 20, 236), (20, 236, 20, 30), (180, 200, 180, 200)]),
-        np.full((256, 256, 3), 90, np.uint8),
-    )
-    angle, speck = [area for area in plan(known, [square(256)], 32) if area.level == 3]
-    angle, speck = (angle, speck) if len(angle.tiles) > len(speck.tiles) else (speck, angle)
-    refined = RefinedWindow(np.full((32, 32, 3), 50, np.uint8))
-    for area, value in ((speck, 10), (angle, 200)):
-        box, _ = refined.cut_out(area, square(256), pixels, known)
-        refined.paste(area, np.full(box.shape, value, np.uint8))
-    assert (refined.pixels[known] == 90).all()
-    assert (refined.pixels[180:200, 180:200] == 10).all()
-    assert (refined.pixels[20:30, 20:236] == 200).all()

@@ -13,7 +13,7 @@ from tests.helpers.tiny import make_run
 TOP_LEVEL = {
     "num_samples_per_image", "seed", "paste_known", "inpa_inj_sched_prev", "animation", "animation_frames",
     "snapshot_interval", "refine", "refine_from", "refine_spacing", "refine_step_size", "refine_references",
-    "refine_candidates",
+    "refine_candidates", "refine_patch_size",
 }  # fmt: skip
 
 FAST: dict[str, Any] = {"timestep_respacing": "2", "schedule_jump_params": {"jump_n_sample": 1}}  # two network calls

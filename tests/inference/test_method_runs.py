@@ -57,7 +57,7 @@ def test_windows(tmp_path: Path, method: str) -> None:
     model = tmp_path / "tiny.safetensors"
     model.write_bytes(encode_checkpoint(tiny_unet().state_dict(), {}))
     settings = {"image_size": SIZE, "num_head_channels": FLAGS["num_head_channels"], "timestep_respacing": "2"}
-    settings |= {"refine": "auto"}
+    settings |= {"refine": "auto", "refine_from": 0.6} | ({} if method == "dps" else {"refine_references": 2})
     jumps = {"schedule_jump_params": {"jump_n_sample": 1}} if method == "ddnm" else {}
     with pytest.warns(UserWarning, match="does not specify all flags"):
         inpainter = repaint.Inpainter(model, schedule=None, device="cpu", method=method, **settings, **jumps)

@@ -96,13 +96,13 @@ def test_references_change_the_fill_of_a_large_hole(tmp_path: Path) -> None:
         fills[references] = read_pixels(fill(folder, fit="window", **data) / "0.png")
         np.testing.assert_array_equal(fills[references][blob()], smooth(90, 70)[blob()])
     assert len({fills[references].tobytes() for references in (0, 2, 5)}) == 3
-    np.testing.assert_array_equal(fills[None], fills[2])
+    np.testing.assert_array_equal(fills[None], fills[0])
 
 
 def test_the_most_central_of_the_candidates_is_refined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order in which batches fill them; the window that is not refined has none."""
     fill_batch, begun = pipeline.Pipeline.fill, list[np.ndarray]()
-    inpainter = painter(tmp_path, refine=1, refine_candidates=4)
+    inpainter = painter(tmp_path, refine=1, refine_candidates=4, refine_patch_size=0)
     example = inpainter.read(smooth(90, 70), blob())
     (refined,) = {area.window for area in example.areas}
     parts = [part for part in range(example.order.parts) if example.window_of[part] == refined]
@@ -122,10 +122,41 @@ def test_the_most_central_of_the_candidates_is_refined(tmp_path: Path, monkeypat
     for batch_size in (1, 3, 8):
         begun.clear()
         folder = tmp_path / str(batch_size)
-        data = prepare(folder, refine=1, refine_candidates=4, seed=0)
+        data = prepare(folder, refine=1, refine_candidates=4, refine_patch_size=0, seed=0)
         fill(folder, fit="window", batch_size=batch_size, **data)
         assert len(begun) == 1
         assert np.unique(begun[0]).tolist() == [110]
+
+
+def test_what_is_refined_begins_with_texture_from_around_the_hole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripes of two colours in the picture, and a first fill of one colour between them."""
+    fill_batch, begun = pipeline.Pipeline.fill, list[np.ndarray]()
+    picture = np.full((90, 70, 3), 40, np.uint8)
+    picture[np.arange(90) % 12 < 6] = 220
+
+    def painted(self: Any, crops: Any, *arguments: Any) -> list[Tensor]:
+        begun.extend(crop.pixels[~crop.known] for crop in crops if crop.tiles)
+        return [torch.full_like(x, 130 / 127.5 - 1) for x in fill_batch(self, crops, *arguments)]
+
+    monkeypatch.setattr(pipeline.Pipeline, "fill", painted)
+    for patch_size in (0, 3, 5, None):
+        begun.clear()
+        keys = {} if patch_size is None else {"refine_patch_size": patch_size}
+        painter(tmp_path, refine=1, **keys)(picture, blob())
+        spread = begun[0].std()
+        assert spread < 20 if patch_size == 0 else spread > 50
+
+
+def test_patches_have_a_middle(tmp_path: Path) -> None:
+    for size in (1, 2, 4, 8):
+        with pytest.raises(ConfigError, match="refine_patch_size: should be 0, or an odd number from 3 to 9"):
+            painter(tmp_path, refine_patch_size=size)
+    with pytest.raises(ConfigError, match="refine_patch_size: input should be less than or equal to 9"):
+        painter(tmp_path, refine_patch_size=11)
+    with pytest.raises(ConfigError, match="refine_patch_size has no meaning with refine: none"):
+        painter(tmp_path, refine="none", refine_patch_size=5)
 
 
 def test_candidates_are_one_or_at_least_three(tmp_path: Path) -> None:
@@ -187,8 +218,8 @@ def test_calls_are_counted_before_the_run(
         (out := capsys.readouterr().out),
     )
     assert found is not None
-    note = "of a window larger than 16x16 the most central of 4 fills is sampled again in tiles, from step 2 of 4 on, 3"
-    assert f"refine: auto, {note} network calls a batch" in out
+    note = "of a window larger than 16x16 the most central of 4 fills gets texture in patches of 5x5 pixels and is sampled"
+    assert f"refine: auto, {note} again in tiles, from step 2 of 4 on, 3 network calls a batch" in out
     assert run(conf, *changes) == 0
     assert int(found[1].replace(",", "")) == sum(count for _, count in calls)
     assert {start for start, _ in calls} == {3, 1}

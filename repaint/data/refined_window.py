@@ -1,0 +1,69 @@
+"""A window while it is refined: its fill between two levels, enlarged and with texture from around the hole."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from repaint.data.masks import Mask
+from repaint.data.refinement import Area, hole_to_fill
+from repaint.data.texture import Matches, copy_texture
+from repaint.data.window_pixels import cut_out_at, known_at
+from repaint.data.windows import Window
+
+Pixels = NDArray[np.uint8]
+
+
+class RefinedWindow:
+    """A window between its levels: its fill so far, and what of it is known.
+
+    Args:
+        filled: its fill at the network's size, uint8 [size, size, 3].
+        window: in the picture.
+        known: of the picture, bool [H, W], True = known.
+        patch_size: of the patches that texture is copied with; 0 for none.
+
+    Attributes:
+        pixels: uint8 [h, w, 3] at the current level; in the hole the fill of the level before, enlarged and with
+            texture, and what is refined of it.
+    """
+
+    def __init__(self, filled: Pixels, window: Window, known: Mask, patch_size: int = 0) -> None:
+        self._window, self._patch_size, self._level = window, patch_size, 0
+        self._matches: Matches | None = None
+        self._known = known_at(known, window, filled.shape[:2])
+        self.pixels = self._textured(filled, known)
+
+    def cut_out(self, area: Area, pixels: Pixels, known: Mask) -> tuple[Pixels, Mask]:
+        """The box of an area, begun from the enlarged fill.
+
+        Args:
+            area: of this window; all areas of the levels before are pasted.
+            pixels: the picture, uint8 [H, W, 3].
+            known: bool [H, W], True = known.
+
+        Returns:
+            (pixels, mask): uint8 [h, w, 3], in the hole the enlarged fill, and bool [h, w], True = known.
+        """
+        if area.level > self._level:
+            seen, self._known = cut_out_at(pixels, known, self._window, area.shape)
+            height, width = area.shape
+            enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
+            self.pixels = self._textured(np.where(self._known[..., None], seen, enlarged), known)
+            self._level = area.level
+        return self.pixels[area.box].copy(), self._known[area.box].copy()
+
+    def _textured(self, pixels: Pixels, known: Mask) -> Pixels:
+        if not self._patch_size:
+            return pixels
+        hole = hole_to_fill(known, self._window, pixels.shape[:2])
+        textured, self._matches = copy_texture(pixels, self._known, hole, self._patch_size, self._matches)
+        return textured
+
+    def paste(self, area: Area, filled: Pixels) -> None:
+        """Paste the fill of an area's box, uint8 [h, w, 3], into the holes that its tiles fill."""
+        rows, columns = area.box
+        for tile in area.tiles:
+            top, bottom, left, right = tile.fill
+            hole = ~self._known[top:bottom, left:right]
+            new = filled[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start]
+            self.pixels[top:bottom, left:right][hole] = new[hole]

@@ -1,0 +1,134 @@
+"""Texture from the picture itself: the fill of a hole, put together anew from patches of what is known around it.
+
+Patch-based completion: every patch that touches the hole looks for the most similar known one, all that overlap vote
+for each pixel, and again (Wexler et al. 2007, "Space-Time Completion of Video", section 3). The search is that of
+PatchMatch (Barnes et al. 2009). What is new is where it begins and what holds it: not an empty hole but the diffusion
+model's fill, whose colours, blurred, the patches have to match as well. So the model says what belongs where, and the
+picture what it looks like.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repaint.data.masks import Mask
+from repaint.data.patch_search import Floats, Indices, PatchSearch, describe
+from repaint.data.windows import hole_boxes
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
+
+Pixels = NDArray[np.uint8]
+Region = tuple[slice, slice]
+
+GUIDE_BLUR = 4.0  # pixels: smaller details of the fill do not count
+GUIDE_WEIGHT = 0.3  # of the blurred fill, against the patches themselves
+FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser level
+CELL = 16  # pixels; holes less than about two cells apart are filled together
+LEAST_MARGIN = 32  # pixels around a hole that patches come from
+MOST_AT_ONCE = 8_000_000  # pixels, which take about 150 bytes each
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Where the patches that fill the holes of a picture come from.
+
+    Attributes:
+        shape: height and width of the picture.
+        places: int64 [n, 2], the middles of the patches that touch a hole.
+        moves: int64 [n, 2], rows and columns from there to the middles of the known patches that were copied.
+    """
+
+    shape: tuple[int, ...]
+    places: Indices
+    moves: Indices
+
+    @cached_property
+    def _tree(self) -> "KDTree":
+        from scipy.spatial import KDTree  # only here: it takes 0.2 s to load
+
+        return KDTree(self.places + 0.5)
+
+    def at(self, places: Indices, shape: tuple[int, ...]) -> Indices:
+        """Moves [m, 2] at places [m, 2] of the same picture at another height and width, those of the nearest patch."""
+        scale = np.array(shape) / self.shape
+        _, nearest = self._tree.query((places + 0.5) / scale)
+        moves: Indices = np.rint(self.moves[nearest] * scale).astype(np.int64)
+        return moves
+
+
+def copy_texture(
+    pixels: Pixels, known: Mask, hole: Mask, size: int, before: Matches | None = None
+) -> tuple[Pixels, Matches | None]:
+    """Put the fills of holes together from known patches around them, from as far away as a hole is wide.
+
+    Args:
+        pixels: uint8 [h, w, 3], in the holes a fill.
+        known: bool [h, w], True = may be copied.
+        hole: bool [h, w], True = is replaced; nothing of it is known.
+        size: height and width of a patch in pixels, odd, at least 3.
+        before: matches of the same picture at a lower resolution.
+
+    Returns:
+        (pixels, matches): the picture with its holes replaced, and from where. Holes without a wholly known patch
+        around them stay as they are; if that is all of them, `matches` are `before`.
+    """
+    result, places, moves = pixels.copy(), [], []
+    for part, region in _parts(hole):
+        corner = np.array([axis.start for axis in region])
+        mask = np.zeros_like(hole)
+        mask[part] = hole[part]
+        search = PatchSearch(mask[region], known[region], size)
+        if not search.possible:
+            continue
+        if before is not None:
+            search.begin(before.at(search.places + corner, hole.shape))
+        result[region] = _fill(result[region], search, size, before is not None)
+        places.append(search.places + corner)
+        moves.append(search.moves)
+    return result, Matches(hole.shape, np.concatenate(places), np.concatenate(moves)) if places else before
+
+
+def _fill(pixels: Pixels, search: PatchSearch, size: int, begun: bool) -> Pixels:
+    from scipy.ndimage import gaussian_filter  # only here: it takes 0.2 s to load
+
+    picture: Floats = np.divide(pixels, 255, dtype=np.float32)
+    guide: Floats = gaussian_filter(picture, (GUIDE_BLUR, GUIDE_BLUR, 0), mode="nearest")
+    if begun:
+        picture = search.vote(picture)
+    for number in range(ROUNDS if begun else FIRST_ROUNDS):
+        # A fill at the network's size is a haze, which would look for haze: at first its colours alone count.
+        weights = (1, GUIDE_WEIGHT) if begun or number else (0, 1)
+        search.improve(describe(picture, guide, size, weights))
+        picture = search.vote(picture)
+    return np.where(search.hole[..., None], (255 * picture).round(), pixels).astype(np.uint8)
+
+
+def _parts(hole: Mask) -> Iterator[tuple[Region, Region]]:
+    """Rectangles that together hold all of a hole, each with the one around it that patches come from."""
+    parts = [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in hole_boxes(hole, CELL)][::-1]
+    while parts:
+        rows, columns = parts.pop()
+        if not hole[rows, columns].any():
+            continue
+        margin = max(LEAST_MARGIN, rows.stop - rows.start, columns.stop - columns.start)
+        region = _grown(rows, margin, hole.shape[0]), _grown(columns, margin, hole.shape[1])
+        if hole[region].size <= MOST_AT_ONCE:
+            yield (rows, columns), region
+        elif rows.stop - rows.start > columns.stop - columns.start:
+            parts += [(half, columns) for half in _halves(rows)]
+        else:
+            parts += [(rows, half) for half in _halves(columns)]
+
+
+def _grown(interval: slice, margin: int, length: int) -> slice:
+    return slice(max(0, interval.start - margin), min(length, interval.stop + margin))
+
+
+def _halves(interval: slice) -> tuple[slice, slice]:
+    middle = (interval.start + interval.stop) // 2
+    return slice(interval.start, middle), slice(middle, interval.stop)
