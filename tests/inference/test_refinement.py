@@ -218,8 +218,9 @@ def test_calls_are_counted_before_the_run(
         (out := capsys.readouterr().out),
     )
     assert found is not None
-    note = "of a window larger than 16x16 the most central of 4 fills gets texture in patches of 5x5 pixels and is sampled"
-    assert f"refine: auto, {note} again in tiles, from step 2 of 4 on, 3 network calls a batch" in out
+    first = "of a window larger than 16x16 the most central of 4 fills gets texture in patches of 5x5 pixels"
+    again = "is sampled again in tiles, from step 2 of 4 on, 3 network calls a batch"
+    assert f"refine: auto, {first} and {again}" in out
     assert run(conf, *changes) == 0
     assert int(found[1].replace(",", "")) == sum(count for _, count in calls)
     assert {start for start, _ in calls} == {3, 1}
@@ -296,9 +297,9 @@ def test_tiles_take_langevin_steps_of_their_own_size(tmp_path: Path, monkeypatch
     data = prepare(tmp_path, method="langevin", timestep_respacing="3", schedule_jump_params={})
     data |= {"fit": "window", "batch_size": 1}
     fill(tmp_path, **data)
-    assert set(sizes) == {4.0, 0.25}
+    assert set(sizes) == {4.0, 0.1}
     assert sizes[0] == 4.0  # of the first windows, which are not refined yet
-    assert manifest(tmp_path)[0]["refine_step_size"] == 0.25
+    assert manifest(tmp_path)[0]["refine_step_size"] == 0.1
     sizes.clear()
     paths = {"srs": str(tmp_path / "other/inpainted")}
     fill(tmp_path, refine_step_size=0.5, paths=paths, **data)
