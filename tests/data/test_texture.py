@@ -1,11 +1,13 @@
 """Texture copied into fills: from known patches only, for every hole, the same every time."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repaint.data import texture
+from repaint.data import patch_search, texture
 from repaint.data.texture import Matches, copy_texture
 from tests.data.test_windows import holes, masks
 
@@ -62,6 +64,22 @@ def test_the_fill_decides_which_of_two_textures_a_hole_gets() -> None:
             assert part.std() > 6
 
 
+def test_a_fill_is_all_that_counts_at_first_and_counts_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights: list[tuple[float, float]] = []
+
+    def recorded(*arguments: Any) -> np.ndarray:
+        weights.append(arguments[-1])
+        return patch_search.describe(*arguments)
+
+    monkeypatch.setattr(texture, "describe", recorded)
+    known = holes(40, 40, [(15, 25, 15, 25)])
+    _, matches = copy_texture(chequered(40, 40), known, ~known, 5)
+    assert weights == [(0, 1)] + (texture.FIRST_ROUNDS - 1) * [(1, texture.GUIDE_WEIGHT)]
+    weights.clear()
+    copy_texture(chequered(40, 40), known, ~known, 5, matches)
+    assert weights == texture.ROUNDS * [(1, texture.GUIDE_WEIGHT)]
+
+
 def test_matches_of_a_coarser_level_are_where_a_finer_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texture, "ROUNDS", 0)
     pixels = np.random.default_rng(0).integers(0, 255, (80, 80, 3)).astype(np.uint8)
@@ -87,11 +105,11 @@ def test_holes_without_a_known_patch_stay_and_pass_matches_on() -> None:
 
 
 def test_a_hole_takes_patches_from_as_far_as_it_is_wide() -> None:
-    """One that is far away from all others does not look there: only its own surroundings are of its colour."""
+    """What is like its fill lies farther away, and is not taken."""
     known = holes(300, 300, [(40, 80, 40, 80), (220, 260, 220, 260)])
     pixels = np.full((300, 300, 3), 30, np.uint8)
     pixels[150:, 150:] = 220
-    result, _ = copy_texture(with_fill(pixels, known, 125), known, ~known, 5)
+    result, _ = copy_texture(np.where(known[..., None], pixels, 250 - pixels).astype(np.uint8), known, ~known, 5)
     assert (result[40:80, 40:80] == 30).all()
     assert (result[220:260, 220:260] == 220).all()
 
