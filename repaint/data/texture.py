@@ -80,9 +80,9 @@ def copy_texture(
     result, places, moves = pixels.copy(), [], []
     for part, region in _parts(hole):
         corner = np.array([axis.start for axis in region])
-        mask = np.zeros_like(hole)
-        mask[part] = hole[part]
-        search = PatchSearch(mask[region], known[region], size)
+        mask = np.zeros_like(hole[region])
+        mask[tuple(slice(axis.start - at, axis.stop - at) for axis, at in zip(part, corner, strict=True))] = hole[part]
+        search = PatchSearch(mask, known[region], size)
         if not search.possible:
             continue
         if before is not None:
