@@ -135,12 +135,12 @@ def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
         assert digest(config.model_copy(update={"refine_spacing": 3.0})) != digest(config)
         assert digest(config.model_copy(update={"refine_candidates": 3})) != digest(config)
         assert digest(config.model_copy(update={"refine_patch_size": 0})) != digest(config)
-        assert digest(config.model_copy(update={"refine_step_size": 0.1})) == digest(
+        assert digest(config.model_copy(update={"refine_step_size": 0.2})) == digest(
             config
         )  # RePaint takes no such step
     tree = {"method": "langevin", "schedule_jump_params": {}}
     langevin = with_data(load(tmp_path, **tree), fit="window").model_copy(update={"refine": "auto"})
-    assert digest(langevin.model_copy(update={"refine_step_size": 0.1})) != digest(langevin)
+    assert digest(langevin.model_copy(update={"refine_step_size": 0.2})) != digest(langevin)
 
 
 @pytest.mark.parametrize(
