@@ -1,23 +1,22 @@
 """A window while it is refined: its fill between two levels, enlarged and with texture from around the hole."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from repaint.data.masks import Mask
-from repaint.data.refinement import Area, hole_to_fill
+from repaint.data.refinement import Area, hole_to_fill, most_central
 from repaint.data.texture import Matches, copy_texture
-from repaint.data.window_pixels import cut_out_at, known_at
+from repaint.data.window_pixels import Pixels, cut_out_at, known_at
 from repaint.data.windows import Window
-
-Pixels = NDArray[np.uint8]
 
 
 class RefinedWindow:
     """A window between its levels: its fill so far, and what of it is known.
 
     Args:
-        filled: its fill at the network's size, uint8 [size, size, 3].
+        fills: its first fills at the network's size, uint8 [size, size, 3] each, of which the most central goes on.
         window: in the picture.
         known: of the picture, bool [H, W], True = known.
         patch_size: of the patches that texture is copied with; 0 for none.
@@ -27,11 +26,14 @@ class RefinedWindow:
             texture, and what is refined of it.
     """
 
-    def __init__(self, filled: Pixels, window: Window, known: Mask, patch_size: int = 0) -> None:
+    def __init__(self, fills: Sequence[Pixels], window: Window, known: Mask, patch_size: int = 0) -> None:
         self._window, self._patch_size, self._level = window, patch_size, 0
         self._matches: Matches | None = None
-        self._known = known_at(known, window, filled.shape[:2])
-        self.pixels = self._textured(filled, known)
+        shape = fills[0].shape[0], fills[0].shape[1]
+        hole = hole_to_fill(known, window, shape)
+        self.pixels, self._known = most_central(fills, hole), known_at(known, window, shape)
+        if patch_size:
+            self._copy_texture(hole)
 
     def cut_out(self, area: Area, pixels: Pixels, known: Mask) -> tuple[Pixels, Mask]:
         """The box of an area, begun from the enlarged fill.
@@ -48,16 +50,13 @@ class RefinedWindow:
             seen, self._known = cut_out_at(pixels, known, self._window, area.shape)
             height, width = area.shape
             enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
-            self.pixels = self._textured(np.where(self._known[..., None], seen, enlarged), known)
-            self._level = area.level
+            self.pixels, self._level = np.where(self._known[..., None], seen, enlarged), area.level
+            if self._patch_size:
+                self._copy_texture(hole_to_fill(known, self._window, area.shape))
         return self.pixels[area.box].copy(), self._known[area.box].copy()
 
-    def _textured(self, pixels: Pixels, known: Mask) -> Pixels:
-        if not self._patch_size:
-            return pixels
-        hole = hole_to_fill(known, self._window, pixels.shape[:2])
-        textured, self._matches = copy_texture(pixels, self._known, hole, self._patch_size, self._matches)
-        return textured
+    def _copy_texture(self, hole: Mask) -> None:
+        self.pixels, self._matches = copy_texture(self.pixels, self._known, hole, self._patch_size, self._matches)
 
     def paste(self, area: Area, filled: Pixels) -> None:
         """Paste the fill of an area's box, uint8 [h, w, 3], into the holes that its tiles fill."""

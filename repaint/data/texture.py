@@ -13,16 +13,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from repaint.data.masks import Mask
 from repaint.data.patch_search import Floats, Indices, PatchSearch, describe
+from repaint.data.window_pixels import Pixels
 from repaint.data.windows import hole_boxes
 
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
 
-Pixels = NDArray[np.uint8]
 Region = tuple[slice, slice]
 
 GUIDE_BLUR = 4.0  # pixels: smaller details of the fill do not count

@@ -9,7 +9,7 @@ from repaint.data.conversion import Photo
 from repaint.data.examples import Example
 from repaint.data.masks import Mask
 from repaint.data.refined_window import RefinedWindow
-from repaint.data.refinement import Area, hole_to_fill, most_central
+from repaint.data.refinement import Area
 from repaint.data.soft_masks import blend
 from repaint.data.window_order import Size, Waiting
 from repaint.data.window_pixels import Pixels, cut_out, paste
@@ -96,10 +96,9 @@ class FillState:
         candidates = self._candidates.setdefault(number, {})
         candidates[part] = filled
         if len(candidates) == 1 + self.example.candidates.count(number):
-            in_order = [candidates[part] for part in sorted(candidates)]  # and not as batches happened to end
-            window = self.example.windows[number]
-            taken = most_central(in_order, hole_to_fill(self._known, window, filled.shape[:2]))
-            self._refined[number] = RefinedWindow(taken, window, self._known, self.example.patch_size)
+            in_order = [candidates[key] for key in sorted(candidates)]  # and not as batches happened to end
+            window, patch_size = self.example.windows[number], self.example.patch_size
+            self._refined[number] = RefinedWindow(in_order, window, self._known, patch_size)
             del self._candidates[number]
 
     def _paste_area(self, area: Area, filled: Pixels) -> None:

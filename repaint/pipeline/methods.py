@@ -110,6 +110,6 @@ def check_method(config: SamplingConfig) -> None:
         raise ConfigError(
             f"method: {config.method} cannot be combined with a classifier; set classifier_scale: 0 or another method"
         )
-    if "refine_references" in config.model_fields_set and config.refine_references and not _shares_attention(config):
+    if config.refine_references and not _shares_attention(config):
         cause = f"method: {config.method}" if method_of(config).gradients else "a model of diffusers"
         raise ConfigError(f"refine_references cannot be combined with {cause}; leave it out")

@@ -28,7 +28,7 @@ def test_every_hole_pixel_is_refined_once_and_known_ones_are_shown_as_they_are(
     assert [area.level for area in areas] == sorted(area.level for area in areas)
     assert {area.level for area in areas} == set(range(1, len(level_shapes(windows[0], size)) + 1))
     seen, _ = cut_out(pixels, known, windows[0], size)
-    refined = RefinedWindow(np.full_like(seen, 255), windows[0], known, patch_size)
+    refined = RefinedWindow([np.full_like(seen, 255)], windows[0], known, patch_size)
     for level in range(1, areas[-1].level + 1):
         own = [area for area in areas if area.level == level]
         truth, expected = cut_out_at(pixels, known, windows[0], own[0].shape)
@@ -53,7 +53,7 @@ def test_an_area_begins_with_the_enlarged_fill() -> None:
     (area,) = plan(known, [square(64)], 32)
     fill = np.full((32, 32, 3), 90, np.uint8)
     fill[8:24, 8:24] = 200
-    shown, _ = RefinedWindow(fill, square(64), known).cut_out(area, pixels, known)
+    shown, _ = RefinedWindow([fill], square(64), known).cut_out(area, pixels, known)
     rows, columns = area.box
     middle = shown[24 - rows.start : 28 - rows.start, 24 - columns.start : 28 - columns.start]
     assert middle.shape == (4, 4, 3)
@@ -68,7 +68,7 @@ def test_an_area_changes_only_the_holes_that_its_tiles_fill() -> None:
     )
     angle, speck = [area for area in plan(known, [square(256)], 32) if area.level == 3]
     angle, speck = (angle, speck) if len(angle.tiles) > len(speck.tiles) else (speck, angle)
-    refined = RefinedWindow(np.full((32, 32, 3), 50, np.uint8), square(256), known)
+    refined = RefinedWindow([np.full((32, 32, 3), 50, np.uint8)], square(256), known)
     for area, value in ((speck, 10), (angle, 200)):
         box, _ = refined.cut_out(area, pixels, known)
         refined.paste(area, np.full(box.shape, value, np.uint8))
@@ -86,7 +86,7 @@ def test_texture_follows_the_fill_from_level_to_level() -> None:
     known = holes(128, 128, [(40, 88, 40, 88)])
     fill, _ = cut_out(pixels, known, square(128), 32)
     fill[10:22, 10:16], fill[10:22, 16:22] = 90, 174
-    refined = RefinedWindow(fill, square(128), known, 5)
+    refined = RefinedWindow([fill], square(128), known, 5)
     for area in plan(known, [square(128)], 32):
         refined.cut_out(area, pixels, known)
     assert np.abs(refined.pixels.astype(int) - pixels).max() <= 8
