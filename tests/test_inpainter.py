@@ -316,7 +316,7 @@ def test_another_schedule_has_its_own_method_unless_one_was_chosen(model: Path) 
     assert (chosen.langevin.inner_steps, chosen.langevin.step_size) == (2, 1.0)
     ddnm = repaint.Inpainter(model, **settings, method="ddnm").with_schedule("preview").pipeline
     assert (ddnm.config.method, ddnm.nfe) == ("ddnm", 58)
-    refining = repaint.Inpainter(model, **settings, refine="auto", refine_step_size=2.0)
+    refining = repaint.Inpainter(model, **settings, refine="auto", refine_from=0.4, refine_step_size=2.0)
     assert refining.with_schedule("preview").pipeline.config.refine_step_size == 2.0
     for schedule, method in (("paper", None), ("best", "dps")):  # of which the step is no setting
         assert refining.with_schedule(schedule, method).pipeline.config.refine == "auto"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from repaint.config.fields import Candidates, PatchSize, PositiveReal, PositiveShare, References, Spacing, StrictModel
+from repaint.config.fields import Candidates, PatchSize, PositiveReal, References, Share, Spacing, StrictModel
 from repaint.config.presets import PRESETS
 
 MOST_LEVELS = 16  # a factor of 65,536
@@ -28,30 +28,31 @@ class RefineConfig(StrictModel):
 
     refine: Levels = "none"
     """How a fill that has to be enlarged becomes sharp: `auto` enlarges it in levels of about a factor of two, and at
-    each level samples it again, in overlapping tiles, from `refine_from` on; a number refines so many levels at most
-    and enlarges the rest; `none` only enlarges. It takes a model that has seen crops of every scale, such as the
-    bundled one of photographs: one of whole faces paints small faces into the tiles. Not with `fit: crop`, which
+    each level gives it texture from around the hole (`refine_patch_size`), samples it again (`refine_from`), or both; a
+    number refines so many levels at most and enlarges the rest; `none` only enlarges. Not with `fit: crop`, which
     enlarges nothing."""
 
-    refine_from: PositiveShare = 0.4
-    """Where the sampling of a level begins, as a share of the trained process's steps: the noise of the schedule's last
-    step below it is put on the enlarged fill. Larger shares invent more, smaller ones keep more of the fill; 1 is the
-    whole schedule. Only with `refine`."""
+    refine_from: Share = 0.0
+    """Whether and where each level is sampled again, in overlapping tiles, as a share of the trained process's steps:
+    the noise of the schedule's last step below it is put on the enlarged fill. Larger shares invent more, smaller ones
+    keep more of the fill; 1 is the whole schedule, 0 leaves sampling out. It takes a model that has seen crops of every
+    scale, such as the bundled one of photographs: one of whole faces paints small faces into the tiles. Only with
+    `refine`."""
 
     refine_spacing: Spacing = 1.5
     """Where the schedule's steps lie as a fill is sampled again: the i-th of n at (i / (n - 1)) to the power of this
     number of the way to the noisiest. With 1 they are even, larger numbers put more of them where there is little
-    noise, which decides textures. Only with `refine`."""
+    noise, which decides textures. Only with `refine_from`."""
 
     refine_step_size: PositiveReal = 0.1
     """`langevin.step_size` where a fill is sampled again: smaller steps paint more texture, larger ones are nearer to
-    the true pixels. Only with `refine` and `method: langevin`."""
+    the true pixels. Only with `refine_from` and `method: langevin`."""
 
     refine_references: References = 0
     """Squares of a refined hole's surroundings, those with most known pixels, that all its tiles attend to beside
     themselves, in the network's attention layers: textures and colours of the picture reach the middle of the hole.
     Each takes as many network calls as a tile. Copied texture (`refine_patch_size`) does more for less. 0 for none; not
-    with the methods `dps` and `pigdm` nor with networks of diffusers. Only with `refine`."""
+    with the methods `dps` and `pigdm` nor with networks of diffusers. Only with `refine_from`."""
 
     refine_candidates: Candidates = 4
     """First fills of each window that is refined, from noise of their own. The most central of them, that nearest to
@@ -60,15 +61,21 @@ class RefineConfig(StrictModel):
     with `refine`."""
 
     refine_patch_size: PatchSize = 5
-    """Before a fill is sampled again, at the network's size and at each level, it is put together anew from patches of
-    its surroundings that resemble it: their size in pixels, odd. So large holes get the picture's own texture, laid out
-    as the model filled it. Patches come from as far away as the hole is wide. 0 for none. Only with `refine`."""
+    """At the network's size and at each level a fill is put together anew from patches of its surroundings that
+    resemble it: their size in pixels, odd. So large holes get the picture's own texture, laid out as the model filled
+    it. Patches come from as far away as the hole is wide. 0 for none, which takes a `refine_from` above 0. Only with
+    `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:
         for key in REFINE_KEYS[1:]:
             if key in self.model_fields_set and self.refine == "none":
                 raise ValueError(f"{key} has no meaning with refine: none; leave one out")
+        if self.refine != "none" and not self.refine_from:
+            for key in sorted(self.model_fields_set & SAMPLING_KEYS):
+                raise ValueError(f"{key} has no meaning without refine_from, which is 0; leave it out")
+            if not self.refine_patch_size:
+                raise ValueError("refine_patch_size: 0 and refine_from: 0 refine nothing; set one of them")
         return self
 
     @property
@@ -80,11 +87,13 @@ class RefineConfig(StrictModel):
 
 
 REFINE_KEYS = tuple(RefineConfig.model_fields)
+SAMPLING_KEYS = {"refine_spacing", "refine_step_size", "refine_references"}  # of levels that are sampled again
 
 
 def refining_replaced(over: Mapping[str, Any]) -> set[str]:
     """Keys of a configuration that lose their meaning when these are merged over it."""
     replaced = set(REFINE_KEYS[1:]) if over.get("refine") == "none" else set()
+    replaced |= SAMPLING_KEYS if over.get("refine_from") == 0 else set()
     schedule = over.get("schedule")
     preset = PRESETS.get(schedule) if isinstance(schedule, str) else None
     method = over.get("method") or ("langevin" if preset is None else preset.method)

@@ -8,7 +8,7 @@ from repaint.config.data import DataConfig, EvalDataConfig
 from repaint.config.fields import NO_EFFECT, Ignored, NonNegative, NotFingerprinted
 from repaint.config.network import FLAGS_OF_DIFFUSERS, NetworkConfig
 from repaint.config.process import describe_betas
-from repaint.config.refining import REFINE_KEYS
+from repaint.config.refining import REFINE_KEYS, SAMPLING_KEYS
 from repaint.config.sampling import SamplingConfig
 
 _BESIDE_PICTURES = NotFingerprinted("it adds files beside the pictures")
@@ -91,11 +91,13 @@ class Config(SamplingConfig):
 
     @property
     def idle_refine_keys(self) -> set[str]:
-        """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is sampled again."""
+        """Keys without effect: with `fit: crop` no fill is enlarged, and with `refine: none` none is refined."""
         if self.eval_data.fit == "crop":
             return set(REFINE_KEYS)
         if self.refine == "none":
             return set(REFINE_KEYS[1:])
+        if not self.refine_from:
+            return set(SAMPLING_KEYS)
         idle = {"refine_step_size"} if self.langevin is None else set()
         return idle if self.dps is None and self.pigdm is None else idle | {"refine_references"}
 

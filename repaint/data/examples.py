@@ -1,6 +1,6 @@
 """Inpainting examples: a picture and its mask in memory, with the windows to fill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -16,7 +16,7 @@ from repaint.data.extending import Extension, Margins, extend_photo
 from repaint.data.extension_windows import around_picture
 from repaint.data.mask_generators import MaskGenerator
 from repaint.data.pairing import Pair
-from repaint.data.refinement import Area, order_areas, plan_areas
+from repaint.data.refinement import Area, Shape, level_shapes, order_areas, plan_areas
 from repaint.data.window_order import FillOrder, Size, find_earlier
 from repaint.data.window_pixels import shows_known
 from repaint.data.windows import Window
@@ -34,7 +34,8 @@ class ReadSettings:
             ("resize").
         context: of windows, see `windows.around_holes`.
         most_levels: of the refinement of enlarged fills; None for as many as are needed.
-        references: of the areas that are refined, see `refinement.plan_areas`.
+        sampled_again: whether refined fills are sampled again at each level, in areas.
+        references: of areas, see `refinement.plan_areas`.
         candidates: first fills of a window that is refined, of which one is taken.
         patch_size: of texture that is copied into windows that are refined; 0 for none.
         rule: mask format; a soft one not with "crop".
@@ -49,6 +50,7 @@ class ReadSettings:
     fit: Literal["crop", "window", "pad", "resize"] = "crop"
     context: float = windows.CONTEXT
     most_levels: int | None = 0
+    sampled_again: bool = False
     references: int = 0
     candidates: int = 1
     patch_size: int = 0
@@ -71,7 +73,8 @@ class Example:
         windows: parts to fill, in the order of those that touch.
         share: of a soft mask, how much of the picture its pixels keep, uint8 [H, W] in 255ths; None for a hard one.
         margins: what the extended picture has beyond the sides of the file's; black in `photo`, and unknown.
-        areas: parts to fill after them, where windows are refined.
+        refined: numbers of the windows that are refined, each with the heights and widths of its levels.
+        areas: parts to fill after them, where windows that are refined are sampled again.
         candidates: for each further first fill of a window that is refined the number of that window. Of all its first
             fills the most central is refined.
         patch_size: of texture that is copied into them; 0 for none.
@@ -83,6 +86,7 @@ class Example:
     windows: tuple[Window, ...] = ()
     share: soft_masks.Share | None = None
     margins: Margins = field(default_factory=Margins)
+    refined: Mapping[int, Sequence[Shape]] = field(default_factory=dict)
     areas: tuple[Area, ...] = ()
     candidates: tuple[int, ...] = ()
     patch_size: int = 0
@@ -147,11 +151,15 @@ def make_example(pair: Pair, picture: Image.Image, mask: Image.Image | None, rea
     planned = _plan_windows(example, reading)
     if reading.fit == "crop" or reading.most_levels == 0:
         return replace(example, windows=planned)
-    earlier = find_earlier(planned, example.known)
-    areas = tuple(plan_areas(planned, earlier, example.known, reading.size, reading.most_levels, reading.references))
-    refined = dict.fromkeys(area.window for area in areas)
-    candidates = [window for window in refined for _ in range(reading.candidates - 1)]
-    return replace(example, windows=planned, areas=areas, candidates=tuple(candidates), patch_size=reading.patch_size)
+    levels = (level_shapes(window, reading.size, reading.most_levels) for window in planned)
+    refined = {number: shapes for number, shapes in enumerate(levels) if shapes}
+    areas: tuple[Area, ...] = ()
+    if reading.sampled_again:
+        earlier = find_earlier(planned, example.known)
+        areas = tuple(plan_areas(planned, earlier, example.known, refined, reading.size, reading.references))
+    candidates = tuple(window for window in refined for _ in range(reading.candidates - 1))
+    example = replace(example, windows=planned, refined=refined, areas=areas)
+    return replace(example, candidates=candidates, patch_size=reading.patch_size)
 
 
 def _warn_without_hole(pair: Pair, mask: Image.Image | None, reading: ReadSettings) -> None:

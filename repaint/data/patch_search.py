@@ -4,8 +4,10 @@ Squared distances of patches are those of their descriptions, their principal co
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ JUMPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 VOTE_WIDTH = 0.7  # pixels: a patch votes for its middle most, as the plain mean of all is a blur
 DEPTH_BASE = 1.3  # a vote from one pixel deeper in the hole counts less by this factor (Wexler et al. 2007)
 MOST_DEPTH = 100  # pixels that this goes on for, lest nothing is left of a vote
+BLOCK = 250_000  # patches that are compared or vote at once, for memory's sake
 
 
 def describe(picture: Floats, guide: Floats, size: int, weights: tuple[float, float]) -> Floats:
@@ -38,15 +41,18 @@ def describe(picture: Floats, guide: Floats, size: int, weights: tuple[float, fl
     height, width = fine.shape[:2]
     scales = np.sqrt(weights) / (size, coarse.shape[-1])
 
-    def row(number: int) -> Floats:
-        parts = [scale * view[number].reshape(width, -1) for scale, view in zip(scales, (fine, coarse), strict=True)]
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+    def row(number: int, step: int = 1) -> torch.Tensor:
+        views = fine[number, ::step], coarse[number, ::step]
+        parts = [scale * view.reshape(len(view), -1) for scale, view in zip(scales, views, strict=True)]
+        return torch.from_numpy(np.concatenate(parts, axis=1, dtype=np.float32))
 
-    some = np.concatenate([row(number) for number in range(0, height, max(1, height * width // SAMPLES))])
-    axes = np.linalg.eigh(some.T @ some)[1][:, -DIMENSIONS:]
+    # Products are PyTorch's: those of NumPy have other last bits with another number of threads.
+    step = max(1, int((height * width / SAMPLES) ** 0.5))
+    some = torch.cat([row(number, step) for number in range(0, height, step)])
+    axes = torch.from_numpy(np.linalg.eigh((some.T @ some).numpy())[1][:, -DIMENSIONS:].copy())
     described = np.zeros((*picture.shape[:2], axes.shape[1]), np.float32)
     for number in range(height):
-        described[number + reach, reach : reach + width] = row(number) @ axes
+        described[number + reach, reach : reach + width] = (row(number) @ axes).numpy()
     return described
 
 
@@ -60,6 +66,7 @@ class PatchSearch:
 
     Attributes:
         hole: see above.
+        known: likewise.
         places: int64 [n, 2], the middles of the patches that touch the hole.
         possible: whether there is a wholly known patch, and one that touches the hole; if not, there is no search.
     """
@@ -70,12 +77,13 @@ class PatchSearch:
         reach = size // 2
         inside = np.zeros(hole.shape, bool)
         inside[reach : hole.shape[0] - reach, reach : hole.shape[1] - reach] = True
-        self.hole, self._sources, self._reach = hole, minimum_filter(known, size) & inside, reach
+        self.hole, self.known = hole, known
+        self._sources, self._reach = minimum_filter(known, size) & inside, reach
         self.places = np.argwhere(maximum_filter(hole, size) & inside)
         self.possible = bool(self._sources.any() and len(self.places))
         self._numbers = np.full(hole.shape, -1, np.int64)
         self._numbers[tuple(self.places.T)] = np.arange(len(self.places))
-        depth = np.minimum(distance_transform_edt(hole)[tuple(self.places.T)], MOST_DEPTH)
+        depth = np.minimum(distance_transform_edt(~known)[tuple(self.places.T)], MOST_DEPTH)
         self._confidence = (DEPTH_BASE**-depth).astype(np.float32)
         self._random = np.random.default_rng(0)  # the same fill always gets the same texture
         if self.possible:
@@ -87,7 +95,7 @@ class PatchSearch:
         from scipy.ndimage import distance_transform_edt
 
         nearest = distance_transform_edt(~self._sources, return_distances=False, return_indices=True)
-        self._found = nearest[:, *self._clip(self.places + moves).T].T
+        self._found = nearest[:, *self._clip(self.places + moves).T].T.astype(np.int64)
 
     def improve(self, described: Floats) -> None:
         """Look for more similar patches, for all at once (Barnes et al. 2009, section 3.2).
@@ -95,11 +103,14 @@ class PatchSearch:
         Args:
             described: see `describe`.
         """
-        self._described, self._targets = described, described[tuple(self.places.T)]
-        self._distances = self._measure(np.arange(len(self.places)), self._found)
+        self._described = described
+        self._distances = np.concatenate([self._measure(part, self._found[part]) for part in self._blocks()])
         for _ in range(SWEEPS):
             for numbers, places in self._propose():
                 self._try(numbers, self._clip(places))
+
+    def _blocks(self) -> Iterator[slice]:
+        return (slice(start, start + BLOCK) for start in range(0, len(self.places), BLOCK))
 
     def _propose(self) -> Iterator[tuple[Indices, Indices]]:
         """Numbers of patches, and what to try for them: what suits their neighbours, then anything ever nearer."""
@@ -115,12 +126,14 @@ class PatchSearch:
     def _try(self, numbers: Indices, places: Indices) -> None:
         useful = self._sources[tuple(places.T)] & (places != self._found[numbers]).any(axis=1)
         numbers, places = numbers[useful], places[useful]
-        distances = self._measure(numbers, places)
-        better = distances < self._distances[numbers]
-        self._found[numbers[better]], self._distances[numbers[better]] = places[better], distances[better]
+        for start in range(0, len(numbers), BLOCK):
+            some, there = numbers[start : start + BLOCK], places[start : start + BLOCK]
+            distances = self._measure(some, there)
+            better = distances < self._distances[some]
+            self._found[some[better]], self._distances[some[better]] = there[better], distances[better]
 
-    def _measure(self, numbers: Indices, places: Indices) -> Floats:
-        difference = self._described[tuple(places.T)] - self._targets[numbers]
+    def _measure(self, numbers: Indices | slice, places: Indices) -> Floats:
+        difference = self._described[tuple(places.T)] - self._described[tuple(self.places[numbers].T)]
         squared: Floats = np.einsum("nd,nd->n", difference, difference)
         return squared
 
@@ -130,14 +143,47 @@ class PatchSearch:
 
     def vote(self, picture: Floats) -> Floats:
         """The picture [h, w, 3] with the pixels of the hole as the found patches that overlap there have them."""
+        colours, _ = self._mean(picture, (0, 0))
+        return np.where(self.hole[..., None], colours, picture)
+
+    def vote_differences(self, picture: Floats, axis: int) -> tuple[Floats, Mask]:
+        """What the found patches have as differences of neighbours (Darabi et al. 2012, "Image Melding").
+
+        Args:
+            picture: [h, w, 3].
+            axis: 0 for pixels below each other, 1 for those side by side.
+
+        Returns:
+            (differences, voted): [h, w, 3], from each pixel to the next one along the axis, and bool [h, w], where
+            there are any and neither of the two is something else than known or the hole.
+        """
+        differences, voted = self._mean(picture, (1, 0) if axis == 0 else (0, 1))
+        usable = self.hole | self.known
+        following = np.zeros_like(usable)
+        np.moveaxis(following, axis, 0)[:-1] = np.moveaxis(usable, axis, 0)[1:]
+        return differences, voted & usable & following
+
+    def _mean(self, picture: Floats, step: tuple[int, int]) -> tuple[Floats, Mask]:
+        """Means of what the found patches have at each pixel, and where there are any.
+
+        That is colours, or with a `step` the difference from each pixel to the one that lies there.
+        """
         total, sums = np.zeros(self.hole.shape, np.float32), np.zeros(picture.shape, np.float32)
-        steps = range(-self._reach, self._reach + 1)
-        for offset in ((row, column) for row in steps for column in steps):
-            share = self._confidence * np.float32(np.exp(-np.square(offset).sum() / (2 * VOTE_WIDTH**2)))
-            at, colours = tuple((self.places + offset).T), picture[tuple((self._found + offset).T)]
-            total[at] += share  # each pixel is there once
-            sums[at] += share[:, None] * colours
-        return np.where(self.hole[..., None], sums / np.where(self.hole, total, 1)[..., None], picture)
+        ends = [range(-self._reach, self._reach + 1 - length) for length in step]
+        for offset in product(*ends):
+            middle = np.add(offset, np.divide(step, 2))
+            weight = np.float32(np.exp(-np.square(middle).sum() / (2 * VOTE_WIDTH**2)))
+            for part in self._blocks():
+                at, source = tuple((self.places[part] + offset).T), self._found[part] + offset
+                values = picture[tuple(source.T)]
+                if any(step):
+                    values = picture[tuple((source + step).T)] - values
+                share = self._confidence[part] * weight
+                total[at] += share  # each pixel is there once
+                sums[at] += share[:, None] * values
+        voted = total > 0
+        sums /= np.where(voted, total, 1)[..., None]
+        return sums, voted
 
     @property
     def moves(self) -> Indices:

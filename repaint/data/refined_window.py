@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from repaint.data.masks import Mask
-from repaint.data.refinement import Area, hole_to_fill, most_central
+from repaint.data.refinement import Area, Shape, hole_to_fill, most_central
 from repaint.data.texture import Matches, copy_texture
 from repaint.data.window_pixels import Pixels, cut_out_at, known_at
 from repaint.data.windows import Window
@@ -27,7 +27,7 @@ class RefinedWindow:
     """
 
     def __init__(self, fills: Sequence[Pixels], window: Window, known: Mask, patch_size: int = 0) -> None:
-        self._window, self._patch_size, self._level = window, patch_size, 0
+        self._window, self._patch_size = window, patch_size
         self._matches: Matches | None = None
         shape = fills[0].shape[0], fills[0].shape[1]
         hole = hole_to_fill(known, window, shape)
@@ -46,16 +46,27 @@ class RefinedWindow:
         Returns:
             (pixels, mask): uint8 [h, w, 3], in the hole the enlarged fill, and bool [h, w], True = known.
         """
-        if area.level > self._level:
-            seen, self._known = cut_out_at(pixels, known, self._window, area.shape)
-            height, width = area.shape
-            enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
-            self.pixels, self._level = np.where(self._known[..., None], seen, enlarged), area.level
-            if self._patch_size:
-                self._copy_texture(hole_to_fill(known, self._window, area.shape))
+        if area.shape != self.pixels.shape[:2]:
+            self.enlarge(area.shape, pixels, known)
         return self.pixels[area.box].copy(), self._known[area.box].copy()
 
+    def enlarge(self, shape: Shape, pixels: Pixels, known: Mask) -> None:
+        """Go on to the next level, of this height and width: the fill enlarged, with texture.
+
+        Args:
+            shape: of the level.
+            pixels: the picture, uint8 [H, W, 3].
+            known: bool [H, W], True = known.
+        """
+        height, width = shape
+        seen, self._known = cut_out_at(pixels, known, self._window, shape)
+        enlarged = np.asarray(Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BICUBIC))
+        self.pixels = np.where(self._known[..., None], seen, enlarged)
+        if self._patch_size:
+            self._copy_texture(hole_to_fill(known, self._window, shape))
+
     def _copy_texture(self, hole: Mask) -> None:
+        hole = hole & ~self._known  # both, where what is known is thinner than a pixel
         self.pixels, self._matches = copy_texture(self.pixels, self._known, hole, self._patch_size, self._matches)
 
     def paste(self, area: Area, filled: Pixels) -> None:

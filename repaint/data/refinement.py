@@ -6,7 +6,7 @@ those that touch make one area, which is sampled as a whole.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,8 +94,8 @@ def plan_areas(
     windows: Sequence[Window],
     earlier: Sequence[Sequence[int]],
     known: Mask,
+    levels: Mapping[int, Sequence[Shape]],
     size: int,
-    most: int | None,
     references: int = 0,
 ) -> Iterator[Area]:
     """The areas of all windows and levels, in order.
@@ -104,15 +104,12 @@ def plan_areas(
         windows: of the picture.
         earlier: see `find_earlier`.
         known: bool [H, W], True = known.
+        levels: for the number of each window that is refined its `level_shapes`.
         size: of the network's input.
-        most: see `level_shapes`.
         references: of areas of several tiles; a single one sees all that there is.
     """
-    for number, window in enumerate(windows):
-        shapes = level_shapes(window, size, most)
-        if not shapes:
-            continue
-        now = known.copy()
+    for number, shapes in levels.items():
+        window, now = windows[number], known.copy()
         for other in earlier[number]:
             top, bottom, left, right = windows[other].fill
             now[top:bottom, left:right] = True

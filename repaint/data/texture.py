@@ -2,9 +2,10 @@
 
 Patch-based completion: every patch that touches the hole looks for the most similar known one, all that overlap vote
 for each pixel, and again (Wexler et al. 2007, "Space-Time Completion of Video", section 3). The search is that of
-PatchMatch (Barnes et al. 2009). What is new is where it begins and what holds it: not an empty hole but the diffusion
-model's fill, whose colours, blurred, the patches have to match as well. So the model says what belongs where, and the
-picture what it looks like.
+PatchMatch (Barnes et al. 2009). Patches vote for differences of neighbours as well, so that they meet each other and
+the border without a seam (Darabi et al. 2012, "Image Melding", section 4). What is new is where it begins and what
+holds it: not an empty hole but the diffusion model's fill, whose colours, blurred, the patches have to match as well.
+So the model says what belongs where, and the picture what it looks like.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from repaint.data.gradient_domain import Differences, solve_screened_poisson
 from repaint.data.masks import Mask
 from repaint.data.patch_search import Floats, Indices, PatchSearch, describe
 from repaint.data.window_pixels import Pixels
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 
 Region = tuple[slice, slice]
 
-GUIDE_BLUR = 4.0  # pixels: smaller details of the fill do not count
+GUIDE_BLUR = 8.0  # pixels: smaller details of the fill do not count
 GUIDE_WEIGHT = 0.3  # of the blurred fill, against the patches themselves
+COLOUR_WEIGHT = 0.1  # of the colours that patches vote for, against the differences of neighbours
 FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser level
 CELL = 16  # pixels; holes less than about two cells apart are filled together
 LEAST_MARGIN = 32  # pixels around a hole that patches come from
-MOST_AT_ONCE = 8_000_000  # pixels, which take about 150 bytes each
+MOST_SEARCHED = 8_000_000  # pixels; patches of larger parts are those of the level before, at its places
+NEAR = 3.0  # pixels: a part of the level before whose patches are that near is the same
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,15 @@ class Matches:
 
         return KDTree(self.places + 0.5)
 
-    def at(self, places: Indices, shape: tuple[int, ...]) -> Indices:
-        """Moves [m, 2] at places [m, 2] of the same picture at another height and width, those of the nearest patch."""
+    def at(self, places: Indices, shape: tuple[int, ...]) -> Indices | None:
+        """Moves [m, 2] of the nearest patches at places [m, 2] of the same picture at another height and width.
+
+        None if all of them are those of other holes.
+        """
         scale = np.array(shape) / self.shape
-        _, nearest = self._tree.query((places + 0.5) / scale)
+        distances, nearest = self._tree.query((places + 0.5) / scale)
+        if distances.min() > NEAR:
+            return None
         moves: Indices = np.rint(self.moves[nearest] * scale).astype(np.int64)
         return moves
 
@@ -74,7 +83,8 @@ def copy_texture(
 
     Returns:
         (pixels, matches): the picture with its holes replaced, and from where. Holes without a wholly known patch
-        around them stay as they are; if that is all of them, `matches` are `before`.
+        around them stay as they are, and so do parts of more than MOST_SEARCHED pixels without matches; if that is all
+        of them, `matches` are `before`.
     """
     result, places, moves = pixels.copy(), [], []
     for part, region in _parts(hole):
@@ -82,52 +92,52 @@ def copy_texture(
         mask = np.zeros_like(hole[region])
         mask[tuple(slice(axis.start - at, axis.stop - at) for axis, at in zip(part, corner, strict=True))] = hole[part]
         search = PatchSearch(mask, known[region], size)
-        if not search.possible:
+        begun = before.at(search.places + corner, hole.shape) if before is not None and search.possible else None
+        searched = mask.size <= MOST_SEARCHED
+        if not search.possible or (begun is None and not searched):
             continue
-        if before is not None:
-            search.begin(before.at(search.places + corner, hole.shape))
-        result[region] = _fill(result[region], search, size, before is not None)
+        if begun is not None:
+            search.begin(begun)
+        result[region] = _fill(result[region], search, size, begun is not None, searched)
         places.append(search.places + corner)
         moves.append(search.moves)
     return result, Matches(hole.shape, np.concatenate(places), np.concatenate(moves)) if places else before
 
 
-def _fill(pixels: Pixels, search: PatchSearch, size: int, begun: bool) -> Pixels:
+def _fill(pixels: Pixels, search: PatchSearch, size: int, begun: bool, searched: bool) -> Pixels:
     from scipy.ndimage import gaussian_filter  # only here: it takes 0.2 s to load
 
     picture: Floats = np.divide(pixels, 255, dtype=np.float32)
-    guide: Floats = gaussian_filter(picture, (GUIDE_BLUR, GUIDE_BLUR, 0), mode="nearest")
-    if begun:
-        picture = search.vote(picture)
-    for number in range(ROUNDS if begun else FIRST_ROUNDS):
-        # A fill at the network's size is a haze, which would look for haze: at first its colours alone count.
-        weights = (1, GUIDE_WEIGHT) if begun or number else (0, 1)
-        search.improve(describe(picture, guide, size, weights))
-        picture = search.vote(picture)
+    if searched:
+        guide: Floats = gaussian_filter(picture, (GUIDE_BLUR, GUIDE_BLUR, 0), mode="nearest")
+        if begun:
+            picture = search.vote(picture)
+        for number in range(ROUNDS if begun else FIRST_ROUNDS):
+            # A fill at the network's size is a haze, which would look for haze: at first its colours alone count.
+            weights = (1, GUIDE_WEIGHT) if begun or number else (0, 1)
+            search.improve(describe(picture, guide, size, weights))
+            picture = _put_together(picture, search)
+    else:
+        picture = _put_together(picture, search)
     return np.where(search.hole[..., None], (255 * picture).round(), pixels).astype(np.uint8)
+
+
+def _put_together(picture: Floats, search: PatchSearch) -> Floats:
+    """The picture with the hole as the found patches have it, in its colours and in how they change."""
+    down, right = (search.vote_differences(picture, axis) for axis in (0, 1))
+    wanted = Differences(down[0], right[0], down[1], right[1])
+    blended = solve_screened_poisson(search.vote(picture), search.hole, wanted, COLOUR_WEIGHT)
+    colours = picture[search.known]
+    return blended.clip(colours.min(axis=0), colours.max(axis=0))  # changes that add up lead to no new colours
 
 
 def _parts(hole: Mask) -> Iterator[tuple[Region, Region]]:
     """Rectangles that together hold all of a hole, each with the one around it that patches come from."""
-    parts = [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in hole_boxes(hole, CELL)][::-1]
-    while parts:
-        rows, columns = parts.pop()
-        if not hole[rows, columns].any():
-            continue
-        margin = max(LEAST_MARGIN, rows.stop - rows.start, columns.stop - columns.start)
-        region = _grown(rows, margin, hole.shape[0]), _grown(columns, margin, hole.shape[1])
-        if hole[region].size <= MOST_AT_ONCE:
-            yield (rows, columns), region
-        elif rows.stop - rows.start > columns.stop - columns.start:
-            parts += [(half, columns) for half in _halves(rows)]
-        else:
-            parts += [(rows, half) for half in _halves(columns)]
+    for top, bottom, left, right in hole_boxes(hole, CELL):
+        rows, columns = slice(top, bottom), slice(left, right)
+        margin = max(LEAST_MARGIN, bottom - top, right - left)
+        yield (rows, columns), (_grown(rows, margin, hole.shape[0]), _grown(columns, margin, hole.shape[1]))
 
 
 def _grown(interval: slice, margin: int, length: int) -> slice:
     return slice(max(0, interval.start - margin), min(length, interval.stop + margin))
-
-
-def _halves(interval: slice) -> tuple[slice, slice]:
-    middle = (interval.start + interval.stop) // 2
-    return slice(interval.start, middle), slice(middle, interval.stop)

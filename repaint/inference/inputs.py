@@ -134,6 +134,7 @@ def read_settings(
         data.fit,
         data.window_context,
         config.most_levels,
+        config.refine_from > 0,
         count_references(config),
         config.refine_candidates,
         config.refine_patch_size,

@@ -91,17 +91,17 @@ def _find_pairs(config: Config, missing: Collection[str]) -> tuple[list[Pair], s
 def _refinement_note(config: Config) -> str | None:
     if config.refine == "none" or not config.has_parts:
         return None
-    times, refined = build_times(config), refining(config)
-    from_fill = build_refine_times(refined)
-    calls = count_calls(refined, from_fill, tiled=True)
     size = f"{config.image_size}x{config.image_size}"
     first = f"the most central of {config.refine_candidates} fills" if config.refine_candidates > 1 else "the fill"
     patches = f"{config.refine_patch_size}x{config.refine_patch_size}"
-    textured = f"gets texture in patches of {patches} pixels and " if config.refine_patch_size else ""
-    return (
-        f"refine: {config.refine}, of a window larger than {size} {first} {textured}is sampled again in tiles, from "
-        f"step {from_fill[0] + 1} of {max(times) + 1} on, {calls} network calls a batch"
-    )
+    steps = [f"gets texture in patches of {patches} pixels"] if config.refine_patch_size else []
+    if config.refine_from:
+        times, refined = build_times(config), refining(config)
+        from_fill = build_refine_times(refined)
+        calls = count_calls(refined, from_fill, tiled=True)
+        start = f"from step {from_fill[0] + 1} of {max(times) + 1} on"
+        steps += [f"is sampled again in tiles, {start}, {calls} network calls a batch"]
+    return f"refine: {config.refine}, of a window larger than {size} {first} {' and '.join(steps)}"
 
 
 def count_run_calls(plan: Plan, batch_size: int) -> int:

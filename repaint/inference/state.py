@@ -87,7 +87,7 @@ class FillState:
         area, window = self.example.area_of(number), self.example.window_of[number]
         if area is not None:
             self._paste_area(area, filled)
-        elif self._areas_left[window]:
+        elif window in self.example.refined:
             self._add_candidate(window, number, filled)
         else:
             self._paste_window(window, filled)
@@ -100,6 +100,15 @@ class FillState:
             window, patch_size = self.example.windows[number], self.example.patch_size
             self._refined[number] = RefinedWindow(in_order, window, self._known, patch_size)
             del self._candidates[number]
+            if not self._areas_left[number]:
+                self._enlarge(number)
+
+    def _enlarge(self, number: int) -> None:
+        """Paste a window that is refined without areas, which are what is sampled again."""
+        refined = self._refined.pop(number)
+        for shape in self.example.refined[number]:
+            refined.enlarge(shape, self._pixels, self._known)
+        self._paste_window(number, refined.pixels)
 
     def _paste_area(self, area: Area, filled: Pixels) -> None:
         self._refined[area.window].paste(area, filled)

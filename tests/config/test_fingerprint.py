@@ -58,7 +58,9 @@ def test_the_marked_keys() -> None:
 @pytest.mark.parametrize("key", DECIDING)
 def test_each_key_that_is_not_marked_counts(tmp_path: Path, key: str) -> None:
     changes = {"method": "langevin", "schedule_jump_params": {}} if key == "refine_step_size" else IN_EFFECT
-    config = with_data(load(tmp_path, **changes), fit="window").model_copy(update={"refine": "auto"})
+    config = with_data(load(tmp_path, **changes), fit="window").model_copy(
+        update={"refine": "auto", "refine_from": 0.5}
+    )
     assert digest(config.model_copy(update={key: OTHER})) != digest(config)
 
 
@@ -126,7 +128,7 @@ def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
     crop = load(tmp_path)
     assert not {"refine", "refine_from", "refine_spacing", "refine_step_size"} & deciding_values(crop).keys()
     for fit in ("window", "pad", "resize"):
-        config = with_data(crop, fit=fit).model_copy(update={"refine": "auto"})
+        config = with_data(crop, fit=fit).model_copy(update={"refine": "auto", "refine_from": 0.4})
         plain = config.model_copy(update={"refine": "none"})
         assert len({digest(config), digest(plain), digest(config.model_copy(update={"refine": 1}))}) == 3
         for key in ("refine_from", "refine_spacing", "refine_step_size", "refine_candidates", "refine_patch_size"):
@@ -138,8 +140,10 @@ def test_refinement_counts_where_fills_may_be_enlarged(tmp_path: Path) -> None:
         assert digest(config.model_copy(update={"refine_step_size": 0.2})) == digest(
             config
         )  # RePaint takes no such step
+        textured = config.model_copy(update={"refine_from": 0.0})
+        assert digest(textured.model_copy(update={"refine_spacing": 3.0})) == digest(textured) != digest(config)
     tree = {"method": "langevin", "schedule_jump_params": {}}
-    langevin = with_data(load(tmp_path, **tree), fit="window").model_copy(update={"refine": "auto"})
+    langevin = with_data(load(tmp_path, **tree), fit="window").model_copy(update={"refine": "auto", "refine_from": 0.4})
     assert digest(langevin.model_copy(update={"refine_step_size": 0.2})) != digest(langevin)
 
 

@@ -172,8 +172,9 @@ def test_a_small_file_that_aliases_make_huge(tmp_path: Path) -> None:
     ("under", "over"),
     [
         ("refine: auto\nrefine_from: 0.5\nrefine_step_size: 2\nmethod: langevin", ["refine=none"]),
-        ("refine: auto\nrefine_step_size: 2\nmethod: langevin", ["method=repaint", "schedule=null"]),
-        ("refine: auto\nrefine_step_size: 2\nschedule: fast", ["schedule=paper"]),
+        ("refine: auto\nrefine_from: 0.5\nrefine_step_size: 2\nmethod: langevin", ["method=repaint", "schedule=null"]),
+        ("refine: auto\nrefine_from: 0.5\nrefine_step_size: 2\nschedule: fast", ["schedule=paper"]),
+        ("refine: auto\nrefine_from: 0.5\nrefine_step_size: 2\nmethod: langevin", ["refine_from=0"]),
     ],
 )
 def test_details_of_a_refinement_go_with_it(tmp_path: Path, under: str, over: list[str]) -> None:

@@ -101,6 +101,25 @@ def test_without_a_wholly_known_patch_there_is_no_search(shape: tuple[int, int])
     assert not PatchSearch(hole, ~hole, 9).possible
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_patches_vote_for_how_their_pixels_differ(axis: int) -> None:
+    """A constant that they have beyond the colours of the border is no difference."""
+    picture, hole = noise((40, 40)), ~holes(40, 40, [(10, 18, 10, 18)])
+    other = np.zeros((40, 40), bool)
+    other[:, 36:] = True  # neither known nor hole
+    picture[20:] += 0.5
+    search = PatchSearch(hole, ~hole & ~other, SIZE)
+    search.begin(np.full_like(search.places, 12))
+    found, voted = search.vote_differences(picture, axis)
+    step = np.roll((1, 0), axis)
+    for y, x in np.argwhere(hole):
+        assert voted[y, x]
+        expected = picture[y + 12 + step[0], x + 12 + step[1]] - picture[y + 12, x + 12]
+        np.testing.assert_allclose(found[y, x], expected, atol=1e-6)
+    assert not voted[:, 35:].any() if axis else not voted[:, 36:].any()
+    assert not voted[-1].any()
+
+
 def test_votes_do_not_vanish_deep_in_a_hole() -> None:
     hole = ~holes(700, 60, [(10, 690, 0, 60)])
     hole[:, :50] = hole.any(1, keepdims=True)

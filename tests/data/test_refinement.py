@@ -11,6 +11,7 @@ from repaint.data.refinement import (
     LEAST_RATIO,
     LEVEL_RATIO,
     Area,
+    Shape,
     hole_to_fill,
     level_shapes,
     most_central,
@@ -25,8 +26,12 @@ RNG = np.random.default_rng(0)
 SIZES = st.sampled_from([8, 16, 32])
 
 
+def levels(windows: list[Window], size: int, most: int | None = None) -> dict[int, list[Shape]]:
+    return {number: shapes for number, window in enumerate(windows) if (shapes := level_shapes(window, size, most))}
+
+
 def plan(known: np.ndarray, windows: list[Window], size: int, most: int | None = None) -> list[Area]:
-    return list(plan_areas(windows, find_earlier(windows, known), known, size, most))
+    return list(plan_areas(windows, find_earlier(windows, known), known, levels(windows, size, most), size))
 
 
 def square(side: int) -> Window:
@@ -62,12 +67,12 @@ def test_areas_of_several_tiles_have_references() -> None:
     known = np.ones((300, 300), bool)
     known[100:200, 100:200] = known[290:, 290:] = False
     windows = around_holes(known, 64)
-    areas = list(plan_areas(windows, find_earlier(windows, known), known, 64, None, references=3))
+    areas = list(plan_areas(windows, find_earlier(windows, known), known, levels(windows, 64), 64, references=3))
     assert {len(area.tiles) > 1 for area in areas} == {True}
     assert all(area.references == area.size.references == 3 for area in areas)
     speck = np.ones((128, 128), bool)
     speck[60:64, 60:64] = False
-    (area,) = plan_areas([square(128)], [[]], speck, 64, None, references=3)
+    (area,) = plan_areas([square(128)], [[]], speck, levels([square(128)], 64), 64, references=3)
     assert (len(area.tiles), area.references) == (1, 0)
 
 

@@ -44,13 +44,21 @@ def test_what_a_base_file_wants_can_be_set_to_nothing(tmp_path: Path, base: dict
         ({"fit": "pad", "refine": "none", "refine_from": 0.4}, "refine_from has no meaning with refine: none"),
         ({"fit": "window", "refine_step_size": 1}, "refine_step_size has no meaning with refine: none"),
         (
-            {"fit": "window", "refine": "auto", "refine_step_size": 1},
+            {"fit": "window", "refine": "auto", "refine_from": 0.4, "refine_step_size": 1},
             "refine_step_size has no meaning with method: repaint, only with langevin; leave it out",
         ),
         ({"fit": "window", "refine": 0}, "should be auto, none, or a number of levels from 1 to 16, not 0"),
         ({"fit": "window", "refine": True}, "should be auto, none, or a number of levels"),
         ({"fit": "window", "refine": "fine"}, "should be auto, none, or a number of levels"),
-        ({"fit": "window", "refine_from": 0}, "refine_from: input should be greater than 0"),
+        ({"fit": "window", "refine_from": -0.1}, "refine_from: input should be greater than or equal to 0"),
+        (
+            {"fit": "window", "refine": "auto", "refine_references": 2},
+            "refine_references has no meaning without refine_from, which is 0; leave it out",
+        ),
+        (
+            {"fit": "window", "refine": "auto", "refine_from": 0, "refine_patch_size": 0},
+            "refine_patch_size: 0 and refine_from: 0 refine nothing; set one of them",
+        ),
         ({"animation_frames": 9}, "animation_frames has no meaning without animation"),
         ({"animation": "avi"}, "animation: input should be 'gif', 'webp' or 'mp4'"),
         ({"num_samples_per_image": 0}, "num_samples_per_image: input should be greater than or equal to 1"),

@@ -31,7 +31,7 @@ def test_animations_and_snapshots(tmp_path: Path, kind: str) -> None:
 
 def test_every_window_has_its_animation(tmp_path: Path) -> None:
     known = two_holes(90, 60)
-    prepare_run(tmp_path, known, refine="auto")
+    prepare_run(tmp_path, known, refine="auto", refine_from=0.4)
     Image.fromarray(smooth(90, 60)).save(tmp_path / "gt/a.png")
     fill(tmp_path, fit="window", mask_path=str(tmp_path / "mask.png"), animation="gif", animation_frames=3)
     films = tmp_path / "out/animations"

@@ -42,8 +42,9 @@ def blob(height: int = 90, width: int = 70) -> np.ndarray:
 
 
 def prepare(folder: Path, count: int = 1, **changes: Any) -> dict[str, Any]:
-    """Pictures with the mask `blob`; the keys of the data for `fill`."""
-    prepare_run(folder, blob(), **({"refine": "auto"} | changes))
+    """Pictures with the mask `blob`, by default sampled again; the keys of the data for `fill`."""
+    keys = {"refine": "auto"} | changes
+    prepare_run(folder, blob(), **({} if keys["refine"] == "none" else {"refine_from": 0.4}) | keys)
     for i in range(count):
         Image.fromarray(np.roll(smooth(90, 70), 7 * i, axis=1)).save(folder / f"gt/{i}.png")
     return {"mask_path": str(folder / "mask.png")}
@@ -79,8 +80,8 @@ def test_only_the_hole_changes_and_otherwise_than_without(tmp_path: Path, fit: s
     fills = {}
     for refine in ("auto", 1, "none"):
         folder = tmp_path / str(refine)
-        data = prepare(folder)
-        fills[refine] = read_pixels(fill(folder, fit=fit, refine=refine, **data) / "0.png")
+        data = prepare(folder, refine=refine)
+        fills[refine] = read_pixels(fill(folder, fit=fit, **data) / "0.png")
         np.testing.assert_array_equal(fills[refine][blob()], smooth(90, 70)[blob()])
         assert manifest(folder)[0]["refine"] == refine if fit == "window" or refine != "none" else True
     hole = ~blob()
@@ -149,7 +150,39 @@ def test_what_is_refined_begins_with_texture_from_around_the_hole(
         assert spread < 20 if patch_size == 0 else spread > 50
 
 
+@pytest.mark.parametrize("fit", FITS)
+def test_without_sampling_levels_take_no_network_calls(
+    tmp_path: Path, calls: list[tuple[int, int]], fit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fills of the candidates alone, in any batches; all of the hole has texture, and what is known stays."""
+    fills, counts = [], []
+    for batch_size in (1, 5):
+        folder = tmp_path / str(batch_size)
+        data = prepare(folder, 2, refine_from=0)
+        calls.clear()
+        conf, options = folder / "conf.yml", {"fit": fit, "batch_size": batch_size, **data}
+        changes = [f"--set=data.eval.tiny.{key}={value}" for key, value in options.items()]
+        assert run(conf, "--dry_run", *changes) == 0
+        out = capsys.readouterr().out
+        first = "of a window larger than 16x16 the most central of 4 fills gets texture in patches of 5x5 pixels"
+        assert f"refine: auto, {first}\n" in out
+        counted = re.search(r"counted from the masks: ([\d,]+) network calls", out)
+        assert counted is not None
+        assert run(conf, *changes) == 0
+        assert int(counted[1]) == sum(count for _, count in calls)
+        assert {start for start, _ in calls} == {3}
+        counts.append([line["nfe"] for line in manifest(folder)])
+        fills.append([read_pixels(folder / f"out/inpainted/{i}.png").astype(int) for i in range(2)])
+    assert counts[0] == counts[1] == 2 * [7 * (4 + 1 if fit == "window" else 4)]
+    for i, (one, five) in enumerate(zip(*fills, strict=True)):
+        assert np.abs(one - five).max() <= 2
+        picture = np.roll(smooth(90, 70), 7 * i, axis=1)
+        np.testing.assert_array_equal(one[blob()], picture[blob()])
+
+
 def test_patches_have_a_middle(tmp_path: Path) -> None:
+    fills = {size: painter(tmp_path, refine_from=0, refine_patch_size=size) for size in (3, 5)}
+    assert len({inpainter(smooth(90, 70), blob())[0].tobytes() for inpainter in fills.values()}) == 2
     for size in (1, 2, 4, 8):
         with pytest.raises(ConfigError, match="refine_patch_size: should be 0, or an odd number from 3 to 9"):
             painter(tmp_path, refine_patch_size=size)
@@ -182,8 +215,8 @@ def test_without_refinement_the_fill_is_enlarged_and_nothing_else(
         return filled
 
     monkeypatch.setattr(pipeline.Pipeline, "fill", recorded)
-    data = prepare(tmp_path)
-    filled = read_pixels(fill(tmp_path, fit="window", refine="none", batch_size=1, **data) / "0.png")
+    data = prepare(tmp_path, refine="none")
+    filled = read_pixels(fill(tmp_path, fit="window", batch_size=1, **data) / "0.png")
     expected, known = smooth(90, 70), blob()
     for window, pixels in zip(around_holes(known, 16), seen, strict=True):
         expected = paste(expected, known, window, pixels)
@@ -315,7 +348,8 @@ def painter(folder: Path, **settings: Any) -> repaint.Inpainter:
     prepare(folder)
     keys = SCHEDULE | KEYS | {"schedule": None, "device": "cpu"}
     if settings.get("refine") != "none" and settings.get("fit") != "crop":
-        keys |= {"refine": "auto", "refine_from": 0.5, "refine_spacing": 1}
+        keys |= {"refine": "auto"}
+        keys |= {"refine_from": 0.5, "refine_spacing": 1} if settings.get("refine_from") != 0 else {}
     return repaint.Inpainter(folder / "model.safetensors", **(keys | settings))
 
 
@@ -389,7 +423,8 @@ def test_the_command_line_takes_the_levels(tmp_path: Path, capsys: pytest.Captur
     words = [picture, "--mask", str(tmp_path / "mask.png"), "--model", str(tmp_path / "model.safetensors"), "--dry_run"]
     keys = ["--schedule", "preview", "--device", "cpu", *(f"--set={key}={value}" for key, value in KEYS.items())]
     for refine in ("auto", "2", "1", "none"):
-        assert main([*words, *keys, "--refine", refine]) == 0
+        again = [] if refine == "none" else ["--set=refine_from=0.4"]
+        assert main([*words, *keys, *again, "--refine", refine]) == 0
         found.append(int(re.search(r"([\d,]+) network calls", capsys.readouterr().out)[1].replace(",", "")))  # type: ignore[index]
     assert found[0] == found[1] > found[2] > found[3]
     assert main([*words, *keys, "--refine", "0"]) == 2

@@ -195,7 +195,7 @@ def test_a_classifier_guides_only_what_it_can(tmp_path: Path, method: str) -> No
 @pytest.mark.parametrize("method", METHODS)
 def test_tiles_attend_to_references_where_no_gradients_are_needed(tmp_path: Path, method: str) -> None:
     for keys in ({}, {"refine_references": 0}, {"refine_references": 7}):
-        config = load_config(Config, write_config(tmp_path, **keys_of(method), refine="auto", **keys))
+        config = load_config(Config, write_config(tmp_path, **keys_of(method), refine="auto", refine_from=0.4, **keys))
         number = keys.get("refine_references", 0)
         if not METHODS[method].gradients:
             check_method(config)
@@ -210,7 +210,7 @@ def test_tiles_attend_to_references_where_no_gradients_are_needed(tmp_path: Path
 
 
 def test_networks_of_diffusers_have_no_references(tmp_path: Path) -> None:
-    keys = {"model_format": "diffusers", "refine": "auto"}
+    keys = {"model_format": "diffusers", "refine": "auto", "refine_from": 0.4}
     config = load_config(Config, write_config(tmp_path, **keys))
     check_method(config)
     assert count_references(config) == 0
