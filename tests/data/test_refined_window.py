@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from repaint.data.refined_window import RefinedWindow
 from repaint.data.refinement import level_shapes
 from repaint.data.window_pixels import cut_out, cut_out_at, known_at
-from repaint.data.windows import around_holes, padded, whole
+from repaint.data.windows import Window, around_holes, padded, whole
 from tests.data.test_refinement import plan, square
 from tests.data.test_windows import holes, masks
 
@@ -90,3 +90,32 @@ def test_texture_follows_the_fill_from_level_to_level() -> None:
     for area in plan(known, [square(128)], 32):
         refined.cut_out(area, pixels, known)
     assert np.abs(refined.pixels.astype(int) - pixels).max() <= 8
+
+
+def test_what_other_windows_fill_gets_no_texture() -> None:
+    known = holes(128, 128, [(20, 50, 20, 50), (80, 110, 80, 110)])
+    pixels = RNG.integers(0, 255, (128, 128, 3), np.uint8)
+    window = Window(0, 0, 128, 128, (0, 64, 0, 64))
+    fill = np.full((32, 32, 3), 7, np.uint8)
+    refined = RefinedWindow([fill], window, known, 5)
+    for shape in level_shapes(window, 32):
+        refined.enlarge(shape, pixels, known)
+    assert (refined.pixels[90:100, 90:100] == 7).all()
+    assert (refined.pixels[20:50, 20:50] != 7).mean() > 0.9
+
+
+def test_known_pixels_stay_where_hardly_any_is_wholly_known() -> None:
+    """Where no resized pixel is, those count as known that average the most, though they show some of the hole."""
+    y, x = np.mgrid[:256, :256]
+    known = ((y + x) % 2 == 0) & ((y - 128) ** 2 + (x - 128) ** 2 > 90**2)
+    pixels = RNG.integers(0, 255, (256, 256, 3), np.uint8)
+    window = around_holes(known, 64)[0]
+    fills = {}
+    for patch_size in (0, 5):
+        refined = RefinedWindow([np.full((64, 64, 3), 255, np.uint8)], window, known, patch_size)
+        refined.enlarge(level_shapes(window, 64)[0], pixels, known)
+        shape = refined.pixels.shape[:2]
+        truth, seen = cut_out_at(pixels, known, window, (shape[0], shape[1]))
+        np.testing.assert_array_equal(refined.pixels[seen], truth[seen])
+        fills[patch_size] = refined.pixels[~seen]
+    assert (fills[0] != fills[5]).any()
