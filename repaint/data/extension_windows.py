@@ -1,7 +1,8 @@
 """Windows of an extended picture: rings around it, filled from near to far.
 
 A ring is at most half as deep as the picture inside of it, so that windows show enough of what is known or filled
-before them; where a far extension grows on all sides, so do its windows.
+before them; where a far extension grows on all sides, so do its windows. What is not far longer than wide is filled
+through one window, which has no seam.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from itertools import pairwise, product
 from repaint.data.windows import OVERLAP, TILE_DEPTH, Box, Window
 
 Interval = tuple[int, int]  # end exclusive
+
+ONE_WINDOW = 1.5  # ratio of a ring's sides up to which one window shows all of it
 
 
 def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Window]:
@@ -29,10 +32,11 @@ def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Wind
         step = max(1, breadth // 2)
         grown = max(0, top - step), min(height, bottom + step), max(0, left - step), min(width, right + step)
         depth = max(abs(now - then) for now, then in zip(grown, picture, strict=True))
-        whole = min(grown[1] - grown[0], grown[3] - grown[2])
-        if TILE_DEPTH * depth < whole:
+        shorter, longer = sorted((grown[1] - grown[0], grown[3] - grown[2]))
+        if TILE_DEPTH * depth < shorter:
             windows += _strips(picture, grown, min(max(size, min(TILE_DEPTH * depth, breadth)), max(shape)))
         else:
+            whole = longer if longer <= ONE_WINDOW * shorter else shorter
             windows += _squares(picture, grown, min(max(size, whole), max(shape)))
         picture = grown
     return windows

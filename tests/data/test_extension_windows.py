@@ -92,6 +92,8 @@ def test_the_sides_of_a_shallow_extension_go_together_and_the_corners_after_them
 def test_a_deep_extension_is_seen_as_a_whole() -> None:
     _, windows = plan(60, 60, 15, 15, 15, 15)
     assert windows == [Window(0, 0, 90, 90, (0, 90, 0, 90))]
+    _, windows = plan(60, 90, 15, 15, 15, 15)
+    assert windows == [Window(-15, 0, 120, 120, (0, 90, 0, 120))]
     _, windows = plan(60, 120, 15, 15, 15, 15)  # two squares, side by side
     assert [(window.left, window.height, window.fill) for window in windows] == [
         (0, 90, (0, 90, 0, 75)), (60, 90, (0, 90, 75, 150)),
