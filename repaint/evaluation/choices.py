@@ -1,6 +1,6 @@
 """What `evaluate --help` lists, without a library: the metrics of `--extra`, and the weights that they need."""
 
-EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid", "hole_crops", "seams", "mirrored")
+EXTRAS = ("lpips_alex", "lpips_vgg", "fid", "kid", "hole_crops", "hole_crops_efficientnet", "seams", "mirrored")
 WEIGHTS = {  # file names, and where the files come from
     "lpips_alex": ("alexnet-owt-7be5be79.pth", "https://download.pytorch.org/models/"),
     "lpips_vgg": ("vgg16-397923af.pth", "https://download.pytorch.org/models/"),

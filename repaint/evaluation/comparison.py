@@ -127,11 +127,23 @@ class Evaluator:
         if inception is not None:
             features.inception_truth.append(inception([picture.truth]))
             features.inception_fills.append(np.concatenate([inception([pixels]) for pixels in picture.fills]))
-        if any(metric.key == HOLE_CROPS for metric in self._metrics):
-            features.true_crops.append(cut_crops(picture.truth, picture.known))
-            features.filled_crops.append(np.concatenate([cut_crops(fill, picture.known) for fill in picture.fills]))
+        self._collect_crops(features, picture)
         if self._reference is not None:
             features.in_space.append(self._reference.describe(picture.fills, pair.name))
+
+    def _collect_crops(self, features: SetFeatures, picture: Fills) -> None:
+        efficientnet = self._networks.get("efficientnet")
+        compared = any(metric.key == HOLE_CROPS for metric in self._metrics)
+        if not compared and efficientnet is None:
+            return
+        true = cut_crops(picture.truth, picture.known)
+        filled = np.concatenate([cut_crops(fill, picture.known) for fill in picture.fills])
+        if compared:
+            features.true_crops.append(true)
+            features.filled_crops.append(filled)
+        if efficientnet is not None:
+            features.true_crop_features.append(efficientnet(true))
+            features.filled_crop_features.append(efficientnet(filled))
 
 
 def summarize(rows: Sequence[Row], of_set: dict[str, Estimate]) -> Summary:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from repaint.data.masks import Mask
 from repaint.evaluation.bootstrapping import Estimate
-from repaint.evaluation.distances import Features, estimate_kernel_distance, frechet_distance, kernel_distance
+from repaint.evaluation.distances import (
+    Features,
+    estimate_kernel_distance,
+    estimate_matched_kernel_distance,
+    frechet_distance,
+    kernel_distance,
+)
+from repaint.evaluation.efficientnet import EfficientNetFeatures
 from repaint.evaluation.hole_crops import Crops, crop_distance
 from repaint.evaluation.image_quality import (
     diversity,
@@ -35,6 +42,7 @@ NETWORKS: dict[str, Callable[[str, torch.device], Any]] = {  # (folder of weight
     "lpips_alex": partial(load_lpips, "alex"),
     "lpips_vgg": partial(load_lpips, "vgg"),
     "inception": InceptionFeatures,
+    "efficientnet": EfficientNetFeatures,
 }
 
 
@@ -87,6 +95,8 @@ class SetFeatures:
         reference: [N, D] of the reference pictures; None if there are none.
         true_crops: `hole_crops.cut_crops` of each true picture; empty if no selected metric needs them.
         filled_crops: those of all fills of each picture, [N, S, S, 3].
+        true_crop_features: float64 [COUNT, 1280] of the crops of each true picture; empty likewise.
+        filled_crop_features: [N, 1280] of those of all fills of each picture.
     """
 
     inception_truth: list[Features] = field(default_factory=list)
@@ -95,6 +105,8 @@ class SetFeatures:
     reference: Features | None = None
     true_crops: list[Crops] = field(default_factory=list)
     filled_crops: list[Crops] = field(default_factory=list)
+    true_crop_features: list[Features] = field(default_factory=list)
+    filled_crop_features: list[Features] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -190,6 +202,9 @@ METRICS = (
            network="inception"),
     Metric(HOLE_CROPS, "Kernel distance of crops around the holes", "lower", 3,
            of_set=lambda s: crop_distance(s.true_crops, s.filled_crops), measured="extra"),
+    Metric("hole_crops_efficientnet", "Kernel distance of crops around the holes (EfficientNet)", "lower", 4,
+           of_set=lambda s: estimate_matched_kernel_distance(s.true_crop_features, s.filled_crop_features),
+           measured="extra", network="efficientnet"),
     Metric("seams", "Seam (1: as in the truth)", None, 2, lambda s: seam(s.truth, s.filled, s.known), measured="extra"),
     Metric("mirrored", "Difference of the mirrored halves", None, 4, lambda s: mirrored_half_difference(s.filled),
            measured="extra"),
