@@ -251,13 +251,14 @@ def test_the_bundled_model_of_photographs_refines_by_whatever_name(
     known = np.full((200, 300), 255, np.uint8)
     known[50:150, 100:200] = 0
     Image.fromarray(known).save("hole.png")
-    calls = []
-    for refine in ([], ["--refine", "auto"], ["--refine", "none"]):
+    calls, sampled = [], "--set=refine_from=0.4"
+    for refine in ([sampled], [sampled, "--refine", "auto"], [], ["--refine", "none"]):
         assert main(["large.png", "--mask", "hole.png", "--dry_run", "--device", "cpu", *models, *refine]) == 0
         found = re.search(r"large_filled.png: ([\d,]+) network calls", capsys.readouterr().out)
         assert found
         calls.append(int(found[1].replace(",", "")))
-    assert calls[0] == calls[1] > calls[2] == 60
+    assert calls[0] == calls[1] > calls[2] == calls[3] == 60
+    assert main(["large.png", "--mask", "hole.png", "--dry_run", *models, sampled, "--refine", "none"]) == 2
 
 
 def test_what_is_assumed_of_a_model_is_a_note(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:
