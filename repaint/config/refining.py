@@ -75,7 +75,10 @@ class RefineConfig(StrictModel):
             for key in sorted(self.model_fields_set & SAMPLING_KEYS):
                 raise ValueError(f"{key} has no meaning without refine_from, which is 0; leave it out")
             if not self.refine_patch_size:
-                raise ValueError("refine_patch_size: 0 and refine_from: 0 refine nothing; set one of them")
+                raise ValueError(
+                    "refine_patch_size: 0 and refine_from: 0 refine nothing; give one of them a value above 0, or set "
+                    "refine: none"
+                )
         return self
 
     @property

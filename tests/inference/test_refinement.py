@@ -1,6 +1,7 @@
 """Refined fills through the command and the library: calls, batches, interruptions, methods."""
 
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor
 import repaint
 from repaint.checkpoints.safe_files import encode_checkpoint
 from repaint.commands.fill import main
+from repaint.data.refined_window import RefinedWindow
+from repaint.data.refinement import level_shapes
 from repaint.data.window_pixels import cut_out, paste
 from repaint.data.windows import around_holes
 from repaint.diffusion.methods.langevin import LangevinStep
@@ -178,6 +181,32 @@ def test_without_sampling_levels_take_no_network_calls(
         assert np.abs(one - five).max() <= 2
         picture = np.roll(smooth(90, 70), 7 * i, axis=1)
         np.testing.assert_array_equal(one[blob()], picture[blob()])
+
+
+def test_every_level_gets_texture_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripes in the picture, a first fill of one colour: and what pasting takes is part of the fill's time."""
+    shapes, enlarge, fill_batch = list[Any](), RefinedWindow.enlarge, pipeline.Pipeline.fill
+
+    def recorded(self: RefinedWindow, shape: Any, *arguments: Any) -> None:
+        shapes.append(shape)
+        time.sleep(0.3)
+        enlarge(self, shape, *arguments)
+
+    def painted(self: Any, crops: Any, *arguments: Any) -> list[Tensor]:
+        return [torch.full_like(x, 130 / 127.5 - 1) for x in fill_batch(self, crops, *arguments)]
+
+    monkeypatch.setattr(RefinedWindow, "enlarge", recorded)
+    monkeypatch.setattr(pipeline.Pipeline, "fill", painted)
+    data = prepare(tmp_path, refine_from=0)
+    picture = np.full((90, 70, 3), 40, np.uint8)
+    picture[np.arange(90) % 12 < 6] = 220
+    Image.fromarray(picture).save(tmp_path / "gt/0.png")
+    filled = read_pixels(fill(tmp_path, fit="window", **data) / "0.png")
+    large = max(around_holes(blob(), 16), key=lambda window: window.height)
+    assert shapes == level_shapes(large, 16)
+    assert len(shapes) == 2
+    assert filled[30:50, 25:45].std() > 30
+    assert manifest(tmp_path)[0]["seconds"] > 0.6
 
 
 def test_patches_have_a_middle(tmp_path: Path) -> None:
