@@ -66,14 +66,20 @@ def test_the_fill_decides_which_of_two_textures_a_hole_gets() -> None:
             assert part.std() > 6  # rows or columns in turn, and not a mean of them
 
 
-def test_a_fill_is_all_that_counts_at_first_and_counts_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights: list[tuple[float, float]] = []
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Those of patches and fill in each round of a search."""
+    found: list[tuple[float, float]] = []
 
     def recorded(*arguments: Any) -> np.ndarray:
-        weights.append(arguments[-1])
+        found.append(arguments[-1])
         return patch_search.describe(*arguments)
 
     monkeypatch.setattr(texture, "describe", recorded)
+    return found
+
+
+def test_a_fill_is_all_that_counts_at_first_and_counts_to_the_end(weights: list[tuple[float, float]]) -> None:
     known = holes(40, 40, [(15, 25, 15, 25)])
     _, matches = copy_texture(chequered(40, 40), known, ~known, 5)
     assert weights == [(0, 1)] + (texture.FIRST_ROUNDS - 1) * [(1, texture.GUIDE_WEIGHT)]
@@ -155,19 +161,12 @@ def test_of_patches_alike_those_are_copied_whose_surroundings_are_like_the_fill(
     assert found[0] < found[1]
 
 
-def test_a_hole_that_the_level_before_did_not_see_begins_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    rounds: list[tuple[float, float]] = []
-
-    def recorded(*arguments: Any) -> np.ndarray:
-        rounds.append(arguments[-1])
-        return patch_search.describe(*arguments)
-
-    monkeypatch.setattr(texture, "describe", recorded)
+def test_a_hole_that_the_level_before_did_not_see_begins_afresh(weights: list[tuple[float, float]]) -> None:
     known = holes(300, 300, [(40, 60, 40, 60), (240, 260, 240, 260)])
     far = Matches((150, 150), np.argwhere(~holes(150, 150, [(119, 131, 119, 131)])), np.zeros((144, 2), np.int64))
     copy_texture(chequered(300, 300), known, ~known, 5, far)
-    assert len(rounds) == texture.FIRST_ROUNDS + texture.ROUNDS
-    assert rounds.count((0, 1)) == 1
+    assert len(weights) == texture.FIRST_ROUNDS + texture.ROUNDS
+    assert weights.count((0, 1)) == 1
 
 
 def test_of_large_holes_every_part_has_the_patches_of_the_level_before(monkeypatch: pytest.MonkeyPatch) -> None:
