@@ -1,6 +1,8 @@
 """PatchMatch: for each patch that touches a hole the most similar known one, and what they vote for.
 
-Squared distances of patches are those of their descriptions, their principal components.
+Squared distances of patches are those of their descriptions, their principal components. Of two that are about as
+similar the one is taken that neighbours were copied along with (Pritch et al. 2009, "Shift-Map Image Editing", section
+2.1): votes from many places are a blur.
 """
 
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ Indices = NDArray[np.int64]
 DIMENSIONS = 24  # of a description: nearly all of what patches of 5x5 pixels differ in
 SAMPLES = 20_000  # patches that the principal components are found from, about
 SWEEPS = 3  # of a search
+COHERENCE = 0.5  # of the median squared distance: what a patch may be farther for each neighbour with the same move
 JUMPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 VOTE_WIDTH = 0.5  # pixels: a patch votes for its middle most, as the plain mean of all is a blur
 DEPTH_BASE = 1.3  # a vote from one pixel deeper in the hole counts less by this factor (Wexler et al. 2007)
@@ -81,8 +84,9 @@ class PatchSearch:
         self._sources, self._reach = minimum_filter(known, size) & inside, reach
         self.places = np.argwhere(maximum_filter(hole, size) & inside)
         self.possible = bool(self._sources.any() and len(self.places))
-        self._numbers = np.full(hole.shape, -1, np.int64)
-        self._numbers[tuple(self.places.T)] = np.arange(len(self.places))
+        numbers = np.full(hole.shape, -1, np.int64)
+        numbers[tuple(self.places.T)] = np.arange(len(self.places))
+        self._beside = [numbers[tuple((self.places + jump).T)] for jump in JUMPS]  # -1 for none
         depth = np.minimum(distance_transform_edt(~known)[tuple(self.places.T)], MOST_DEPTH)
         self._confidence = (DEPTH_BASE**-depth).astype(np.float32)
         self._random = np.random.default_rng(0)  # the same fill always gets the same texture
@@ -105,17 +109,18 @@ class PatchSearch:
         """
         self._described = described
         self._distances = np.concatenate([self._measure(part, self._found[part]) for part in self._blocks()])
-        for _ in range(SWEEPS):
+        for number in range(SWEEPS):
+            # Before the first one no move is better than chance.
+            bonus = np.float32(COHERENCE * np.median(self._distances) if number else 0)
             for numbers, places in self._propose():
-                self._try(numbers, self._clip(places))
+                self._try(numbers, self._clip(places), bonus)
 
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, start + BLOCK) for start in range(0, len(self.places), BLOCK))
 
     def _propose(self) -> Iterator[tuple[Indices, Indices]]:
         """Numbers of patches, and what to try for them: what suits their neighbours, then anything ever nearer."""
-        for jump in JUMPS:
-            beside = self._numbers[tuple(self._clip(self.places + jump).T)]
+        for jump, beside in zip(JUMPS, self._beside, strict=True):
             (numbers,) = np.nonzero(beside >= 0)
             yield numbers, self._found[beside[numbers]] - jump
         radius = max(self.hole.shape)
@@ -123,14 +128,23 @@ class PatchSearch:
             steps = self._random.integers(-radius, radius + 1, self._found.shape)
             yield np.arange(len(steps)), self._found + steps
 
-    def _try(self, numbers: Indices, places: Indices) -> None:
+    def _try(self, numbers: Indices, places: Indices, bonus: np.float32) -> None:
         useful = self._sources[tuple(places.T)] & (places != self._found[numbers]).any(axis=1)
         numbers, places = numbers[useful], places[useful]
         for start in range(0, len(numbers), BLOCK):
             some, there = numbers[start : start + BLOCK], places[start : start + BLOCK]
             distances = self._measure(some, there)
-            better = distances < self._distances[some]
+            gained = bonus * (self._alike(some, there) - self._alike(some, self._found[some]))
+            better = distances < self._distances[some] + gained
             self._found[some[better]], self._distances[some[better]] = there[better], distances[better]
+
+    def _alike(self, numbers: Indices, places: Indices) -> Floats:
+        """Numbers of neighbours that were found where patches found at these places would lie beside them."""
+        count = np.zeros(len(numbers), np.float32)
+        for jump, all_beside in zip(JUMPS, self._beside, strict=True):
+            beside = all_beside[numbers]
+            count += (beside >= 0) & (self._found[beside] == places + jump).all(axis=1)
+        return count
 
     def _measure(self, numbers: Indices | slice, places: Indices) -> Floats:
         difference = self._described[tuple(places.T)] - self._described[tuple(self.places[numbers].T)]

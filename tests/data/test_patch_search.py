@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from repaint.data import patch_search
 from repaint.data.patch_search import PatchSearch, describe
 from tests.data.test_windows import holes
 
@@ -41,7 +42,8 @@ def test_distances_of_descriptions_are_mean_squared_differences_of_patches(size:
     assert not described[:, -reach:].any()
 
 
-def test_most_patches_find_the_nearest_and_all_together_are_about_as_near() -> None:
+def test_most_patches_find_the_nearest_and_all_together_are_about_as_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_search, "COHERENCE", 0)
     picture = np.cumsum(np.cumsum(noise((60, 60)) - 0.5, 0), 1).astype(np.float32) / 10
     hole = ~holes(60, 60, [(24, 36, 24, 36)])
     described = describe(picture, np.zeros_like(picture), SIZE, (1, 0))
@@ -58,6 +60,33 @@ def test_most_patches_find_the_nearest_and_all_together_are_about_as_near() -> N
     assert (mine <= everything.min(1) * 1.01 + 1e-3).mean() > 0.6
     assert mine.mean() < 1.3 * everything.min(1).mean() < 0.1 * everything.mean()
     assert {tuple(p) for p in found} <= {tuple(p) for p in known}
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_neighbours_are_copied_along_where_little_is_lost(rough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = noise((64, 64))
+    if not rough:
+        picture = np.cumsum(np.cumsum(picture - 0.5, 0), 1).astype(np.float32) / 10
+    hole = ~holes(64, 64, [(24, 40, 24, 40)])
+    described = describe(picture, np.zeros_like(picture), SIZE, (1, 0))
+
+    def search(coherence: float) -> tuple[float, float]:
+        """Share of neighbours with the same move, and mean squared distance."""
+        monkeypatch.setattr(patch_search, "COHERENCE", coherence)
+        search = PatchSearch(hole, ~hole, SIZE)
+        for _ in range(3):
+            search.improve(described)
+        found = search.places + search.moves
+        distances = ((described[tuple(search.places.T)] - described[tuple(found.T)]) ** 2).sum(1)
+        assert not hole[tuple(found.T)].any()
+        moves = np.full((64, 64, 2), 1000)
+        moves[tuple(search.places.T)] = search.moves
+        alike = [(moves[tuple((search.places + step).T)] == search.moves).all(1).mean() for step in ((0, 1), (1, 0))]
+        return float(np.mean(alike)), distances.mean()
+
+    (scattered, nearest), (alike, near) = search(0), search(0.5)
+    assert scattered < 0.4 < 0.6 < alike
+    assert nearest <= near < 1.3 * nearest
 
 
 def test_each_pixel_of_the_hole_gets_what_its_patches_agree_on() -> None:
