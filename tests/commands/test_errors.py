@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from repaint.commands import errors
 from repaint.commands.fill import main as fill_command
@@ -24,6 +25,25 @@ def test_ctrl_c_while_a_process_waits_for_the_main_one_to_report(
     monkeypatch.setattr(errors.time, "sleep", ring)
     assert errors.guard(fail) == 130
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (MemoryError("Unable to allocate 9 GiB"), "take smaller pictures (Unable to allocate 9 GiB)"),
+        (MemoryError(), "take smaller pictures (MemoryError)"),
+        (torch.OutOfMemoryError("CUDA out of memory.\nMore"), "lower batch_size (CUDA out of memory.)"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate"), "lower batch_size (DefaultCPUAllocator: can't allocate)"),
+    ],
+)
+def test_what_to_do_when_memory_is_used_up_depends_on_what_for(
+    error: Exception, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert errors.guard(fail) == 2
+    assert capsys.readouterr().err == f"error: out of memory; {advice}\n"
 
 
 def test_a_job_whose_other_processes_cannot_be_found(
