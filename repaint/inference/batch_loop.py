@@ -36,6 +36,9 @@ class BatchObserver(ABC):
     def filled(self, number: int, pixels: NDArray[np.uint8]) -> None:  # noqa: B027
         """Part `number` of the batch is filled, uint8 [h, w, 3], and is about to be pasted."""
 
+    def copying_texture(self) -> None:  # noqa: B027
+        """A part is filled that gets texture from around its hole: no network call, but minutes where it is large."""
+
     def finished(self, state: FillState) -> None:  # noqa: B027
         """All parts of a picture are filled, or it has no hole."""
 
@@ -115,7 +118,9 @@ class BatchLoop:
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
             begun = time.perf_counter()
-            state.paste(task.number, pixels)  # which gives large fills texture
+            if task.gets_texture:
+                self.observer.copying_texture()
+            state.paste(task.number, pixels)
             state.nfe += calls * task.size.inputs
             state.seconds += seconds * task.size.inputs + time.perf_counter() - begun
         self._close_states(failures, spent)

@@ -43,6 +43,11 @@ class Progress:
         if time.perf_counter() - self._flushed > FLUSH_SECONDS:
             self.refresh()
 
+    def show(self, doing: str) -> None:
+        """Show, until something is counted, what this worker does that takes no network calls."""
+        self._share()
+        self._bar.set_postfix_str(f"{self._bar.postfix}, {doing}")
+
     def refresh(self) -> None:
         """Share what was counted, and show what all have counted."""
         self._share()

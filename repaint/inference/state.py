@@ -150,3 +150,9 @@ class PartTask:
     def size(self) -> Size:
         """Of an area, which starts from a fill; all 0 for a window."""
         return self.state.example.size_of(self.number)
+
+    @property
+    def gets_texture(self) -> bool:
+        """Whether its fill is enlarged with texture from around the hole."""
+        example = self.state.example
+        return bool(example.patch_size) and example.window_of[self.number] in example.refined

@@ -155,6 +155,10 @@ class TargetFiller(BatchObserver):
         """Write the animation of a part."""
         self._recorder.finish(number, pixels)
 
+    def copying_texture(self) -> None:
+        """Say so, as the bar stands still."""
+        self.progress.show("copying texture")
+
     def finished(self, state: FillState) -> None:
         """Write a picture; the windows of one without a hole were planned in vain."""
         self.progress.plan(-state.count_left(self._job.pipeline.count_calls))

@@ -209,6 +209,17 @@ def test_every_level_gets_texture_in_turn(tmp_path: Path, monkeypatch: pytest.Mo
     assert manifest(tmp_path)[0]["seconds"] > 0.6
 
 
+@pytest.mark.parametrize(("refine", "copied"), [("auto", True), ("none", False)])
+def test_the_progress_bar_says_when_texture_is_copied(
+    tmp_path: Path, refine: str, copied: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"refine_from": 0} if copied else {}
+    fill(tmp_path, fit="window", **prepare(tmp_path, refine=refine, show_progress=True, **keys))
+    bar = capsys.readouterr().err
+    assert (", 0/1 pictures, copying texture]" in bar) == copied
+    assert bar.rstrip().endswith(", 1/1 pictures]")
+
+
 def test_patches_have_a_middle(tmp_path: Path) -> None:
     fills = {size: painter(tmp_path, refine_from=0, refine_patch_size=size) for size in (3, 5)}
     assert len({inpainter(smooth(90, 70), blob())[0].tobytes() for inpainter in fills.values()}) == 2
