@@ -1,8 +1,8 @@
 """PatchMatch: for each patch that touches a hole the most similar known one, and what they vote for.
 
 Squared distances of patches are those of their descriptions, their principal components. Of two that are about as
-similar the one is taken that neighbours were copied along with (Pritch et al. 2009, "Shift-Map Image Editing", section
-2.1): votes from many places are a blur.
+similar the one is taken that neighbours were copied along with (Pritch et al. 2009, "Shift-Map Image Editing"):
+votes from many places are a blur.
 """
 
 from collections.abc import Iterator
@@ -134,6 +134,8 @@ class PatchSearch:
         for start in range(0, len(numbers), BLOCK):
             some, there = numbers[start : start + BLOCK], places[start : start + BLOCK]
             distances = self._measure(some, there)
+            near = distances < self._distances[some] + len(JUMPS) * bonus  # for speed: the others cannot win
+            some, there, distances = some[near], there[near], distances[near]
             gained = bonus * (self._alike(some, there) - self._alike(some, self._found[some]))
             better = distances < self._distances[some] + gained
             self._found[some[better]], self._distances[some[better]] = there[better], distances[better]
