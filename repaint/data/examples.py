@@ -102,6 +102,11 @@ class Example:
         height, width = self.pixels.shape[:2]
         return self.margins.inner(width, height)
 
+    @property
+    def gets_texture(self) -> bool:
+        """Whether fills of windows are enlarged with texture from around the hole."""
+        return bool(self.patch_size and self.refined)
+
     @cached_property
     def order(self) -> FillOrder:
         """What each part has to wait for: windows, then areas and further candidates of those that are refined."""

@@ -155,4 +155,4 @@ class PartTask:
     def gets_texture(self) -> bool:
         """Whether its fill is enlarged with texture from around the hole."""
         example = self.state.example
-        return bool(example.patch_size) and example.window_of[self.number] in example.refined
+        return example.gets_texture and example.window_of[self.number] in example.refined

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,17 @@ def test_the_bundled_model_of_photographs_refines_by_whatever_name(
         calls.append(int(found[1].replace(",", "")))
     assert calls[0] == calls[1] > calls[2] == calls[3] == 60
     assert main(["large.png", "--mask", "hole.png", "--dry_run", *models, sampled, "--refine", "none"]) == 2
+
+
+@pytest.mark.parametrize(("refine", "copied"), [("1", True), ("none", False)])
+def test_the_progress_bar_says_when_texture_is_copied(
+    photos: Photos, refine: str, copied: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert photos.fill("photo.png", "--mask", "mask.png", "--fit", "resize", "--refine", refine) == 0
+    bar = capsys.readouterr().err
+    assert "photo.png (1/1): 100%" in bar
+    assert ("call/s, copying texture]" in bar) == copied
 
 
 def test_what_is_assumed_of_a_model_is_a_note(photos: Photos, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,6 +160,8 @@ def _fill_one(job: Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
         def advance(step: Step) -> None:
             bar.update(step.calls)
+            if example.gets_texture and bar.n >= calls:
+                bar.set_postfix_str("copying texture")  # minutes, where a hole is very large
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
     results = zip(job.results, fills, strict=True)
