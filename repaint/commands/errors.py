@@ -53,7 +53,7 @@ def _explain(error: Exception) -> str | None:
     detail = str(error).partition("\n")[0] or type(error).__name__
     if is_out_of_memory(error):
         # NumPy's, of whole pictures and of texture that is copied; networks have PyTorch's errors.
-        advice = "take smaller pictures" if isinstance(error, MemoryError) else "lower batch_size"
+        advice = "take smaller pictures or holes" if isinstance(error, MemoryError) else "lower batch_size"
         return f"out of memory; {advice} ({detail})"
     if isinstance(error, DistError):
         return f"the other processes of this run cannot be reached any more; the same command resumes it ({detail})"

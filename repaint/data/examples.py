@@ -103,9 +103,9 @@ class Example:
         return self.margins.inner(width, height)
 
     @property
-    def gets_texture(self) -> bool:
-        """Whether fills of windows are enlarged with texture from around the hole."""
-        return bool(self.patch_size and self.refined)
+    def ends_with_texture(self) -> bool:
+        """Whether levels get texture from around the hole alone, which takes time after the last network call."""
+        return bool(self.patch_size and self.refined and not self.areas)
 
     @cached_property
     def order(self) -> FillOrder:

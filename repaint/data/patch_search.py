@@ -1,11 +1,12 @@
 """PatchMatch: for each patch that touches a hole the most similar known one, and what they vote for.
 
-Squared distances of patches are those of their descriptions, their principal components. Of two that are about as
-similar the one is taken that neighbours were copied along with (Pritch et al. 2009, "Shift-Map Image Editing"):
-votes from many places are a blur.
+Squared distances of patches are those of their descriptions, their principal components. Of two that are about equally
+similar, the one is taken that lies beside what neighbours are copied from (Pritch et al. 2009, "Shift-Map Image
+Editing"): votes from many places are a blur.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -84,15 +85,19 @@ class PatchSearch:
         self._sources, self._reach = minimum_filter(known, size) & inside, reach
         self.places = np.argwhere(maximum_filter(hole, size) & inside)
         self.possible = bool(self._sources.any() and len(self.places))
-        numbers = np.full(hole.shape, -1, np.int64)
-        numbers[tuple(self.places.T)] = np.arange(len(self.places))
-        self._beside = [numbers[tuple((self.places + jump).T)] for jump in JUMPS]  # -1 for none
         depth = np.minimum(distance_transform_edt(~known)[tuple(self.places.T)], MOST_DEPTH)
         self._confidence = (DEPTH_BASE**-depth).astype(np.float32)
         self._random = np.random.default_rng(0)  # the same fill always gets the same texture
         if self.possible:
             anywhere = np.argwhere(self._sources)
             self._found = anywhere[self._random.integers(len(anywhere), size=len(self.places))]
+
+    @cached_property
+    def _beside(self) -> list[NDArray[np.int32]]:
+        """For each of the jumps the numbers of the patches that lie there; -1 for none."""
+        numbers = np.full(self.hole.shape, -1, np.int32)
+        numbers[tuple(self.places.T)] = np.arange(len(self.places))
+        return [numbers[tuple((self.places + jump).T)] for jump in JUMPS]
 
     def begin(self, moves: Indices) -> None:
         """Begin with the known patches nearest to where `moves` int64 [n, 2] lead."""
@@ -110,7 +115,7 @@ class PatchSearch:
         self._described = described
         self._distances = np.concatenate([self._measure(part, self._found[part]) for part in self._blocks()])
         for number in range(SWEEPS):
-            # Before the first one no move is better than chance.
+            # At first similarity alone counts: what was found before was so by other descriptions, or by chance.
             bonus = np.float32(COHERENCE * np.median(self._distances) if number else 0)
             for numbers, places in self._propose():
                 self._try(numbers, self._clip(places), bonus)

@@ -37,7 +37,7 @@ class BatchObserver(ABC):
         """Part `number` of the batch is filled, uint8 [h, w, 3], and is about to be pasted."""
 
     def copying_texture(self) -> None:  # noqa: B027
-        """A part is filled that gets texture from around its hole: no network call, but minutes where it is large."""
+        """A window may now get texture from around its hole: no network call, but minutes where it is large."""
 
     def finished(self, state: FillState) -> None:  # noqa: B027
         """All parts of a picture are filled, or it has no hole."""
@@ -118,7 +118,7 @@ class BatchLoop:
             pixels = to_uint8(sample)
             self.observer.filled(number, pixels)
             begun = time.perf_counter()
-            if task.gets_texture:
+            if task.ends_with_texture:
                 self.observer.copying_texture()
             state.paste(task.number, pixels)
             state.nfe += calls * task.size.inputs

@@ -152,7 +152,7 @@ class PartTask:
         return self.state.example.size_of(self.number)
 
     @property
-    def gets_texture(self) -> bool:
-        """Whether its fill is enlarged with texture from around the hole."""
+    def ends_with_texture(self) -> bool:
+        """Whether its window gets texture once all first fills of it are there (`Example.ends_with_texture`)."""
         example = self.state.example
-        return example.gets_texture and example.window_of[self.number] in example.refined
+        return example.ends_with_texture and example.window_of[self.number] in example.refined

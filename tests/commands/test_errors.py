@@ -30,8 +30,8 @@ def test_ctrl_c_while_a_process_waits_for_the_main_one_to_report(
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (MemoryError("Unable to allocate 9 GiB"), "take smaller pictures (Unable to allocate 9 GiB)"),
-        (MemoryError(), "take smaller pictures (MemoryError)"),
+        (MemoryError("Unable to allocate 9 GiB"), "take smaller pictures or holes (Unable to allocate 9 GiB)"),
+        (MemoryError(), "take smaller pictures or holes (MemoryError)"),
         (torch.OutOfMemoryError("CUDA out of memory.\nMore"), "lower batch_size (CUDA out of memory.)"),
         (RuntimeError("DefaultCPUAllocator: can't allocate"), "lower batch_size (DefaultCPUAllocator: can't allocate)"),
     ],

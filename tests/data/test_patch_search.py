@@ -89,6 +89,18 @@ def test_neighbours_are_copied_along_where_little_is_lost(rough: bool, monkeypat
     assert nearest <= near < 1.3 * nearest
 
 
+def test_only_patches_that_lie_beside_each_other_agree() -> None:
+    """All patches come from one place, so that each would agree with any other on its left."""
+    hole = ~holes(40, 40, [(10, 18, 10, 18)])
+    search = PatchSearch(hole, ~hole, SIZE)
+    search.begin(30 - search.places)
+    places = search.places + search.moves
+    assert (places == 30).all()
+    beside = {tuple(place) for place in search.places}
+    expected = [(y, x - 1) in beside for y, x in search.places]
+    np.testing.assert_array_equal(search._alike(np.arange(len(places)), places + np.array([0, 1])), expected)
+
+
 def test_each_pixel_of_the_hole_gets_what_its_patches_agree_on() -> None:
     picture, hole = noise((40, 40)), ~holes(40, 40, [(10, 18, 10, 18)])
     search = PatchSearch(hole, ~hole, SIZE)

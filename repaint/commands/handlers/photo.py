@@ -160,10 +160,11 @@ def _fill_one(job: Job, inpainter: Inpainter, seed: int, count: str) -> None:
 
         def advance(step: Step) -> None:
             bar.update(step.calls)
-            if example.gets_texture and bar.n >= calls:
+            if example.ends_with_texture and bar.n >= calls:
                 bar.set_postfix_str("copying texture")  # minutes, where a hole is very large
 
         fills = inpainter(example, seed=seed, num_samples=len(job.results), callback=advance)
+        bar.set_postfix_str("")
     results = zip(job.results, fills, strict=True)
     write_together({path: encode_picture(filled, format_of(path)) for path, filled in results})
     # Again, as too little memory makes batches smaller and calls more.
