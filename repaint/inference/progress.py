@@ -43,14 +43,9 @@ class Progress:
         if time.perf_counter() - self._flushed > FLUSH_SECONDS:
             self.refresh()
 
-    def show(self, doing: str) -> None:
-        """Show, until something is counted, what this worker does that takes no network calls."""
-        self._share()
-        self._bar.set_postfix_str(f"{self._bar.postfix}, {doing}")
-
-    def refresh(self) -> None:
-        """Share what was counted, and show what all have counted."""
-        self._share()
+    def refresh(self, doing: str = "") -> None:
+        """Share what was counted, and show what all have counted; until the next time also what is done without calls."""
+        self._share(doing)
         self._bar.refresh()
 
     def close(self) -> None:
@@ -58,10 +53,11 @@ class Progress:
         self._share()
         self._bar.close()
 
-    def _share(self) -> None:
+    def _share(self, doing: str = "") -> None:
         sums = {name: self._worker.add(name, amount) for name, amount in self._pending.items()}
         self._pending = dict.fromkeys(self._pending, 0)
         self._flushed = time.perf_counter()
         self._bar.total = max(self._planned + sums["extra"], sums["calls"])
         self._bar.n = sums["calls"]
-        self._bar.set_postfix_str(f"{self._skipped + sums['done']}/{self._pictures}", refresh=False)
+        pictures = f"{self._skipped + sums['done']}/{self._pictures}"
+        self._bar.set_postfix_str(f"{pictures}, {doing}" if doing else pictures, refresh=False)

@@ -157,7 +157,7 @@ class TargetFiller(BatchObserver):
 
     def copying_texture(self) -> None:
         """Say so, as the bar stands still."""
-        self.progress.show("copying texture")
+        self.progress.refresh("copying texture")
 
     def finished(self, state: FillState) -> None:
         """Write a picture; the windows of one without a hole were planned in vain."""
