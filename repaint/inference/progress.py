@@ -44,7 +44,7 @@ class Progress:
             self.refresh()
 
     def refresh(self, doing: str = "") -> None:
-        """Share what was counted, and show what all have counted; until the next time also what is done without calls."""
+        """Share what was counted, and show what all have counted, and what is being done without network calls."""
         self._share(doing)
         self._bar.refresh()
 
