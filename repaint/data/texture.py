@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 Region = tuple[slice, slice]
 
-GUIDE_BLUR = 8.0  # pixels: smaller details of the fill do not count
+GUIDE_BLUR = 8.0  # pixels, standard deviation: smaller details of the fill do not count
 GUIDE_WEIGHT = 0.3  # of the blurred fill, against the patches themselves
 COLOUR_WEIGHT = 0.1  # of the colours that patches vote for, against the differences of neighbours
-FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser level
+FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser size
 CELL = 16  # pixels; holes less than about two cells apart are filled together
 LEAST_MARGIN = 32  # pixels around a hole that patches come from
 MOST_SEARCHED = 4_000_000  # pixels, about 350 bytes each; of larger parts the matches of the level before are kept
@@ -70,7 +70,7 @@ class Matches:
 
 
 def copy_texture(
-    pixels: Pixels, known: Mask, hole: Mask, size: int, before: Matches | None = None
+    pixels: Pixels, known: Mask, hole: Mask, size: int, before: Matches | None = None, blur: float = GUIDE_BLUR
 ) -> tuple[Pixels, Matches | None]:
     """Put the fills of holes together from known patches around them, from as far away as a hole is wide.
 
@@ -80,6 +80,7 @@ def copy_texture(
         hole: bool [h, w], True = is replaced; nothing of it is known.
         size: height and width of a patch in pixels, odd, at least 3.
         before: matches of the same picture at a lower resolution.
+        blur: of the fill that patches have to match, in pixels.
 
     Returns:
         (pixels, matches): the picture with its holes replaced, and from where. Holes without a wholly known patch
@@ -98,18 +99,18 @@ def copy_texture(
             continue
         if begun is not None:
             search.begin(begun)
-        result[region] = _fill(result[region], search, size, begun is not None, searched)
+        result[region] = _fill(result[region], search, size, blur, begun is not None, searched)
         places.append(search.places + corner)
         moves.append(search.moves)
     return result, Matches(hole.shape, np.concatenate(places), np.concatenate(moves)) if places else before
 
 
-def _fill(pixels: Pixels, search: PatchSearch, size: int, begun: bool, searched: bool) -> Pixels:
+def _fill(pixels: Pixels, search: PatchSearch, size: int, blur: float, begun: bool, searched: bool) -> Pixels:
     from scipy.ndimage import gaussian_filter  # only here: it takes 0.2 s to load
 
     picture: Floats = np.divide(pixels, 255, dtype=np.float32)
     if searched:
-        guide: Floats = gaussian_filter(picture, (GUIDE_BLUR, GUIDE_BLUR, 0), mode="nearest")
+        guide: Floats = gaussian_filter(picture, (blur, blur, 0), mode="nearest")
         if begun:
             picture = search.vote(picture)
         for number in range(ROUNDS if begun else FIRST_ROUNDS):

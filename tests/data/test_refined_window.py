@@ -1,11 +1,14 @@
 """Windows between two levels of their refinement: fills are enlarged and textured, what is known stays."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repaint.data import refined_window
 from repaint.data.refined_window import RefinedWindow
 from repaint.data.refinement import level_shapes
+from repaint.data.texture import Matches, copy_texture
 from repaint.data.window_pixels import cut_out, cut_out_at, known_at
 from repaint.data.windows import Window, around_holes, padded, whole
 from tests.data.test_refinement import plan, square
@@ -90,6 +93,37 @@ def test_texture_follows_the_fill_from_level_to_level() -> None:
     for area in plan(known, [square(128)], 32):
         refined.cut_out(area, pixels, known)
     assert np.abs(refined.pixels.astype(int) - pixels).max() <= 8
+
+
+def test_patches_are_found_at_half_size_where_a_hole_is_enclosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[tuple[int, ...], bool, float]] = []
+
+    def recorded(
+        pixels: np.ndarray,
+        known: np.ndarray,
+        hole: np.ndarray,
+        size: int,
+        before: Matches | None = None,
+        blur: float = 8,
+    ) -> tuple[np.ndarray, Matches | None]:
+        assert not (known & hole).any()
+        calls.append((pixels.shape[:2], before is not None, blur))
+        return copy_texture(pixels, known, hole, size, before, blur)
+
+    monkeypatch.setattr(refined_window, "copy_texture", recorded)
+    pixels = RNG.integers(0, 255, (128, 128, 3), np.uint8)
+    fill = np.full((32, 32, 3), 7, np.uint8)
+    known = holes(128, 128, [(40, 88, 40, 88)])
+    RefinedWindow([fill], square(128), known, 5).enlarge((64, 64), pixels, known)
+    assert calls == [((16, 16), False, 2), ((32, 32), True, 8), ((64, 64), True, 8)]
+    for window, known in (
+        (square(128), holes(128, 128, [(0, 48, 40, 88)])),  # at the side
+        (Window(-32, 0, 128, 128, (0, 96, 0, 128)), holes(96, 128, [(0, 48, 40, 88)])),  # at what lies outside
+        (Window(0, 0, 128, 128, (0, 64, 0, 128)), holes(128, 128, [(40, 88, 40, 88)])),  # at what another one fills
+    ):
+        calls.clear()
+        RefinedWindow([fill], window, known, 5)
+        assert calls == [((32, 32), False, 8)]
 
 
 def test_what_other_windows_fill_gets_no_texture() -> None:
