@@ -124,6 +124,13 @@ def test_patches_are_found_at_half_size_where_a_hole_is_enclosed(monkeypatch: py
         calls.clear()
         RefinedWindow([fill], window, known, 5)
         assert calls == [((32, 32), False, 8)]
+    chequered = np.ones((32, 32), bool)
+    chequered[1:-1, 1:-1] = np.add(*np.ogrid[:30, :30]) % 2
+    chequered[1, -2] = chequered[-2, 1] = False
+    known = chequered.repeat(4, 0).repeat(4, 1)  # at half size no pixel is wholly known
+    calls.clear()
+    RefinedWindow([fill], square(128), known, 5)
+    assert calls[0] == ((16, 16), False, 2)
 
 
 def test_what_other_windows_fill_gets_no_texture() -> None:
