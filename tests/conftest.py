@@ -1,4 +1,5 @@
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the suite runs in two processes; more threads would only jostle
 
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from repaint.workers.process_settings import keep_freed_memory
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell is started with Ctrl-C ignored
 torch.set_num_threads(1)
 keep_freed_memory()  # as the command line does: a third less time for networks
 

@@ -8,10 +8,10 @@ from PIL import Image
 from repaint.data.masks import Mask
 from repaint.data.refinement import Area, Shape, hole_to_fill, most_central
 from repaint.data.texture import Matches, copy_texture
-from repaint.data.window_pixels import Pixels, cut_out_at, known_at
+from repaint.data.window_pixels import Pixels, cut_out_at, known_at, shows_known
 from repaint.data.windows import Window
 
-HALF_SIZE_BLUR = 2.0  # pixels: details of the fill down to these decide what is copied at half the network's size
+HALF_SIZE_BLUR = 2.0  # pixels of half the network's size: smaller details of the fill do not count there
 
 
 class RefinedWindow:
@@ -35,7 +35,7 @@ class RefinedWindow:
         hole = hole_to_fill(known, window, shape)
         self.pixels, self._known = most_central(fills, hole), known_at(known, window, shape)
         if patch_size:
-            if _is_enclosed(hole, self._known):
+            if _are_enclosed(hole, self._known):
                 self._find_patches_at_half_size(known)
             self._copy_texture(hole)
 
@@ -75,11 +75,11 @@ class RefinedWindow:
         There a patch shows twice as much, so larger pieces are copied as they are, and what the network left as a haze
         hardly is one.
         """
-        shape = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
-        half = np.asarray(Image.fromarray(self.pixels).resize(shape[::-1], Image.Resampling.BOX))
-        seen = known_at(known, self._window, shape)
-        hole = hole_to_fill(known, self._window, shape) & ~seen
-        _, self._matches = copy_texture(half, seen, hole, self._patch_size, blur=HALF_SIZE_BLUR)
+        size = len(self.pixels) // 2
+        if shows_known(known, self._window, size):
+            half = np.asarray(Image.fromarray(self.pixels).resize((size, size), Image.Resampling.BOX))
+            seen, hole = (find(known, self._window, (size, size)) for find in (known_at, hole_to_fill))
+            _, self._matches = copy_texture(half, seen, hole, self._patch_size, blur=HALF_SIZE_BLUR)
 
     def _copy_texture(self, hole: Mask) -> None:
         hole = hole & ~self._known  # both, where what is known is thinner than a pixel
@@ -95,10 +95,10 @@ class RefinedWindow:
             self.pixels[top:bottom, left:right][hole] = new[hole]
 
 
-def _is_enclosed(hole: Mask, known: Mask) -> bool:
-    """Whether all that lies beside a hole is known, unlike where a picture is extended.
+def _are_enclosed(hole: Mask, known: Mask) -> bool:
+    """Whether all that lies beside the holes of a window is known, unlike where a picture is extended.
 
-    There nothing holds the far side of what is copied: large pieces lead away from what the model has filled.
+    Where it is not, nothing holds the far side of large pieces: they lead away from what the model has filled.
     """
     from scipy.ndimage import binary_dilation  # only here: it takes 0.2 s to load
 

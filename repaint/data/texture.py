@@ -32,8 +32,8 @@ COLOUR_WEIGHT = 0.1  # of the colours that patches vote for, against the differe
 FIRST_ROUNDS, ROUNDS = 6, 2  # of search and vote: for a fill, and for one whose patches were found at a coarser size
 CELL = 16  # pixels; holes less than about two cells apart are filled together
 LEAST_MARGIN = 32  # pixels around a hole that patches come from
-MOST_SEARCHED = 4_000_000  # pixels, about 350 bytes each; of larger parts the matches of the level before are kept
-NEAR = 3.0  # pixels: a part of the level before whose patches are that near is the same
+MOST_SEARCHED = 4_000_000  # pixels, about 350 bytes each; of larger parts the matches of the size before are kept
+NEAR = 3.0  # pixels: a part of the size before whose patches are that near is the same
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _fill(pixels: Pixels, search: PatchSearch, size: int, blur: float, begun: bo
         if begun:
             picture = search.vote(picture)
         for number in range(ROUNDS if begun else FIRST_ROUNDS):
-            # A fill at the network's size is a haze, which would look for haze: at first its colours alone count.
+            # A first fill is a haze, which would look for haze: at first its blurred colours alone count.
             weights = (1, GUIDE_WEIGHT) if begun or number else (0, 1)
             search.improve(describe(picture, guide, size, weights))
             picture = _put_together(picture, search)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from repaint.data import refined_window
 from repaint.data.refined_window import RefinedWindow
 from repaint.data.refinement import level_shapes
-from repaint.data.texture import Matches, copy_texture
+from repaint.data.texture import GUIDE_BLUR, Matches, copy_texture
 from repaint.data.window_pixels import cut_out, cut_out_at, known_at
 from repaint.data.windows import Window, around_holes, padded, whole
 from tests.data.test_refinement import plan, square
@@ -96,7 +96,7 @@ def test_texture_follows_the_fill_from_level_to_level() -> None:
 
 
 def test_patches_are_found_at_half_size_where_a_hole_is_enclosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[tuple[int, ...], bool, float]] = []
+    calls: list[tuple[tuple[int, ...], tuple[int, ...] | None, float | None]] = []
 
     def recorded(
         pixels: np.ndarray,
@@ -104,18 +104,18 @@ def test_patches_are_found_at_half_size_where_a_hole_is_enclosed(monkeypatch: py
         hole: np.ndarray,
         size: int,
         before: Matches | None = None,
-        blur: float = 8,
+        blur: float | None = None,
     ) -> tuple[np.ndarray, Matches | None]:
         assert not (known & hole).any()
-        calls.append((pixels.shape[:2], before is not None, blur))
-        return copy_texture(pixels, known, hole, size, before, blur)
+        calls.append((pixels.shape[:2], before and before.shape, blur))
+        return copy_texture(pixels, known, hole, size, before, blur or GUIDE_BLUR)
 
     monkeypatch.setattr(refined_window, "copy_texture", recorded)
     pixels = RNG.integers(0, 255, (128, 128, 3), np.uint8)
     fill = np.full((32, 32, 3), 7, np.uint8)
     known = holes(128, 128, [(40, 88, 40, 88)])
     RefinedWindow([fill], square(128), known, 5).enlarge((64, 64), pixels, known)
-    assert calls == [((16, 16), False, 2), ((32, 32), True, 8), ((64, 64), True, 8)]
+    assert calls == [((16, 16), None, 2), ((32, 32), (16, 16), None), ((64, 64), (32, 32), None)]
     for window, known in (
         (square(128), holes(128, 128, [(0, 48, 40, 88)])),  # at the side
         (Window(-32, 0, 128, 128, (0, 96, 0, 128)), holes(96, 128, [(0, 48, 40, 88)])),  # at what lies outside
@@ -123,14 +123,14 @@ def test_patches_are_found_at_half_size_where_a_hole_is_enclosed(monkeypatch: py
     ):
         calls.clear()
         RefinedWindow([fill], window, known, 5)
-        assert calls == [((32, 32), False, 8)]
+        assert calls == [((32, 32), None, None)]
     chequered = np.ones((32, 32), bool)
     chequered[1:-1, 1:-1] = np.add(*np.ogrid[:30, :30]) % 2
     chequered[1, -2] = chequered[-2, 1] = False
     known = chequered.repeat(4, 0).repeat(4, 1)  # at half size no pixel is wholly known
     calls.clear()
     RefinedWindow([fill], square(128), known, 5)
-    assert calls[0] == ((16, 16), False, 2)
+    assert calls == [((32, 32), None, None)]
 
 
 def test_what_other_windows_fill_gets_no_texture() -> None:

@@ -66,6 +66,16 @@ def test_the_fill_decides_which_of_two_textures_a_hole_gets() -> None:
             assert part.std() > 6  # rows or columns in turn, and not a mean of them
 
 
+def test_details_of_the_fill_smaller_than_the_blur_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texture, "FIRST_ROUNDS", 1)  # that in which the fill is all that counts
+    known = holes(80, 160, [(24, 56, 24, 56)])
+    pixels = np.full((80, 160, 3), 50, np.uint8)
+    pixels[:, 80:] = pixels[32:48, 32:48] = 200
+    small, large = (copy_texture(pixels, known, ~known, 5, blur=blur)[0] for blur in (1.0, 8.0))
+    assert small[39:41, 39:41].min() > 150
+    assert large[24:56, 24:56].max() < 100
+
+
 @pytest.fixture
 def weights(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     """Those of patches and fill in each round of a search."""
