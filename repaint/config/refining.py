@@ -63,9 +63,9 @@ class RefineConfig(StrictModel):
     refine_patch_size: PatchSize = 5
     """At the network's size and at each level a fill is put together anew from patches of its surroundings that
     resemble it: their size in pixels, odd. So large holes get the picture's own texture, laid out as the model filled
-    it. Patches come from as far away as the hole is wide, at least 32 pixels. Where all around the holes is known, it
-    is decided at half the network's size first which. 0 for none, which takes a `refine_from` above 0. Only with
-    `refine`."""
+    it. Patches come from as far away as the hole is wide, at least 32 pixels. Where a window's holes have known pixels
+    all around, they are looked for at half the network's size first. 0 for none, which takes a `refine_from` above 0.
+    Only with `refine`."""
 
     @model_validator(mode="after")
     def _keys_of_a_refinement(self) -> Self:
